@@ -1,0 +1,39 @@
+"""Consilience: compare the representations of foundation models, and of brains, with error bars."""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+__version__ = version("consilience")
+
+# Public name -> module that holds it. Loaded on first use, so that `import consilience` and `--help` stay fast.
+_HOME = {
+    "BadInput": "consilience.engine.errors",
+    "FeatureStore": "consilience.engine.features",
+    "FeatureTable": "consilience.engine.features",
+    "compare": "consilience.engine.comparison",
+    "extract": "consilience.pipelines.extract",
+    "metrics": "consilience.engine.metrics",
+    "models": "consilience.connectors.models",
+    "open_scores": "consilience.engine.scores",
+    "plan": "consilience.pipelines.study",
+    "plot": "consilience.pipelines",
+    "run": "consilience.pipelines.zoo",
+    "score": "consilience.engine.comparison",
+    "stimuli": "consilience.connectors.stimuli",
+}
+
+__all__ = sorted([*_HOME, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'consilience' has no attribute {name!r}")
+    if name == "plot":
+        return import_module("consilience.pipelines.plot")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

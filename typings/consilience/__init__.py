@@ -1,0 +1,1 @@
+../../src/consilience/__init__.py
