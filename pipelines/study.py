@@ -1,0 +1,242 @@
+"""A study: a YAML file that names models, stimuli, metrics and budget. Read here, run by `pipelines.zoo`.
+
+```yaml
+name: openmoji
+stimuli: openmoji
+models: [efficientnet-lite0, {name: minilm, layers: all, pool: mean}]
+metrics:
+  - cka
+  - {name: cka, kernel: rbf}                  # parameters of the metric, as in `cka:kernel=rbf`
+  - {name: svcca, layers: {every: 4}}         # only every fourth layer of each model, and the last
+store: features            # every key from here on has a default
+pairs: all                 # or {a: [patterns], b: [patterns]} over "model/layer" or "model"
+null: true                 # what unrelated samples would score
+permutations: 20           # for metrics whose null is not known exactly
+groups: 20                 # row groups of the jackknife
+seed: 0
+budget: 8GB
+precision: exact
+executor: threads
+device: cpu                # of the comparison
+reject_limit: 0.05         # share of rejected samples of one model above which the run ends with exit code 3
+tracking: sqlite:///runs.db   # null: no tracking
+output: out
+```
+
+Relative paths start at the folder of the study file.
+"""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+
+from consilience.engine.errors import BadInput, unknown
+from consilience.pipelines.located import Loc, Located, StudyError, read_yaml
+
+if TYPE_CHECKING:
+    from consilience.pipelines.prepare import StudyPlan
+
+
+def _patterns(value: Any) -> Any:
+    if value == "all":
+        return ["*"]
+    return [value] if isinstance(value, str) else value
+
+
+Patterns = Annotated[list[str], BeforeValidator(_patterns), Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class LayerChoice(_Strict):
+    """Some layers of each model: those a pattern matches, then every n-th of them and the last."""
+
+    patterns: Patterns = ["*"]
+    every: Annotated[int, Field(ge=1)] = 1
+
+    def choose(self, layers: Sequence[str]) -> list[str]:
+        """The chosen ones of `layers`, in their order."""
+        kept = [x for x in layers if any(fnmatchcase(x, p) for p in self.patterns)]
+        return [x for i, x in enumerate(kept) if i % self.every == 0 or i == len(kept) - 1]
+
+    def words(self) -> str:
+        """How a report says it."""
+        which = "all layers" if self.patterns == ["*"] else "layers " + ", ".join(self.patterns)
+        return which if self.every == 1 else f"{which}, 1 in {self.every} and the last"
+
+
+def _choice(value: Any) -> Any:
+    return {"patterns": value} if isinstance(value, str | list) else value
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class ModelEntry(_Strict):
+    """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names."""
+
+    name: str = Field(min_length=1)
+    layers: Patterns = ["*"]
+    pool: str = "mean"
+
+    @property
+    def wanted(self) -> "Literal['all'] | list[str]":
+        """What extraction takes."""
+        return "all" if self.layers == ["*"] else self.layers
+
+
+class MetricEntry(_Strict):
+    """One metric: its name or id, its parameters as further keys, and the layers it is computed on."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(min_length=1)
+    layers: Annotated[LayerChoice, BeforeValidator(_choice)] = LayerChoice()
+
+    def spec(self) -> str | dict[str, Any]:
+        """What `consilience.engine.metrics.canonical` takes."""
+        return {"name": self.name, **self.model_extra} if self.model_extra else self.name
+
+
+class Pairs(_Strict):
+    """Which representations meet which: glob patterns over ``model/layer``, or over the model alone."""
+
+    a: Patterns
+    b: Patterns
+
+    @staticmethod
+    def matches(patterns: Sequence[str], model: str, layer: str) -> bool:
+        return any(fnmatchcase(model, p) or fnmatchcase(f"{model}/{layer}", p) for p in patterns)
+
+
+class Study(_Strict):
+    """The content of a study file; see the module's text for the meaning of each key."""
+
+    name: str = Field(min_length=1)
+    stimuli: str = Field(min_length=1)
+    models: list[Annotated[ModelEntry, BeforeValidator(_named)]] = Field(min_length=1)
+    metrics: list[Annotated[MetricEntry, BeforeValidator(_named)]] = Field(min_length=1)
+    store: str = "features"
+    pairs: Annotated[Pairs | None, BeforeValidator(lambda x: None if x == "all" else x)] = None
+    null: bool = True
+    permutations: int = Field(20, ge=1)
+    groups: int = Field(20, ge=2)
+    seed: int = Field(0, ge=0)
+    budget: str = Field("8GB", pattern=r"^\d+(\.\d+)? ?([kMGT]i?)?B$")
+    precision: Literal["exact", "fast", "auto"] = "exact"
+    executor: str = "threads"
+    device: str = "cpu"
+    reject_limit: float = Field(0.05, ge=0, le=1)
+    tracking: str | None = "sqlite:///runs.db"
+    output: str = "out"
+
+    _file: Path = PrivateAttr(default=Path("study.yaml"))
+    _located: Located = PrivateAttr(default_factory=lambda: Located("study"))
+
+    @property
+    def file(self) -> Path:
+        """The file it was read from; relative paths start at its folder."""
+        return self._file
+
+    def path(self, value: str) -> Path:
+        """A path of the study, from the folder of its file."""
+        return (self._file.parent / Path(value).expanduser()).resolve()
+
+    def error(self, loc: Loc, bad: BadInput) -> StudyError:
+        """`bad`, with the place in the file where it comes from."""
+        return self._located.error(loc, bad)
+
+
+def load_study(path: str | Path) -> Study:
+    """Read a study file. StudyError names file, line, key, what was expected and the fix of every mistake."""
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise BadInput(
+            "a study file", f"{path}, which does not exist", "give its path, or start from `consilience demo`"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise StudyError(path.name, "text in UTF-8", str(error), "save the file as UTF-8") from error
+    return parse_study(text, path)
+
+
+def parse_study(text: str, path: Path) -> Study:
+    """A study from the text of the file at `path`."""
+    located = read_yaml(text, path.name)
+    if not isinstance(located.data, dict):
+        kind = type(located.data).__name__
+        raise StudyError(
+            located.where(), "keys and values", kind, "start with `name:`, `stimuli:`, `models:`, `metrics:`"
+        )
+    try:
+        study = Study.model_validate(located.data)
+    except ValidationError as error:
+        raise _in_words(error, located) from error
+    study._file, study._located = path, located
+    names = [x.name for x in study.models]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise study.error(
+                ("models", i), BadInput("each model once", f"{name!r} twice", "remove one of the two")
+            )
+    return study
+
+
+def plan(study: "str | Path | Study") -> "StudyPlan":
+    """What running `study` would do: what is extracted, each pass over the features, its memory and seconds.
+
+    Reads the store, loads no model. Raises BadInput like `run`, and where the budget cannot hold the
+    comparison.
+    """
+    from consilience.pipelines.prepare import prepare
+
+    return prepare(study if isinstance(study, Study) else load_study(study)).plan()
+
+
+_MODELS: dict[Loc, type[BaseModel]] = {
+    (): Study,
+    ("models", "*"): ModelEntry,
+    ("metrics", "*"): MetricEntry,
+    ("metrics", "*", "layers"): LayerChoice,
+    ("pairs",): Pairs,
+}
+
+
+def _in_words(error: ValidationError, located: Located) -> StudyError:
+    """Pydantic's list of errors as one StudyError: the first in full, the others as further lines."""
+    found = [(located.line(d["loc"]), located.error(d["loc"], _bad(d, d["loc"]))) for d in error.errors()]
+    first, *rest = [x for _, x in sorted(found, key=lambda x: x[0])]
+    return StudyError(first.where, first.expected, first.got, first.fix, tuple(str(x) for x in rest))
+
+
+def _bad(detail: Any, loc: Loc) -> BadInput:
+    kind, got, context = detail["type"], detail["input"], detail.get("ctx", {})
+    model = _MODELS.get(tuple("*" if isinstance(x, int) else x for x in loc[:-1]), Study)
+    if kind == "extra_forbidden":
+        return unknown("key", str(loc[-1]), model.model_fields)
+    if kind == "missing":
+        return BadInput(f"the key {loc[-1]!r}", "none", f"add `{loc[-1]}:`")
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        target = _MODELS.get(tuple("*" if isinstance(x, int) else x for x in loc))
+        keys = " and ".join(target.model_fields) if target else "keys"
+        return BadInput(f"a name, or a mapping with {keys}", _short(got), "write one of the two")
+    if kind == "string_type":
+        return BadInput("text", _short(got), "write a name, in quotes if it looks like a number")
+    if kind == "literal_error":
+        return BadInput(f"one of {context['expected']}", repr(got), "choose one of them")
+    if kind == "string_pattern_mismatch":
+        return BadInput("a size such as 8GB or 512MB", repr(got), "write a number and kB, MB, GB or TB")
+    expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return BadInput(expected[0].lower() + expected[1:], _short(got), "change the value")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 80 else text[:77] + "..."
