@@ -1,1 +1,17 @@
-""""""
+"""Feature tables: Arrow files of samples by units, one column a layer, immutable and content-addressed.
+
+- ``schema``      digest, Arrow schema, what is accepted as ids and as features
+- ``statistics``  finite rows and spread, found while writing
+- ``disk``        atomic files, and a disk's errors in words
+- ``parts``       one part: written, sealed with a receipt, mapped
+- ``manifest``    the JSON that makes a folder of parts a table
+- ``writer``      a table written part by part, from many processes, resumed
+- ``table``       a table read; ``gather`` its rows, ``lazy`` as Dask and xarray, ``html`` in a notebook
+- ``store``       the folder of tables
+- ``importing``   tables from users' own files
+"""
+
+from consilience.engine.features.store import FeatureStore, RowsRejected
+from consilience.engine.features.table import FeatureTable
+
+__all__ = ["FeatureStore", "FeatureTable", "RowsRejected"]

@@ -1,0 +1,87 @@
+"""The manifest: the JSON file whose existence makes a folder of parts a feature table."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from consilience.engine.errors import BadInput
+from consilience.engine.features.parts import REPAIR, Receipt, part_name
+from consilience.engine.features.schema import LayerInfo
+from consilience.engine.features.statistics import Spread
+
+FILE = "manifest.json"
+FORMAT = "consilience feature table"
+VERSION = 1
+
+
+def build(
+    *,
+    model: str,
+    stimuli: str,
+    digest: str,
+    spec: Mapping[str, Any],
+    layers: Mapping[str, LayerInfo],
+    receipts: Sequence[Receipt],
+    rejected: int,
+    meta: Mapping[str, Any],
+    times: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The manifest as plain JSON. Only ``times`` differs between two runs that made the same features."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": model,
+        "stimuli": stimuli,
+        "digest": digest,
+        "n": sum(r.rows for r in receipts),
+        "rejected": rejected,
+        "layers": {
+            name: {
+                "dim": info.dim,
+                "dtype": info.dtype,
+                "total_variance": reduce(
+                    Spread.merge, (r.spreads[name] for r in receipts if r.rows)
+                ).total_variance,
+                "finite": True,
+            }
+            for name, info in layers.items()
+        },
+        "parts": [
+            {"file": part_name(r.index), "rows": r.rows, "bytes": r.bytes, "sha256": r.sha256}
+            for r in receipts
+        ],
+        "spec": dict(spec),
+        "meta": dict(meta),
+        "times": dict(times),
+    }
+
+
+def load(folder: Path) -> dict[str, Any]:
+    """Read the manifest of the table in `folder`.
+
+    Raises BadInput when there is none, when it is damaged, or when a newer version of consilience wrote it.
+    """
+    path = folder / FILE
+    try:
+        value = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise BadInput(
+            "the folder of a feature table",
+            f"{folder}, which has no {FILE}" if folder.is_dir() else f"{folder}, which is not there",
+            "name a table's folder; one that was being written is finished by the same command run again",
+        ) from error
+    except ValueError as error:
+        raise BadInput("a manifest in JSON", f"{path}: {error}", REPAIR) from error
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise BadInput(
+            f"a {FORMAT}", f"{path}, which is something else", "name the folder of a feature table"
+        )
+    if value["version"] > VERSION:
+        raise BadInput(
+            f"a feature table of format version {VERSION} or lower",
+            f"version {value['version']} in {path}, written by a newer consilience",
+            "upgrade with 'pip install --upgrade consilience'",
+        )
+    return value

@@ -1,0 +1,200 @@
+"""The feature store: a folder of feature tables, ``<root>/<model>/<stimuli>/<digest>/``."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+from uuid import uuid4
+
+from consilience.engine.errors import BadInput, unknown
+from consilience.engine.features import manifest as manifests
+from consilience.engine.features.disk import folder_name, writing
+from consilience.engine.features.schema import LayerInfo, as_features, as_ids, digest, layer_infos
+from consilience.engine.features.table import FeatureTable
+from consilience.engine.features.writer import TableWriter
+
+PART_BYTES = 64 << 20
+_WRITERS = 4
+
+
+class RowsRejected(UserWarning):
+    """Some rows of a user's own arrays were not finite, and are listed in the table's `rejected`."""
+
+
+class FeatureStore:
+    """Feature tables under one folder, each under its model, its stimuli and the digest of what made it."""
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root).expanduser().absolute()
+
+    def __repr__(self) -> str:
+        return f"FeatureStore({str(self.root)!r})"
+
+    def write(
+        self,
+        model: str,
+        stimuli: str,
+        sample_ids: Iterable[Any],
+        layers: Mapping[str, Any],
+        *,
+        meta: Mapping[str, Any] | None = None,
+    ) -> FeatureTable:
+        """Bring your own features: row i of every array (n, d) in `layers` is sample ``sample_ids[i]``.
+
+        float16, float32 and float64 are kept; integers, booleans and other byte orders are converted (see
+        ``as_features``), a vector (n,) is a layer of one unit. Arrays are read slice by slice, so memory maps
+        and HDF5 datasets need not fit in memory. Rows with NaN or Inf go to ``rejected``, with a `RowsRejected`
+        warning. The digest covers data, ids and `meta`: the same call again gives the same table.
+
+        Raises BadInput for repeated ids, different lengths, an empty table, a disk that is full or read-only.
+        """
+        ids, arrays, infos = _checked(sample_ids, layers)
+        row_bytes = sum(info.nbytes for info in infos.values())
+        self._refuse_full_disk(len(ids) * row_bytes)
+        rows = max(1, PART_BYTES // row_bytes)
+        starts = range(0, len(ids), rows)
+        folder = self._folder(model, stimuli) / f".writing-{uuid4().hex}"
+        writer = TableWriter(folder, model, stimuli, "", {}, infos, dict(meta or {}), len(starts))
+
+        def write_part(index: int) -> None:
+            at = slice(starts[index], starts[index] + rows)
+            writer.write_part(index, ids[at], {name: as_features(name, x[at]) for name, x in arrays.items()})
+
+        try:
+            # The hash of one part and the copying of another go on at the same time.
+            with ThreadPoolExecutor(min(_WRITERS, os.cpu_count() or 1)) as pool:
+                for _ in pool.map(write_part, range(len(starts))):
+                    pass
+            receipts = writer.receipts()
+            spec = {
+                "arrays": {name: [info.dim, info.dtype] for name, info in infos.items()},
+                "meta": writer.meta,
+                "model": model,
+                "parts": [receipt.sha256 for receipt in receipts],
+                "rejected": [pair for receipt in receipts for pair in receipt.rejected],
+                "stimuli": stimuli,
+                "version": manifests.VERSION,
+            }
+            table = replace(writer, spec=spec, digest=digest(spec)).finish()
+            table = self._put_in_place(table)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        rejected = table.manifest["rejected"]
+        if rejected:
+            warnings.warn(
+                f"{rejected} of {len(ids)} rows of {model} on {stimuli} were rejected, the first "
+                f"{table.rejected['sample_id'][0]} ({table.rejected['reason'][0]}); see `rejected`",
+                RowsRejected,
+                stacklevel=2,
+            )
+        return table
+
+    def writer(
+        self,
+        model: str,
+        stimuli: str,
+        spec: Mapping[str, Any],
+        layers: Mapping[str, LayerInfo | tuple[int, str]],
+        *,
+        meta: Mapping[str, Any] | None = None,
+    ) -> TableWriter:
+        """A writer of the table that `spec` describes (plain JSON values), to be written part by part.
+
+        `layers` is name -> (dim, dtype). Nothing is written yet; see TableWriter for resuming.
+        """
+        name = digest(spec)
+        folder = self._folder(model, stimuli) / name
+        return TableWriter(folder, model, stimuli, name, dict(spec), layer_infos(layers), dict(meta or {}))
+
+    def find(self, model: str, stimuli: str, digest: str) -> FeatureTable | None:
+        """The finished table of that digest, or None."""
+        folder = self._folder(model, stimuli) / digest
+        return FeatureTable(folder) if (folder / manifests.FILE).is_file() else None
+
+    def open(self, model: str, stimuli: str, digest: str | None = None) -> FeatureTable:
+        """The table of `model` on `stimuli`; `digest` may be shortened to a prefix that fits one table only.
+
+        Without `digest` and with several tables, the one that was finished last. Raises BadInput when there is
+        none, with the nearest name that the store holds.
+        """
+        tables = self._tables(self._folder(model, stimuli))
+        if digest is not None:
+            matching = [table for table in tables if table.digest.startswith(digest)]
+            if len(matching) != 1 and tables:
+                raise unknown(f"digest of {model} on {stimuli}", digest, [table.digest for table in tables])
+            tables = matching
+        if not tables:
+            known = self._names()
+            names = sorted({m for m, _ in known})
+            if model not in names:
+                raise unknown(f"model in {self.root}", model, names)
+            raise unknown(
+                f"stimulus set with features of {model}", stimuli, [s for m, s in known if m == model]
+            )
+        return max(tables, key=lambda table: table.manifest["times"]["created"])
+
+    def tables(self) -> list[FeatureTable]:
+        """Every finished table, by model, stimuli and digest."""
+        return [
+            table
+            for model, stimuli in self._names()
+            for table in self._tables(self._folder(model, stimuli))
+        ]  # fmt: skip
+
+    def _folder(self, model: str, stimuli: str) -> Path:
+        return self.root / folder_name(model) / folder_name(stimuli)
+
+    def _names(self) -> list[tuple[str, str]]:
+        found = {path.parent.parent for path in self.root.glob(f"*/*/*/{manifests.FILE}")}
+        return sorted((unquote(path.parent.name), unquote(path.name)) for path in found)
+
+    def _tables(self, folder: Path) -> list[FeatureTable]:
+        paths = sorted(folder.glob(f"*/{manifests.FILE}"))
+        return [FeatureTable(path.parent) for path in paths if not path.parent.name.startswith(".")]
+
+    def _put_in_place(self, table: FeatureTable) -> FeatureTable:
+        final = table.path.with_name(table.digest)
+        try:
+            with writing(final):
+                table.path.rename(final)
+        except OSError:
+            if not (final / manifests.FILE).is_file():  # else the same table stands there already
+                raise
+        return FeatureTable(final)
+
+    def _refuse_full_disk(self, nbytes: int) -> None:
+        with writing(self.root / "tables"):
+            self.root.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.root).free
+        if nbytes > free:
+            raise BadInput(
+                f"{nbytes / 1e9:.2f} GB of room in {self.root}",
+                f"{free / 1e9:.2f} GB free",
+                "free space, or move the store",
+            )
+
+
+def _checked(
+    sample_ids: Iterable[Any], layers: Mapping[str, Any]
+) -> tuple[list[str], dict[str, Any], dict[str, LayerInfo]]:
+    """Ids, arrays and layer infos of a user's features, refused here if they do not fit together."""
+    ids = as_ids(sample_ids)
+    if not ids:
+        raise BadInput("at least one sample", "none", "give one sample id a row")
+    # What slices like an array is left where it is; a list, a tensor or a dask array is converted once.
+    arrays = {
+        name: x if type(x).__module__.split(".")[0] in ("numpy", "h5py") else as_features(name, x)
+        for name, x in layers.items()
+    }
+    for name, x in arrays.items():
+        if not x.shape or len(x) != len(ids):
+            raise BadInput(
+                f"{len(ids)} rows in layer {name!r}, one a sample id", f"shape {x.shape}", "give one id a row"
+            )
+    samples = {name: as_features(name, x[:1]) for name, x in arrays.items()}
+    return ids, arrays, layer_infos({name: (x.shape[1], x.dtype.name) for name, x in samples.items()})

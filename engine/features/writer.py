@@ -1,0 +1,230 @@
+"""Writing a feature table part by part, from any number of processes, killed and resumed at any point."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from consilience.engine.errors import BadInput
+from consilience.engine.features import manifest as manifests
+from consilience.engine.features.disk import atomic, write_json, writing
+from consilience.engine.features.parts import (
+    Receipt,
+    file_sha256,
+    map_part,
+    part_name,
+    receipt_name,
+    write_part_file,
+)
+from consilience.engine.features.schema import LayerInfo, as_ids, refuse_duplicates
+from consilience.engine.features.statistics import finite_rows, spread
+from consilience.engine.features.table import REJECTED, FeatureTable
+
+
+@dataclass
+class TableWriter:
+    """Writes one table into the folder `path`. Plain data: it pickles, and any process may write any part.
+
+    `spec` decides the content and names the table; what decides the split of samples into parts (the shard
+    size) belongs into it, or a resumed run would mix two splits. `meta` (licence, citation, card, …) goes to the
+    manifest.
+    """
+
+    path: Path
+    model: str
+    stimuli: str
+    digest: str
+    spec: dict[str, Any]
+    layers: dict[str, LayerInfo]
+    meta: dict[str, Any] = field(default_factory=dict)
+    n_parts: int | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the table exists."""
+        return (self.path / manifests.FILE).is_file()
+
+    def missing(self, n_parts: int) -> list[int]:
+        """Which of the parts 0..n_parts-1 are still to be written, among them any that is cut short."""
+        self.n_parts = n_parts
+        if self.finished:
+            return []
+        found = self._receipts()
+        return [index for index in range(n_parts) if not self._present(index, found)]
+
+    def write_part(
+        self,
+        index: int,
+        sample_ids: Sequence[str],
+        layers: Mapping[str, np.ndarray],
+        rejects: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Write part `index`: row i of every array (rows, dim) is sample ``sample_ids[i]``.
+
+        A row that is NaN or Inf in any layer is added to `rejects`, (sample_id, reason) pairs. A part that is
+        already there is left as it is. Raises BadInput for wrong shapes or names, repeated ids, and a disk that
+        is full or read-only.
+        """
+        if self.finished or (
+            (self.path / part_name(index)).exists() and self._present(index, self._receipts())
+        ):
+            return
+        ids, rejected = as_ids(sample_ids), [(str(i), str(reason)) for i, reason in rejects]
+        refuse_duplicates([*ids, *(i for i, _ in rejected)])
+        arrays = self._check(len(ids), layers)
+        spreads = {name: spread(x) for name, x in arrays.items()} if ids else {}
+        broken = [name for name, value in spreads.items() if value is None]
+        if broken:
+            ids, arrays, found = _without_broken_rows(ids, arrays, broken)
+            rejected += found
+            spreads = {name: spread(x) for name, x in arrays.items()} if ids else {}
+        self._write(index, ids, arrays, rejected, spreads)
+
+    def finish(self, *, times: Mapping[str, Any] | None = None) -> FeatureTable:
+        """Make the table: write ``rejected.arrow`` and the manifest, and remove what only writing needed.
+
+        `times` goes to the manifest's ``times``, beside ``created``. Raises BadInput when a part is missing,
+        when no sample is left, or when a sample id occurs in two parts. A finished table is opened as it is.
+        """
+        if self.finished:
+            return FeatureTable(self.path)
+        try:
+            receipts = self.receipts()
+            rejected = [pair for receipt in receipts for pair in receipt.rejected]
+            if not any(receipt.rows for receipt in receipts):
+                first = f": {rejected[0][0]!r}, {rejected[0][1]}" if rejected else ""
+                raise BadInput(
+                    "at least one sample", f"{len(rejected)} rejected and none left{first}", "mend the input"
+                )
+            self._check_ids(receipts, rejected)
+        except FileNotFoundError:
+            if self.finished:  # another process was faster, and has cleared the receipts away
+                return FeatureTable(self.path)
+            raise
+        with atomic(self.path / REJECTED) as file:
+            _write_rejected(file, rejected)
+        value = manifests.build(
+            model=self.model,
+            stimuli=self.stimuli,
+            digest=self.digest,
+            spec=self.spec,
+            layers=self.layers,
+            receipts=receipts,
+            rejected=len(rejected),
+            meta=self.meta,
+            times={"created": datetime.now(UTC).isoformat(), **(times or {})},
+        )
+        write_json(self.path / manifests.FILE, value)
+        for leftover in self.path.glob(".part-*"):
+            leftover.unlink(missing_ok=True)
+        return FeatureTable(self.path)
+
+    def receipts(self) -> list[Receipt]:
+        """The receipts of all parts, in order; BadInput names the parts that are missing."""
+        found = self._receipts()
+        n_parts = self.n_parts if self.n_parts is not None else max(found, default=-1) + 1
+        missing = [index for index in range(n_parts) if not self._present(index, found)]
+        if missing or not n_parts:
+            some = ", ".join(map(str, missing[:8])) + (", …" if missing[8:] else "")
+            raise BadInput(
+                f"all {n_parts} parts of {self.path}",
+                f"{len(missing)} missing: {some}",
+                "write the missing parts",
+            )
+        return [self._receipt(index, found[index]) for index in range(n_parts)]
+
+    def _receipts(self) -> dict[int, list[str]]:
+        """Part index -> names of its receipts; several if processes wrote the part at the same time."""
+        found: dict[int, list[str]] = {}
+        for path in sorted(self.path.glob(".part-*.json")):
+            match = receipt_name(path.name)
+            if match:
+                found.setdefault(match[0], []).append(path.name)
+        return found
+
+    def _read(self, name: str) -> Receipt:
+        return Receipt.from_json(name, json.loads((self.path / name).read_bytes()))
+
+    def _receipt(self, index: int, names: list[str]) -> Receipt:
+        """The receipt that belongs to the part's file, which is hashed only where there is more than one."""
+        if len(names) > 1:
+            actual = file_sha256(self.path / part_name(index))
+            names = [name for name in names if actual in name] or names
+        return self._read(names[0])
+
+    def _present(self, index: int, found: Mapping[int, list[str]]) -> bool:
+        try:
+            size = (self.path / part_name(index)).stat().st_size
+        except FileNotFoundError:
+            return False
+        # After a power cut a file can be shorter than what was written.
+        return any(self._read(name).bytes == size for name in found.get(index, ()))
+
+    def _check(self, n: int, layers: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if set(layers) != set(self.layers):
+            raise BadInput(
+                f"the layers {', '.join(self.layers)}", ", ".join(layers) or "none", "give every layer"
+            )
+        for name, info in self.layers.items():
+            if np.shape(layers[name]) != (n, info.dim):
+                raise BadInput(
+                    f"layer {name!r} of shape {(n, info.dim)}, one row a sample id",
+                    f"{np.shape(layers[name])}",
+                    "give as many rows as sample ids, each as wide as the layer",
+                )
+        with np.errstate(over="ignore"):  # beyond float16 is Inf, and rejected as such
+            return {
+                name: np.asarray(layers[name]).astype(i.dtype, copy=False) for name, i in self.layers.items()
+            }
+
+    def _write(
+        self,
+        index: int,
+        ids: list[str],
+        arrays: Mapping[str, np.ndarray],
+        rejected: list[tuple[str, str]],
+        spreads: Mapping[str, Any],
+    ) -> None:
+        def seal(size: int, sha256: str) -> None:
+            receipt = Receipt(index, len(ids), size, sha256, rejected, dict(spreads))
+            write_json(self.path / receipt.file, receipt.to_json())
+
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            write_part_file(self.path / part_name(index), ids, arrays, self.layers, seal)
+        except FileNotFoundError:
+            # The table may have been finished meanwhile with another process's copy of this part.
+            if not self.finished:
+                raise
+
+    def _check_ids(self, receipts: Sequence[Receipt], rejected: Sequence[tuple[str, str]]) -> None:
+        ids = [i for i, _ in rejected]
+        for receipt in receipts:
+            ids += map_part(self.path / part_name(receipt.index), receipt.rows, self.layers)[0].to_pylist()
+        refuse_duplicates(ids)
+
+
+def _without_broken_rows(
+    ids: list[str], arrays: Mapping[str, np.ndarray], broken: Sequence[str]
+) -> tuple[list[str], dict[str, np.ndarray], list[tuple[str, str]]]:
+    """Ids and arrays without the rows that are not finite in the layers `broken`; and those, with reasons."""
+    finite = {name: finite_rows(arrays[name]) for name in broken}
+    keep = np.logical_and.reduce(list(finite.values()))
+    rejected = [
+        (ids[row], "NaN or Inf in " + ", ".join(name for name in broken if not finite[name][row]))
+        for row in np.flatnonzero(~keep)
+    ]
+    return [i for i, good in zip(ids, keep) if good], {name: x[keep] for name, x in arrays.items()}, rejected
+
+
+def _write_rejected(file: Any, rejected: Sequence[tuple[str, str]]) -> None:
+    schema = pa.schema([("sample_id", pa.string()), ("reason", pa.string())])
+    table = pa.table([[i for i, _ in rejected], [reason for _, reason in rejected]], schema=schema)
+    with pa.ipc.new_file(file, schema) as writer:
+        writer.write_table(table)
