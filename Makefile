@@ -40,7 +40,7 @@ check: $(READY)  ## lint, formatting and types
 	$(BIN)/mypy src engine connectors pipelines tests
 
 bench: $(READY)  ## the figures with a bound, each beside a reference in the same run
-	$(BIN)/python -m pytest -m bench -s tests/benchmarks
+	$(BIN)/python -m pytest -m bench -s -o python_files='bench_*.py' tests/benchmarks
 
 clean:  ## remove what the targets above made, but not your feature tables or reports
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis $(VENV)

@@ -87,7 +87,7 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
     ("text", "where", "says"),
     [
         (LEAST + "budgt: 3GB", "my.yaml, line 5, key budgt", "did you mean 'budget'?"),
-        (LEAST.replace("[m]", "\n  - m\n  - {name: n, layer: x}"), "5, key models[1].layer", "mean 'layers'?"),
+        (LEAST.replace("[m]", "\n  - m\n  - {name: n, layer: x}"), ", key models[1].layer", "mean 'layers'?"),
         (LEAST.replace("[cka]", "[{nam: cka}]"), "line 4, key metrics[0].name", "add `name:`"),
         (LEAST.replace("[cka]", "[{name: a, layers: {evry: 2}}]"), "key metrics[0].layers.evry", "'every'"),
         (LEAST.replace("[cka]", "[{name: a, layers: {every: 0}}]"), "metrics[0].layers.every", "equal to 1"),
