@@ -29,8 +29,8 @@ VARIABLES = (
 
 
 def label(model: str, layer: str) -> str:
-    """The name of one representation: ``model/layer``."""
-    return f"{model}/{layer}"
+    """The name of one representation: ``model/layer``, or ``model`` alone where there are no layers."""
+    return f"{model}/{layer}" if layer else model
 
 
 def assemble(

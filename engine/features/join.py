@@ -1,0 +1,85 @@
+"""Put every representation on the same samples: joined on `sample_id`, and what does not match is counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from consilience.engine.errors import BadInput
+from consilience.engine.features.representation import Representation
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Representations whose row i is the same sample, and what the join left out, per model."""
+
+    representations: list[Representation]
+    n: int
+    sample_ids: np.ndarray | None = None
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def join(representations: Sequence[Representation]) -> Joined:
+    """Keep the samples that all `representations` have, in the order of the first one.
+
+    Raises:
+        BadInput: for plain arrays of different lengths, for a mixture of plain arrays and features with ids, for
+            duplicate ids, and where no sample is common to all.
+    """
+    plain = [r for r in representations if r.sample_ids is None]
+    if len(plain) == len(representations):
+        return _same_length(representations)
+    if plain:
+        raise BadInput(
+            "sample ids for all representations or for none",
+            f"none for {plain[0].name!r}, ids for {next(r.name for r in representations if r.sample_ids is not None)!r}",
+            "write the plain arrays with FeatureStore.write(model, stimuli, sample_ids, layers)",
+        )
+    positions: dict[int, dict[str, int]] = {}  # the layers of one table share one id array
+    for r in representations:
+        assert r.sample_ids is not None
+        if id(r.sample_ids) not in positions:
+            positions[id(r.sample_ids)] = _positions(r)
+    common = set.intersection(*(set(p) for p in positions.values()))
+    if not common:
+        sizes = ", ".join(
+            f"{r.model} has {r.n} ({r.sample_ids[0]!r}, …)" for r in _one_a_model(representations)
+        )
+        raise BadInput(
+            "samples that all representations share", f"no common sample_id: {sizes}",
+            "extract all models on the same stimulus set, under the same ids",
+        )  # fmt: skip
+    assert representations[0].sample_ids is not None
+    ids = [i for i in representations[0].sample_ids if i in common]
+    rows = {key: np.fromiter((p[i] for i in ids), np.int64, len(ids)) for key, p in positions.items()}
+    dropped = {r.model: r.n - len(ids) for r in representations if r.n > len(ids)}
+    joined = [r.joined(rows[id(r.sample_ids)]) for r in representations]
+    return Joined(joined, len(ids), np.asarray(ids, object), dropped)
+
+
+def _same_length(representations: Sequence[Representation]) -> Joined:
+    first = representations[0]
+    for r in representations:
+        if r.n != first.n:
+            raise BadInput(
+                "arrays of the same length (row i is the same sample in each)",
+                f"{first.n} rows in {first.name!r}, {r.n} in {r.name!r}",
+                "cut them to the same samples, or give sample ids (FeatureStore.write) and let them be joined",
+            )
+    return Joined(list(representations), first.n)
+
+
+def _positions(r: Representation) -> dict[str, int]:
+    assert r.sample_ids is not None
+    positions = {str(s): i for i, s in enumerate(r.sample_ids)}
+    if len(positions) < r.n:
+        raise BadInput(
+            f"each sample_id once in {r.model!r}",
+            f"{r.n - len(positions)} duplicates",
+            "keep one row a sample",
+        )
+    return positions
+
+
+def _one_a_model(representations: Sequence[Representation]) -> list[Representation]:
+    return list({r.model: r for r in representations}.values())

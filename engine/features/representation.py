@@ -1,0 +1,160 @@
+"""A representation: one layer of one model on n samples, read by row numbers, wherever it is kept."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from consilience.engine.errors import BadInput
+from consilience.engine.features.table import FeatureTable
+from consilience.engine.scores import label
+
+
+class Source(Protocol):
+    """Where rows come from. Sent to workers, so it must pickle."""
+
+    def take(self, rows: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Representation:
+    """(n, d) features of one layer. `rows` maps a joined row number to the source's own (None: the same)."""
+
+    model: str
+    layer: str
+    n: int
+    d: int
+    dtype: np.dtype
+    source: Source
+    sample_ids: np.ndarray | None = None
+    digest: str | None = None
+    checked: bool = False
+    rows: np.ndarray | None = None
+
+    @property
+    def name(self) -> str:
+        return label(self.model, self.layer)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """The features of those rows, (len(rows), d)."""
+        return self.source.take(rows if self.rows is None else self.rows[rows])
+
+    def joined(self, rows: np.ndarray) -> "Representation":
+        """The same features with only `rows` (row numbers of the source), in that order."""
+        identity = len(rows) == self.n and bool(np.array_equal(rows, np.arange(self.n)))
+        return replace(self, n=len(rows), rows=None if identity else rows)
+
+
+@dataclass(frozen=True)
+class ArraySource:
+    """A NumPy array (memory-mapped ones too), or a Dask array, of shape (n, d)."""
+
+    array: Any
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self.array[rows])
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """A column of a feature table."""
+
+    table: FeatureTable
+    layer: str
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        return self.table.take(self.layer, rows)
+
+
+def representations(features: Mapping[str, Any] | Iterable[FeatureTable]) -> list[Representation]:
+    """Every layer of every table, and every array, as representations.
+
+    Args:
+        features: feature tables, or a mapping from name to (n, d) array (NumPy, Dask, xarray) or feature table. A
+            name "model/layer" is split; a table under a name contributes every layer under that model name.
+    """
+    if isinstance(features, FeatureTable):
+        features = [features]
+    items = features.items() if isinstance(features, Mapping) else [(t.model, t) for t in features]
+    found: list[Representation] = []
+    for name, value in items:
+        found += _from_table(name, value) if isinstance(value, FeatureTable) else [_from_array(name, value)]
+    names = [r.name for r in found]
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        raise BadInput("one representation a name", f"{', '.join(twice)} twice", "give each its own name")
+    if not found:
+        raise BadInput("at least one representation", "none", "name arrays or feature tables to compare")
+    return found
+
+
+def _from_table(model: str, table: FeatureTable) -> list[Representation]:
+    for layer, info in table.layers.items():
+        if table.manifest["layers"][layer].get("total_variance", 1.0) == 0.0:
+            raise _constant(label(model, layer), table.n)
+    return [
+        Representation(
+            model, layer, table.n, info.dim, np.dtype(info.dtype), TableSource(table, layer),
+            table.sample_ids, f"{table.digest}/{layer}", True,
+        )
+        for layer, info in table.layers.items()
+    ]  # fmt: skip
+
+
+def _from_array(name: str, value: Any) -> Representation:
+    ids = None
+    if hasattr(value, "dims"):  # an xarray DataArray; its first dimension holds the samples
+        if value.dims[0] in value.coords:
+            ids = np.asarray(value.coords[value.dims[0]].values).astype(str).astype(object)
+        value = value.data
+    if not hasattr(value, "shape"):
+        value = np.asarray(value)
+    if value.ndim != 2:
+        raise BadInput(
+            f"{name!r} as an array of shape (samples, units)", f"shape {tuple(value.shape)}",
+            "pool or flatten the other axes first" if value.ndim > 2 else "use x[:, None] for a single unit",
+        )  # fmt: skip
+    dtype = np.dtype(value.dtype)
+    if dtype.kind not in "fiub":
+        raise BadInput(f"{name!r} as real numbers", f"dtype {dtype}", "convert it to float32 or float64")
+    n, d = value.shape
+    if n == 0 or d == 0:
+        raise BadInput(f"{name!r} with samples and units", f"shape {(n, d)}", "leave it out")
+    model, _, layer = name.partition("/")
+    dtype = dtype.newbyteorder("=") if dtype.kind == "f" else np.dtype(np.float64)
+    return Representation(model, layer, n, d, dtype, ArraySource(value), ids)
+
+
+def check(representation: Representation, rows_at_once: int = 8192) -> Representation:
+    """The representation, once every value of it is known to be finite and not all its rows are the same.
+
+    Tables were checked when they were written; arrays are read once, in blocks.
+
+    Raises:
+        BadInput: naming the representation and the count, if a value is not finite or no unit varies.
+    """
+    if representation.checked:
+        return representation
+    first = representation.take(np.arange(1))
+    bad_rows, varies = 0, False
+    for start in range(0, representation.n, rows_at_once):
+        block = representation.take(np.arange(start, min(start + rows_at_once, representation.n)))
+        bad_rows += int(np.count_nonzero(~np.isfinite(block).all(axis=1)))
+        varies = varies or bool((block != first).any())
+    if bad_rows:
+        raise BadInput(
+            f"finite features in {representation.name!r}",
+            f"NaN or infinity in {bad_rows} of {representation.n} samples",
+            "remove those samples, or import the features into a store, which rejects and lists them",
+        )
+    if not varies:
+        raise _constant(representation.name, representation.n)
+    return replace(representation, checked=True)
+
+
+def _constant(name: str, n: int) -> BadInput:
+    return BadInput(
+        f"features that vary in {name!r}",
+        f"the same values in all {n} samples",
+        "leave this representation out",
+    )

@@ -1,0 +1,58 @@
+"""What unrelated samples would score: moments of a score under permutation of the samples, and p-values from them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Null:
+    """Mean, standard deviation and skewness of a score when the rows of one side are permuted at random."""
+
+    mean: np.ndarray
+    sd: np.ndarray
+    skew: np.ndarray
+
+    def scaled(self, factor: np.ndarray) -> "Null":
+        """The null of the statistic divided by a constant of the pair (the denominator of a ratio)."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return Null(self.mean / factor, self.sd / factor, self.skew)
+
+    def z(self, score: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (score - self.mean) / self.sd
+
+    def p(self, score: np.ndarray, direction: str) -> np.ndarray:
+        """One-sided p by a Pearson type III distribution with these three moments."""
+        z = self.z(score)
+        tail = stats.pearson3.sf if direction == "similarity" else stats.pearson3.cdf
+        return np.where(np.isfinite(z), tail(z, np.where(np.isfinite(self.skew), self.skew, 0.0)), np.nan)
+
+    def threshold(self, direction: str, level: float = 0.95) -> np.ndarray:
+        """The score that `level` of unrelated samples do not reach."""
+        quantile = stats.pearson3.ppf(level if direction == "similarity" else 1 - level, self.skew)
+        return self.mean + self.sd * quantile
+
+
+def calibrated(score: np.ndarray, threshold: np.ndarray, best: float) -> np.ndarray:
+    """max(0, (s - τ)/(s_max - τ)), τ the 95 % point of the null (Gröger 2026). 1 for identical representations."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.maximum(0.0, (score - threshold) / (best - threshold))
+
+
+def from_permutations(draws: np.ndarray, score: np.ndarray, direction: str) -> tuple[Null, np.ndarray]:
+    """The null and the p-values from `draws` (permutations, …): p = (1 + #{draws at least as good}) / (1 + draws)."""
+    better = draws >= score if direction == "similarity" else draws <= score
+    p = np.where(np.isfinite(score), (1 + better.sum(axis=0)) / (1 + len(draws)), np.nan)
+    sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(score.shape, np.nan)
+    return Null(draws.mean(axis=0), sd, np.zeros_like(score)), p
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """p corrected for the expected share of false discoveries over all finite entries (Benjamini and Hochberg 1995)."""
+    q = np.full(p.shape, np.nan)
+    finite = np.isfinite(p)
+    if finite.any():
+        q[finite] = stats.false_discovery_control(p[finite])
+    return q

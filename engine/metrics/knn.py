@@ -1,0 +1,114 @@
+"""Overlap of nearest neighbours."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from consilience.engine.inference.null import Null
+from consilience.engine.metrics.registry import Choice, Number, register
+
+CHUNK_ELEMENTS = 2**24
+
+PARAMETERS = {"distance": Choice(("cosine", "euclidean")), "k": Number(10, 1)}
+
+
+def common(lists: np.ndarray) -> Iterator[np.ndarray]:
+    """How many neighbours each pair of representations shares, (m, R, R) for chunk after chunk of rows.
+
+    Args:
+        lists: (R, n, k) neighbours; negative entries count for nothing.
+    """
+    representations, n, k = lists.shape
+    width = min(representations * k, int(lists.max()) + 1)
+    chunk = max(1, CHUNK_ELEMENTS // (representations * (width + 1)))
+    for start in range(0, n, chunk):
+        ids, columns = _relabelled(lists[:, start : start + chunk], width)
+        hot = torch.zeros(ids.shape[0], representations, columns + 1)
+        hot.scatter_(2, torch.from_numpy(ids), 1.0)
+        hot = hot[:, :, 1:]  # column 0 collects the empty entries
+        yield torch.bmm(hot, hot.transpose(1, 2)).numpy()
+
+
+def _relabelled(lists: np.ndarray, width: int) -> tuple[np.ndarray, int]:
+    """(m, R, k) column numbers from 1, 0 for empty; renumbered per row where a row has few different neighbours."""
+    ids = lists.transpose(1, 0, 2).astype(np.int64)
+    representations, k = ids.shape[1:]
+    if width < representations * k:
+        return ids + 1, width
+    flat = ids.reshape(len(ids), -1)
+    order = np.argsort(flat, axis=1, kind="stable")
+    ordered = np.take_along_axis(flat, order, 1)
+    new = np.diff(ordered, axis=1, prepend=-1) != 0  # empty entries, -1, sort first and stay 0
+    labels = np.empty_like(flat)
+    np.put_along_axis(labels, order, np.cumsum(new, axis=1), 1)
+    return labels.reshape(ids.shape), int(labels.max())
+
+
+def null(lists: np.ndarray, *, distance: str, k: int) -> Null:
+    """Mean k/(n-1) and exact variance of the mean overlap when the samples of one side are permuted.
+
+    The overlap is Σ_ij a_ij b_π(i)π(j) / (nk) for the adjacency matrices; its variance needs their squares, their
+    reciprocated pairs and their in-degrees. The skewness is that of a count with this mean and variance.
+    """
+    representations, n, k = lists.shape
+    share = k / (n - 1)
+    q = n * k * (1 - share)
+    v, c = np.empty(representations), np.empty(representations)
+    for r in range(representations):
+        edges = (np.arange(n)[:, None] * n + lists[r]).ravel()
+        back = (lists[r].astype(np.int64) * n + np.arange(n)[:, None]).ravel()
+        v[r] = np.isin(back, edges, assume_unique=True).sum() - n * k * share
+        c[r] = ((np.bincount(lists[r].ravel(), minlength=n) - k) ** 2).sum()
+    outer = np.multiply.outer
+    apart = q + v - c
+    variance = (q * q + outer(v, v)) / (n * (n - 1))
+    variance += (q * q + outer(c - q, c - q) + 2 * outer(v, v)) / (n * (n - 1) * (n - 2))
+    variance += outer(apart, apart) / (n * (n - 1) * (n - 2) * (n - 3))
+    sd = np.sqrt(np.maximum(variance, 0)) / (n * k)
+    return Null(np.full(sd.shape, share), sd, sd / share)
+
+
+def _space(distance: str, k: int) -> str:
+    return f"rdm-{distance}"
+
+
+@register(
+    "mutual_knn",
+    needs="neighbours",
+    space=_space,
+    parameters=PARAMETERS,
+    symmetric=True,
+    direction="similarity",
+    range="0..1, chance k/(n-1)",
+    source="Huh et al. 2024",
+    null=null,
+)
+def mutual_knn(lists: np.ndarray, *, distance: str, k: int) -> np.ndarray:
+    """Mutual nearest neighbours.
+
+    mean over samples i of |N_X(i) ∩ N_Y(i)| / k
+
+    A sample is never its own neighbour; ties go to the lower row number.
+    """
+    return sum(c.sum(axis=0, dtype=np.float64) for c in common(lists)) / (lists.shape[1] * k)
+
+
+@register(
+    "jaccard_knn",
+    needs="neighbours",
+    space=_space,
+    parameters=PARAMETERS,
+    symmetric=True,
+    direction="similarity",
+    range="0..1",
+    source="Wang et al. 2020",
+)
+def jaccard_knn(lists: np.ndarray, *, distance: str, k: int) -> np.ndarray:
+    """Jaccard similarity of nearest neighbours.
+
+    mean over samples i of |N_X(i) ∩ N_Y(i)| / |N_X(i) ∪ N_Y(i)|
+
+    A sample is never its own neighbour; ties go to the lower row number.
+    """
+    return sum((c / (2 * k - c)).sum(axis=0, dtype=np.float64) for c in common(lists)) / lists.shape[1]

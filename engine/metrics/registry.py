@@ -1,0 +1,174 @@
+"""The registry of metrics, and the grammar of their ids.
+
+An id is ``name`` or ``name:param=value,param=value``. Its canonical form spells out every parameter in alphabetical
+order, so that two numbers with the same label were computed the same way.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from consilience.engine.errors import BadInput, unknown
+
+STATISTICS = ("sums", "neighbours", "moments")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A parameter that is one of a few words; the first is the default."""
+
+    words: tuple[str, ...]
+
+    @property
+    def default(self) -> str:
+        return self.words[0]
+
+    def read(self, metric: str, name: str, value: Any) -> str:
+        if str(value) not in self.words:
+            raise unknown(f"value of {name!r} of {metric!r}", str(value), self.words)
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A parameter that is a number of the default's type, at least `low`, at most `high`."""
+
+    default: int | float
+    low: float
+    high: float = float("inf")
+
+    def read(self, metric: str, name: str, value: Any) -> int | float:
+        kind = type(self.default)
+        try:
+            number = kind(value)
+            right = float(value) == float(number)
+        except (TypeError, ValueError):
+            right = False
+        if not right or not self.low <= number <= self.high:
+            what = "a whole number" if kind is int else "a number"
+            raise BadInput(
+                f"{name!r} of {metric!r} as {what} from {self.low:g} to {self.high:g}", repr(value),
+                f"use {name}={self.default}, the default, or another in that range",
+            )  # fmt: skip
+        return number
+
+
+Parameter = Choice | Number
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A registered metric: the statistic it needs and the function that turns it into scores.
+
+    Attributes:
+        needs: ``sums`` of a space, ``neighbours`` or ``moments``.
+        space: the space whose sums or neighbours are needed, from the parameters.
+        finish: the function; what it gets and returns depends on `needs` (see `consilience.engine.metrics`).
+        null: the exact mean, variance and skewness of the score under permutation of the samples, or None: permute.
+        best: the score of identical representations.
+    """
+
+    name: str
+    finish: Callable[..., Any]
+    needs: str
+    parameters: Mapping[str, Parameter]
+    symmetric: bool
+    direction: str
+    range: str
+    source: str
+    space: Callable[..., str] | None = None
+    null: Callable[..., Any] | None = None
+    best: float = 1.0
+
+    @property
+    def title(self) -> str:
+        return (self.finish.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def formula(self) -> str:
+        """The second paragraph of the docstring."""
+        paragraphs = (self.finish.__doc__ or "").strip().split("\n\n")
+        return " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A metric with all its parameters."""
+
+    metric: Metric
+    parameters: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The canonical id."""
+        if not self.parameters:
+            return self.metric.name
+        return self.metric.name + ":" + ",".join(f"{k}={self.parameters[k]}" for k in sorted(self.parameters))
+
+
+_METRICS: dict[str, Metric] = {}
+_loaded_outside = False
+
+
+def register(name: str, **about: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the decorated function as the metric `name`; `about` holds the other attributes of `Metric`."""
+
+    def add(finish: Callable[..., Any]) -> Callable[..., Any]:
+        metric = Metric(name=name, finish=finish, **{"parameters": {}, **about})
+        if metric.needs not in STATISTICS:
+            raise unknown("statistic", metric.needs, STATISTICS)
+        if name in _METRICS:
+            raise ValueError(f"two metrics are registered as {name!r}")
+        _METRICS[name] = metric
+        return finish
+
+    return add
+
+
+def registered() -> dict[str, Metric]:
+    """All metrics by name, those of outside packages (entry points ``consilience.metrics``) too."""
+    global _loaded_outside
+    if not _loaded_outside:
+        _loaded_outside = True
+        for point in entry_points(group="consilience.metrics"):
+            point.load()
+    return _METRICS
+
+
+def metrics() -> dict[str, str]:
+    """The registered metrics: name -> one line on what it is."""
+    return {name: metric.title for name, metric in sorted(registered().items())}
+
+
+def parse(metric: str | Mapping[str, Any]) -> Request:
+    """Read an id (``"cka:kernel=rbf"``) or a mapping (``{"name": "cka", "kernel": "rbf"}``).
+
+    Raises:
+        BadInput: for an unknown metric, parameter or value.
+    """
+    if isinstance(metric, Mapping):
+        given = {str(k): v for k, v in metric.items() if k != "name"}
+        name = str(metric.get("name", ""))
+    else:
+        name, _, rest = str(metric).partition(":")
+        given = {}
+        for part in filter(None, rest.split(",")):
+            key, equals, value = part.partition("=")
+            if not equals:
+                raise BadInput("a metric id like 'cka:kernel=rbf'", repr(metric), f"write {part!r} as param=value")
+            given[key.strip()] = value.strip()
+    known = registered()
+    if name not in known:
+        raise unknown("metric", name, known)
+    found = known[name]
+    for key in given:
+        if key not in found.parameters:
+            raise unknown(f"parameter of {name!r}", key, found.parameters)
+    values = {k: p.read(name, k, given.get(k, p.default)) for k, p in found.parameters.items()}
+    return Request(found, values)
+
+
+def canonical(metric: str | Mapping[str, Any]) -> str:
+    """The canonical id of a metric: every parameter spelled out, in alphabetical order."""
+    return parse(metric).id

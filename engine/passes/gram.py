@@ -1,0 +1,88 @@
+"""Sums over pairs of tiles of one space: the HSIC terms of all pairs of representations at once."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from consilience.engine.inference.subsets import Groups, Subsets
+from consilience.engine.passes.ranks_table import RankTable
+from consilience.engine.passes.sums import Sums
+from consilience.engine.passes.tiles import Layout, Tile
+
+
+@dataclass
+class GramState:
+    """Partial sums. Keys are blocks and groups, so that any subset of groups can be summed up afterwards."""
+
+    cross: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)  # groups -> (R, R)
+    rows: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)  # block, other group -> (R, m)
+    diag: dict[int, np.ndarray] = field(default_factory=dict)  # block -> (R, m)
+
+
+@dataclass(frozen=True)
+class GramSums:
+    """The statistic: `Sums` of the matrices of `space`; of ranks of its entries if `ranks` are given."""
+
+    space: str
+    ranks: tuple[RankTable, ...] | None = None
+
+    def empty(self) -> GramState:
+        return GramState()
+
+    def chunk(self, state: GramState, tile: Tile) -> None:
+        values = tile.space(self.space)
+        if self.ranks is not None:
+            values = torch.stack([table(v) for table, v in zip(self.ranks, values)])
+        if tile.diagonal:
+            diagonal = torch.diagonal(values, dim1=1, dim2=2)
+            _add(state.diag, tile.i, diagonal.double().cpu().numpy() * (self.space == "linear"))
+            values = values.clone()
+            torch.diagonal(values, dim1=1, dim2=2).zero_()
+        flat = values.reshape(len(values), -1)
+        weight = 1 if tile.diagonal else 2  # a tile off the diagonal stands for its mirror image too
+        _add(state.cross, (tile.group_i, tile.group_j), weight * (flat @ flat.T).double().cpu().numpy())
+        _add(state.rows, (tile.i, tile.group_j), values.sum(dim=2).double().cpu().numpy())
+        if not tile.diagonal:
+            _add(state.rows, (tile.j, tile.group_i), values.sum(dim=1).double().cpu().numpy())
+
+    def combine(self, states: list[GramState]) -> GramState:
+        first, *others = states
+        for other in others:
+            for name in ("cross", "rows", "diag"):
+                into = getattr(first, name)
+                for key, value in getattr(other, name).items():
+                    _add(into, key, value)
+        return first
+
+    def finalize(self, state: GramState, groups: Groups, layout: Layout, subsets: Subsets) -> Sums:
+        """The sums of every subset of groups."""
+        masks = subsets.masks.astype(np.float64)
+        count, representations = len(masks), next(iter(state.cross.values())).shape[0]
+        shape = (count, representations, representations)
+        cross, rows, diag, diag_rows = (np.zeros(shape) for _ in range(4))
+        total, trace = np.zeros(shape[:2]), np.zeros(shape[:2])
+        for (g, h), value in state.cross.items():
+            cross += (masks[:, g] * masks[:, h])[:, None, None] * value
+        for block in range(layout.count):
+            d = state.diag[block]
+            inside = masks[:, layout.group[block]]
+            by_group = np.zeros((groups.count, *d.shape))
+            for g in range(groups.count):
+                if (block, g) in state.rows:
+                    by_group[g] = state.rows[block, g]
+            r = np.tensordot(masks * inside[:, None], by_group, axes=1)  # (S, R, m)
+            rows += r @ r.transpose(0, 2, 1)
+            diag_rows += d @ r.transpose(0, 2, 1)
+            diag += inside[:, None, None] * (d @ d.T)
+            total += r.sum(axis=2)
+            trace += inside[:, None] * d.sum(axis=1)
+        return Sums(masks @ groups.sizes, cross, rows, diag, diag_rows, total, trace)
+
+
+def _add(into: dict, key: object, value: np.ndarray) -> None:  # type: ignore[type-arg]
+    if key in into:
+        into[key] += value
+    else:
+        into[key] = value
+

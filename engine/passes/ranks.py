@@ -1,0 +1,44 @@
+"""The two ways to the rank tables of a space: from all distances at once, or by a sweep that counts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from consilience.engine.passes.sample import sample_rows, sample_tiles
+from consilience.engine.passes.tiles import Tile, TilePass
+
+SAMPLE_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class BinCounts:
+    """The statistic of the counting sweep: how many distances fall into each bin of each representation."""
+
+    space: str
+    edges: tuple[torch.Tensor, ...]
+
+    def empty(self) -> list[np.ndarray]:
+        return [np.zeros(len(e) + 1, np.int64) for e in self.edges]
+
+    def chunk(self, state: list[np.ndarray], tile: Tile) -> None:
+        keep = None
+        if tile.diagonal:
+            m = tile.gram.shape[1]
+            keep = torch.triu(torch.ones(m, m, dtype=torch.bool, device=tile.gram.device), 1)
+        for counts, edges, values in zip(state, self.edges, tile.space(self.space)):
+            k = torch.bucketize(values if keep is None else values[keep], edges, right=True)
+            counts += torch.bincount(k.flatten(), minlength=len(counts)).cpu().numpy()
+
+    def combine(self, states: list[list[np.ndarray]]) -> list[np.ndarray]:
+        return [np.sum(counts, axis=0) for counts in zip(*states)]
+
+
+def sampled_distances(work: TilePass, space: str, seed: int) -> Iterator[tuple[np.ndarray, bool]]:
+    """For each representation, its sorted distances among at most 2,048 rows, and whether those are all rows."""
+    rows = sample_rows(work.groups.n, SAMPLE_ROWS, seed)
+    for tile in sample_tiles(work, rows):
+        upper = torch.triu_indices(len(rows), len(rows), 1, device=tile.gram.device)
+        distances = torch.sort(tile.space(space)[0][upper[0], upper[1]]).values
+        yield distances.cpu().numpy(), len(rows) == work.groups.n

@@ -1,0 +1,94 @@
+"""One sweep over the tiles for every space and every neighbour search that the metrics ask for."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from consilience.engine.features.representation import Representation
+from consilience.engine.inference.subsets import Groups, Subsets
+from consilience.engine.passes.blocks import Frame, compute_dtype
+from consilience.engine.passes.gram import GramSums
+from consilience.engine.passes.neighbours import Nearest, Neighbours, kept
+from consilience.engine.passes.ranks import BinCounts, sampled_distances
+from consilience.engine.passes.ranks_table import RankTable, bin_counts, edges_of, table
+from consilience.engine.passes.sample import shape
+from consilience.engine.passes.sums import Sums
+from consilience.engine.passes.tiles import Layout, Statistic, TilePass
+
+RANKS = "/ranks"
+
+
+@dataclass(frozen=True)
+class SecondOrder:
+    """What the sweep found: sums by space (``linear``, ``rdm-correlation/ranks``, …), neighbours by space."""
+
+    sums: dict[str, Sums]
+    neighbours: dict[str, Neighbours]
+
+
+def second_order(
+    representations: Sequence[Representation],
+    frames: Sequence[Frame],
+    groups: Groups,
+    subsets: Subsets,
+    layout: Layout,
+    *,
+    spaces: Collection[str] = (),
+    searches: Collection[tuple[str, int]] = (),
+    null: bool = True,
+    strip_rows: int,
+    device: str = "cpu",
+    seed: int = 0,
+    run: Callable[..., Any],
+) -> SecondOrder:
+    """Sums of each of `spaces`, and the k nearest neighbours for each (space, k) of `searches`.
+
+    Args:
+        null: whether the third-order terms, for p-values, are wanted.
+        run: `sweep` with executor and progress bound.
+    """
+    work = TilePass(
+        tuple(representations), tuple(frames), groups, layout, (), compute_dtype(representations), device
+    )
+    spaces = sorted(spaces)
+    tables = {s: _tables(work, s.removesuffix(RANKS), seed, strip_rows, run) for s in spaces if s.endswith(RANKS)}
+    grams = [GramSums(s.removesuffix(RANKS), tables.get(s)) for s in spaces]
+    half = subsets.holdout is not None
+    left_out = (2 if half else 1) / groups.count if subsets.leave_out.stop > 1 else 0.0
+    widest = {space: max(k for s, k in searches if s == space) for space, _ in searches}
+    nearest = [
+        Nearest(space, kept(k, groups.n, left_out), groups.order, half, groups.count) for space, k in widest.items()
+    ]
+    statistics: tuple[Statistic, ...] = (*grams, *nearest)
+    states = run(replace(work, statistics=statistics), strip_rows=strip_rows, stage="tiles")
+    sums = {}
+    for space, gram, state in zip(spaces, grams, states):
+        found = gram.finalize(state, groups, layout, subsets)
+        if null:
+            third, bend = shape(work, gram.space, gram.ranks, seed)
+            found = replace(found, third=third, bend=bend)
+        sums[space] = found
+    found_neighbours = {
+        s.space: s.finalize(state, groups, layout) for s, state in zip(nearest, states[len(grams) :])
+    }
+    return SecondOrder(sums, found_neighbours)
+
+
+def _tables(
+    work: TilePass, space: str, seed: int, strip_rows: int, run: Callable[..., Any]
+) -> tuple[RankTable, ...]:
+    """Rank tables of the distances of every representation."""
+    tables, edges = [], []
+    for distances, all_rows in sampled_distances(work, space, seed):
+        knots = edges_of(distances)
+        edges.append(knots)
+        if all_rows:
+            tables.append(table(knots, bin_counts(distances, knots), work.device))
+    if tables:
+        return tuple(tables)
+    counting = BinCounts(space, tuple(torch.from_numpy(e).to(work.device) for e in edges))
+    (counts,) = run(replace(work, statistics=(counting,)), strip_rows=strip_rows, stage="ranks")
+    return tuple(table(e, c, work.device) for e, c in zip(edges, counts))
+

@@ -1,0 +1,56 @@
+"""From one Gram tile of shifted rows to any other similarity or distance between the same samples.
+
+Each space is ``(beta K + A B') ∘ w_i w_j'`` with a few columns in A and B, so the matrix product that made K is shared.
+"""
+
+import torch
+
+from consilience.engine.passes.blocks import Block
+
+SIMILARITIES = ("linear", "inner", "cosine", "correlation")
+DISTANCES = ("rdm-correlation", "rdm-cosine", "rdm-euclidean")
+
+
+def needs_raw(space: str) -> bool:
+    """Whether the space depends on the origin of the features."""
+    return space not in ("linear", "rdm-euclidean")
+
+
+def transform(
+    space: str, gram: torch.Tensor, i: Block, j: Block, origin2: torch.Tensor, width: torch.Tensor
+) -> torch.Tensor:
+    """The tile of `space`, (R, m_i, m_j), from the Gram tile of the rows of `i` with the rows of `j`.
+
+    Args:
+        origin2: (R,) squared norm of the scaled origins. width: (R,) number of units.
+    """
+    if space == "linear":
+        return gram
+    if space == "rdm-euclidean":  # ‖x_i - x_j‖²
+        return torch.baddbmm(gram, _columns(i.norm2), _rows(j.norm2), beta=-2).clamp_(min=0)
+    similarity = torch.baddbmm(gram, _columns(i.lift + origin2[:, None]), _rows(j.lift))
+    if space == "inner":
+        return similarity
+    if space.endswith("correlation"):
+        similarity.baddbmm_((i.mean * width[:, None])[:, :, None], j.mean[:, None, :], alpha=-1)
+    similarity.mul_(_inverse_length(space, i, origin2, width)[:, :, None])
+    similarity.mul_(_inverse_length(space, j, origin2, width)[:, None, :])
+    return similarity.neg_().add_(1) if space.startswith("rdm-") else similarity
+
+
+def _columns(left: torch.Tensor) -> torch.Tensor:
+    return torch.stack([left, torch.ones_like(left)], dim=2)
+
+
+def _rows(right: torch.Tensor) -> torch.Tensor:
+    return torch.stack([torch.ones_like(right), right], dim=1)
+
+
+def _inverse_length(space: str, block: Block, origin2: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
+    """1 / ‖x‖ of the raw rows, of the rows centred over units for a correlation; 0 where that is 0."""
+    length2 = block.norm2 + 2 * block.lift + origin2[:, None]
+    # Below the rounding error of the sum a row is a constant one, not a tiny one.
+    floor = (block.norm2 + origin2[:, None]) * torch.finfo(length2.dtype).eps * 8
+    if space.endswith("correlation"):
+        length2 = length2 - width[:, None] * block.mean**2
+    return torch.where(length2 > floor, length2, torch.inf).rsqrt()

@@ -1,0 +1,202 @@
+"""The tile pass: every pair of row blocks (i <= j) once, one Gram tile per representation, for all statistics at once.
+
+Cost n² (Σd + R²) multiply-adds for R representations with d units each. Memory: two strips of rows and R tiles a thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from consilience.engine.features.representation import Representation
+from consilience.engine.inference.subsets import Groups
+from consilience.engine.passes import executors
+from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load
+from consilience.engine.passes.spaces import needs_raw, transform
+from consilience.engine.progress import Progress, silent
+
+TILE_ROWS = 512
+STRIP_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Row blocks in pass order: block k holds pass rows ``edges[k]:edges[k+1]``, all of group ``group[k]``."""
+
+    edges: np.ndarray
+    group: np.ndarray
+
+    @property
+    def count(self) -> int:
+        return len(self.group)
+
+    def rows(self, block: int) -> slice:
+        return slice(int(self.edges[block]), int(self.edges[block + 1]))
+
+
+def layout(groups: Groups, tile_rows: int = TILE_ROWS) -> Layout:
+    """Blocks of at most `tile_rows` rows, nested in the groups."""
+    edges, group = [0], []
+    for g, (start, stop) in enumerate(zip(groups.edges[:-1], groups.edges[1:])):
+        pieces = -(-(stop - start) // tile_rows)
+        edges += list(np.linspace(start, stop, pieces + 1).round().astype(int)[1:])
+        group += [g] * pieces
+    return Layout(np.array(edges), np.array(group))
+
+
+@dataclass
+class Tile:
+    """Block i against block j: pass rows, groups, the Gram tile (R, m_i, m_j), and every other space of it."""
+
+    i: int
+    j: int
+    layout: Layout
+    gram: torch.Tensor
+    rows_i: Block
+    rows_j: Block
+    origin2: torch.Tensor
+    width: torch.Tensor
+
+    def __post_init__(self) -> None:
+        self._spaces: dict[str, torch.Tensor] = {}
+
+    @property
+    def diagonal(self) -> bool:
+        return self.i == self.j
+
+    @property
+    def group_i(self) -> int:
+        return int(self.layout.group[self.i])
+
+    @property
+    def group_j(self) -> int:
+        return int(self.layout.group[self.j])
+
+    def space(self, name: str) -> torch.Tensor:
+        """The tile of that space, made once. Users must not write into it."""
+        if name not in self._spaces:
+            self._spaces[name] = transform(name, self.gram, self.rows_i, self.rows_j, self.origin2, self.width)
+        return self._spaces[name]
+
+
+class Statistic(Protocol):
+    """A reduction over tiles: a value with chunk, combine and finalize. Its states are plain, picklable values."""
+
+    space: str
+
+    def empty(self) -> Any: ...
+
+    def chunk(self, state: Any, tile: Tile) -> None: ...
+
+    def combine(self, states: list[Any]) -> Any: ...
+
+
+@dataclass(frozen=True)
+class TilePass:
+    """Everything a task needs, sent to it once."""
+
+    representations: tuple[Representation, ...]
+    frames: tuple[Frame, ...]
+    groups: Groups
+    layout: Layout
+    statistics: tuple[Statistic, ...]
+    dtype: np.dtype
+    device: str
+
+    @cached_property
+    def raw(self) -> bool:
+        return any(needs_raw(s.space) for s in self.statistics)
+
+    def load(self, start: int, stop: int) -> Block:
+        """Pass rows start:stop of every representation."""
+        return self.load_rows(self.groups.order[start:stop], self.raw)
+
+    def load_rows(self, rows: np.ndarray, raw: bool) -> Block:
+        """Those rows of every representation."""
+        return load(self.representations, self.frames, rows, self.dtype, self.device, raw)
+
+    def constants(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Squared norms of the scaled origins and unit counts, each (R,)."""
+        origin2 = [float(((f.origin * f.scale) ** 2).sum()) for f in self.frames]
+        width = [r.d for r in self.representations]
+        kind = {"dtype": TORCH_DTYPE[self.dtype], "device": self.device}
+        return torch.tensor(origin2, **kind), torch.tensor(width, **kind)  # type: ignore[arg-type]
+
+
+def sweep(
+    work: TilePass,
+    *,
+    strip_rows: int = STRIP_ROWS,
+    executor: str = "threads",
+    threads: int | None = None,
+    stage: str = "tiles",
+    progress: Progress = silent,
+) -> list[Any]:
+    """The final state of each statistic after one sweep over all pairs of blocks."""
+    strips = _strips(work.layout, strip_rows)
+    pairs = [(a, b) for a in range(len(strips)) for b in range(a, len(strips))]
+    # Long runs first within a strip would starve the last thread; a strip pair is the unit of work.
+    sizes = [int(work.layout.edges[s[-1] + 1] - work.layout.edges[s[0]]) for s in strips]
+    costs = [float(sizes[a] * sizes[b]) * (0.5 if a == b else 1.0) for a, b in pairs]
+    calls = [(work, strips[a], strips[b]) for a, b in pairs]
+    return executors.run(
+        _task, calls, _Combine(work.statistics), executor=executor, threads=threads, costs=costs, stage=stage,
+        progress=progress,
+    )  # fmt: skip
+
+
+def _strips(layout: Layout, strip_rows: int) -> list[range]:
+    """Consecutive blocks, together at most `strip_rows` rows (or one block)."""
+    strips, start = [], 0
+    for k in range(1, layout.count + 1):
+        if k == layout.count or layout.edges[k + 1] - layout.edges[start] > strip_rows:
+            strips.append(range(start, k))
+            start = k
+    return strips
+
+
+@dataclass(frozen=True)
+class _Combine:
+    statistics: tuple[Statistic, ...]
+
+    def __call__(self, states: list[list[Any]]) -> list[Any]:
+        return [s.combine([state[k] for state in states]) for k, s in enumerate(self.statistics)]
+
+
+def _task(work: TilePass, strip_i: range, strip_j: range) -> list[Any]:
+    """All tiles of strip i with strip j (blocks i <= j), accumulated into fresh states."""
+    if work.device == "cpu":
+        torch.set_num_threads(1)  # the tasks are the threads
+    layout, start = work.layout, int(work.layout.edges[strip_i[0]])
+    states = [s.empty() for s in work.statistics]
+    origin2, width = work.constants()
+    held = work.load(start, int(layout.edges[strip_i[-1] + 1]))
+    buffer = torch.empty(0, dtype=TORCH_DTYPE[work.dtype], device=work.device)
+    for j in strip_j:
+        rows_j = layout.rows(j)
+        block_j = held[_shift(rows_j, start)] if j in strip_i else work.load(rows_j.start, rows_j.stop)
+        for i in (i for i in strip_i if i <= j):
+            block_i = held[_shift(layout.rows(i), start)]
+            gram, buffer = _gram(block_i, block_j, buffer)
+            tile = Tile(i, j, layout, gram, block_i, block_j, origin2, width)
+            for statistic, state in zip(work.statistics, states):
+                statistic.chunk(state, tile)
+    return states
+
+
+def _shift(rows: slice, by: int) -> slice:
+    return slice(rows.start - by, rows.stop - by)
+
+
+def _gram(i: Block, j: Block, buffer: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(R, m_i, m_j) inner products, in `buffer` if it is large enough; the buffer to pass on."""
+    shape = (len(i.x), len(i.x[0]), len(j.x[0]))
+    if buffer.numel() < np.prod(shape):
+        buffer = buffer.new_empty(int(np.prod(shape)))
+    gram = buffer[: int(np.prod(shape))].view(shape)
+    for k, (x, y) in enumerate(zip(i.x, j.x)):
+        torch.mm(x, y.T, out=gram[k])
+    return gram, buffer
