@@ -1,24 +1,38 @@
-"""What a connector must offer so that the engine can extract from it: a stimulus set and a model."""
+"""What a connector must offer so that the engine can extract from it: a stimulus set and a model.
+
+Nothing here imports torch: a card, its layers and a digest must be there in milliseconds when the table already exists.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import torch
+from consilience.engine.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
 
 MODALITIES = ("image", "text", "speech")
+AXES = ("bchw", "bhwc", "btd", "bd")
+
+
+class NotInstalled(BadInput):
+    """A registered model or stimulus set whose package is missing; `fix` is the pip line that adds it."""
 
 
 @dataclass(frozen=True)
 class Layer:
     """One output of a model: its name, and what its axes mean.
 
-    `axes` names the axes of the raw tensor, batch first: ``"bchw"`` feature maps, ``"btd"`` tokens, ``"bd"`` vectors.
+    `axes` names the axes of the raw tensor, batch first: ``"bchw"`` and ``"bhwc"`` feature maps, ``"btd"`` tokens,
+    ``"bd"`` vectors. `units` is the length of the feature axis (c or d), and so of the pooled vector.
     `meaning` says in words what the family records there (for instance "after the final norm").
     """
 
     name: str
     axes: str
+    units: int
     meaning: str
 
 
@@ -41,15 +55,19 @@ class ModelCard:
 class Outputs:
     """What one forward pass gives: raw tensors by layer name, and the token mask (batch, token) if there is one."""
 
-    layers: Mapping[str, torch.Tensor]
-    mask: torch.Tensor | None = None
+    layers: "Mapping[str, torch.Tensor]"
+    mask: "torch.Tensor | None" = None
 
 
 @runtime_checkable
 class Model(Protocol):
-    """A model. `card` and `layers` are cheap; `load` is called once, in the process that extracts."""
+    """A model. `card` and `layers` are cheap; `load` is called once, in the process that extracts.
 
-    card: ModelCard
+    Before `load` the object is pickled to other processes: keep it small, and load weights in `load`.
+    """
+
+    @property
+    def card(self) -> ModelCard: ...
 
     def layers(self) -> Sequence[Layer]:
         """Every output, in the order of depth."""
@@ -60,7 +78,7 @@ class Model(Protocol):
         ...
 
     def preprocess(self, item: Any) -> Any:
-        """One stimulus -> one model input. Called from several threads at once."""
+        """One stimulus -> one model input. Called from several threads at once; what it raises rejects the sample."""
         ...
 
     def forward(self, batch: Sequence[Any]) -> Outputs:
@@ -69,18 +87,39 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class Picture(Protocol):
+    """A picture that waits to be told its size: a drawing is drawn at it, without loss by resampling."""
+
+    def image(self, size: int) -> "Image":
+        """RGB pixels. A drawing comes `size` pixels wide and high; a photograph as it is stored, and whoever asked
+        resizes it."""
+        ...
+
+
+@runtime_checkable
 class StimulusSet(Protocol):
     """Samples under ids, in one or more views (``image``, ``text``, ``speech``)."""
 
-    name: str
-    fingerprint: str
-    licence: str
-    citation: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever a sample id or the content of a stimulus does."""
+        ...
+
+    @property
+    def licence(self) -> str: ...
+
+    @property
+    def citation(self) -> str: ...
 
     def views(self) -> Sequence[str]: ...
 
     def sample_ids(self) -> Sequence[str]: ...
 
     def get(self, view: str, index: int) -> Any:
-        """The stimulus: a PIL image (``image``), a string (``text``), or (samples, rate) (``speech``)."""
+        """The stimulus: a PIL image or a `Picture` (``image``), a string (``text``), or (samples, rate) (``speech``).
+
+        Called from several threads at once; what it raises rejects the sample."""
         ...
