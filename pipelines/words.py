@@ -1,0 +1,141 @@
+"""What a score table found, in sentences: each number with its interval, and a best pair never by its own choosing."""
+
+import json
+import math
+from typing import Any
+
+import xarray as xr
+
+from consilience.engine.inference.interval import quantile
+from consilience.pipelines.report.best import Best, best_pairs, names, sign
+
+
+def summary(scores: xr.Dataset) -> list[str]:
+    """The findings of `scores`, most important first.
+
+    The first sentence says what was compared. Then, per metric: the pair of layers of two models that agrees best,
+    chosen on one half of the samples and scored on the other, with interval and p; where both pictures and
+    text were seen, the pair of a vision and a language model; and how far it lies from a control with random weights.
+    Last, what was rejected or does not appear.
+    """
+    cards = _attr(scores, "cards", {})
+    found = [_size(scores)]
+    for i, metric in enumerate(str(m) for m in scores["metric"].values):
+        found += _finding(scores, metric, cards, whole=i == 0)
+    return found + _losses(scores)
+
+
+def is_control(card: dict[str, Any]) -> bool:
+    """Whether the card is that of a model with random weights."""
+    return "random" in str(card.get("objective", "")).lower() or str(card.get("weights_hash", "")).startswith(
+        "random"
+    )
+
+
+def _finding(scores: xr.Dataset, metric: str, cards: dict[str, Any], whole: bool) -> list[str]:
+    pairs = best_pairs(scores, metric)
+    controls = {m for m in names(scores, "a") + names(scores, "b") if is_control(cards.get(m, {}))}
+    trained = {k: v for k, v in pairs.items() if not controls & set(k)}
+    kinds = {m: str(cards.get(m, {}).get("modality", "")) for pair in pairs for m in pair}
+    across = {k: v for k, v in trained.items() if (kinds[k[0]], kinds[k[1]]) == ("image", "text")}
+    # In a rectangular table language may stand on side a alone.
+    across = across or {k: v for k, v in trained.items() if (kinds[k[0]], kinds[k[1]]) == ("text", "image")}
+    best = _choose(across or trained, scores, metric)
+    if best is None:
+        return (
+            [f"By {metric} no pair of models has a held-out score."] if pairs == {} and len(kinds) > 1 else []
+        )
+    who = "vision and language" if across else "two models"
+    agree = "lie closest" if sign(scores, metric) < 0 else "agree best"
+    how = ", the pair chosen on one half of the samples and scored on the other" if whole else ""
+    sentence = f"By {metric}, {who} {agree} between {_name(best)}: {_numbers(best)}{how}."
+    return [sentence, *_control(scores, metric, best, pairs, controls, kinds)]
+
+
+def _control(
+    scores: xr.Dataset, metric: str, best: Best, pairs: dict[tuple[str, str], Best], controls: set[str],
+    kinds: dict[str, str],
+) -> list[str]:  # fmt: skip
+    """How far the best pair lies from the best that random weights reach in the same seats."""
+    seats = (kinds[best.model_a], kinds[best.model_b])
+    rivals = {
+        k: v for k, v in pairs.items() if len(controls & set(k)) == 1 and (kinds[k[0]], kinds[k[1]]) == seats
+    }
+    rival = _choose(rivals, scores, metric)
+    if rival is None:
+        return []
+    gap = (best.score - rival.score) * sign(scores, metric)
+    # Both scores are of the same held-out samples, so their errors tend to go together: the interval is a wide one.
+    half = float(quantile(scores["groups_holdout"].sel(metric=metric).item())) * math.hypot(best.se, rival.se)
+    clear = "" if math.isnan(half) else f" (95 % interval {_n(gap - half)} to {_n(gap + half)})"
+    nearer = "closer" if sign(scores, metric) < 0 else "more"
+    if gap < 0:
+        nearer, gap = ("farther" if sign(scores, metric) < 0 else "less"), -gap
+        clear = "" if math.isnan(half) else f" (95 % interval {_n(gap - half)} to {_n(gap + half)})"
+    against = f"with random weights, chosen in the same way, the best is {_name(rival)}: {_n(rival.score)}"
+    return [f"The control {against}; the trained pair is {_n(gap)} {nearer}{clear}."]
+
+
+def _choose(pairs: dict[tuple[str, str], Best], scores: xr.Dataset, metric: str) -> Best | None:
+    return max(pairs.values(), key=lambda x: x.select * sign(scores, metric), default=None)
+
+
+def _size(scores: xr.Dataset) -> str:
+    tables = _attr(scores, "tables", [])
+    samples = _attr(scores, "join", {}).get("rows") or int(scores["n"].max())
+    models = list(dict.fromkeys(names(scores, "a") + names(scores, "b")))
+    layers = len({*map(str, scores["a"].values), *map(str, scores["b"].values)})
+    stimuli = sorted({str(t.get("stimuli")) for t in tables})
+    on = f" of {', '.join(stimuli)}" if stimuli else ""
+    metrics = _count(scores.sizes["metric"], "metric")
+    return (
+        f"{_count(len(models), 'model')} with {_count(layers, 'layer')}, compared on "
+        f"{_count(int(samples), 'sample')}{on} by {metrics}."
+    )
+
+
+def _losses(scores: xr.Dataset) -> list[str]:
+    found = []
+    for table in _attr(scores, "tables", []):
+        if rejected := table.get("rejected"):
+            sample, reason = rejected[0]
+            found.append(
+                f"{table['model']}: {_count(len(rejected), 'sample')} rejected, the first {sample} ({reason})."
+            )
+    for model, count in _attr(scores, "join", {}).get("dropped", {}).items():
+        if count:
+            found.append(
+                f"{model}: {_count(count, 'sample')} left out, because another model does not have them."
+            )
+    for model, why in _attr(scores, "left_out", {}).items():
+        found.append(f"{model} was left out: {why}")
+    return found
+
+
+def _numbers(best: Best) -> str:
+    spread = "" if math.isnan(best.low) else f"95 % interval {_n(best.low)} to {_n(best.high)}"
+    chance = "" if math.isnan(best.p) else f"p {_p(best.p)}"
+    inside = ", ".join(x for x in (spread, chance) if x)
+    return _n(best.score) + (f" ({inside})" if inside else "")
+
+
+def _name(best: Best) -> str:
+    return f"{best.model_a}/{best.layer_a} and {best.model_b}/{best.layer_b}"
+
+
+def _p(p: float) -> str:
+    if p < 1e-3:
+        return "< 0.001"
+    return f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"
+
+
+def _n(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def _attr(scores: xr.Dataset, name: str, default: Any) -> Any:
+    return json.loads(scores.attrs[name]) if name in scores.attrs else default
