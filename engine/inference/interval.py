@@ -7,10 +7,12 @@ from numpy.typing import ArrayLike
 def interval(
     score: ArrayLike, se: ArrayLike, groups: ArrayLike, level: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper end of ``score ± t(groups - 1) se``, with t the two-sided quantile of Student's t at `level`.
+    """Lower and upper end of ``score ± t(groups - 1) se``, with t the two-sided quantile of Student's t at
+    `level`.
 
-    The three arguments broadcast. `groups` is the number of row groups that the delete-a-group jackknife left out in
-    turn; where it is under 2 there is no error, and both ends are NaN, as they are where `score` or `se` is.
+    The three arguments broadcast. `groups` is the number of row groups that the delete-a-group jackknife left
+    out in turn; where it is under 2 there is no error, and both ends are NaN, as they are where `score` or
+    `se` is.
     """
     score, se = np.asarray(score, dtype=np.float64), np.asarray(se, dtype=np.float64)
     half = quantile(groups, level) * se

@@ -1,0 +1,72 @@
+// What is chosen, and redrawing what depends on it.
+
+const state = { metric: 0, a: "", b: "", shown: "score" };
+const control = (id) => document.getElementById(id);
+
+// The pair that the profile shows: the one chosen for the heat map, or else the best pair of different models.
+function pair(t) {
+  const of = (best) => [modelOf("a", best.a), modelOf("b", best.b)];
+  const sign = t.direction === "distance" ? -1 : 1;
+  if (state.a !== "" && state.b !== "") return [state.a, state.b];
+  const open = t.best.filter((best) => [state.a, ""].includes(state.a === "" ? "" : modelOf("a", best.a)) &&
+    (state.b === "" || modelOf("b", best.b) === state.b));
+  if (open.length) return of(open.reduce((u, v) => (sign * v.score > sign * u.score ? v : u)));
+  const a = state.a || DATA.models.a[0];
+  return [a, state.b || DATA.models.b.find((m) => m !== a) || DATA.models.b[0]];
+}
+
+async function draw() {
+  const t = await table(state.metric);
+  const [a, b] = pair(t);
+  drawHeat(t, state);
+  drawProfile(t, a, b);
+  control("profile-pair").textContent = `${a} with ${b}`;
+  drawMatrix(t, choose);
+  drawMap(t);
+  document.querySelectorAll("[data-metric]").forEach((span) => (span.textContent = t.id));
+  document.documentElement.dataset.ready = `${state.metric}|${state.a}|${state.b}|${state.shown}`;
+}
+
+async function drawAll() {
+  await draw();
+  await fillTable(state);
+}
+
+function choose(a, b) {
+  state.a = control("model-a").value = a;
+  state.b = control("model-b").value = b;
+  draw();
+  control("heat").scrollIntoView({ behavior: "smooth", block: "center" });
+}
+
+function bind() {
+  control("metric").addEventListener("change", (e) => { state.metric = Number(e.target.value); drawAll(); });
+  control("model-a").addEventListener("change", (e) => { state.a = e.target.value; draw(); });
+  control("model-b").addEventListener("change", (e) => { state.b = e.target.value; draw(); });
+  control("shown").addEventListener("change", (e) => { state.shown = e.target.value; draw(); });
+  for (const id of ["scope", "every-metric", "others"]) control(id).addEventListener("change", () => fillTable(state));
+  let typing;
+  control("search").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => fillTable(state), 120); });
+  control("previous").addEventListener("click", () => { ranked.page -= 1; drawTable(); });
+  control("next").addEventListener("click", () => { ranked.page += 1; drawTable(); });
+  document.querySelectorAll("#ranked th").forEach((th) =>
+    th.querySelector("button").addEventListener("click", () => sortBy(th.dataset.key)));
+  heat.element.addEventListener("keydown", moveCursor);
+  DARK.addEventListener("change", draw);
+  let width = innerWidth;
+  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; draw(); } });
+  document.querySelectorAll("button.copy").forEach((button) => button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(control(button.dataset.copies).textContent);
+    button.textContent = "Copied";
+  }));
+}
+
+async function start() {
+  bind();
+  await drawAll();
+  heat.element.on("plotly_hover", readOut);
+}
+
+// For a reader who wants the numbers behind the figures in the console.
+window.consilience = { DATA, table, cell, hover, fixed, rounded, short, power, state };
+start();

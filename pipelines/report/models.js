@@ -1,0 +1,130 @@
+// Figures 2 to 4: the profile over layers, the matrix of models, and the map.
+
+function drawProfile(t, a, b) {
+  const element = document.getElementById("profile");
+  const [rows, columns] = [layersOf(t, "a", a), layersOf(t, "b", b)];
+  const x = rows.map((_, k) => k);
+  const traces = columns.map((j, k) => ({
+    x, y: rows.map((i) => t.score[i * NB + j]), mode: "lines", hoverinfo: "none",
+    line: { width: 1, color: colourAt(k / Math.max(1, columns.length - 1)) },
+  }));
+  const chosen = profile(t, rows, columns);
+  if (chosen.length) {
+    const there = chosen.map((c) => c.k);
+    traces.push({
+      x: [...there, ...[...there].reverse()], y: [...chosen.map((c) => c.low), ...chosen.map((c) => c.high).reverse()],
+      fill: "toself", fillcolor: ink("band"), mode: "lines", line: { width: 0 }, hoverinfo: "skip",
+    });
+    traces.push({
+      x: there, y: chosen.map((c) => c.score), mode: "lines+markers", line: { width: 2.5, color: ink("warm") },
+      text: chosen.map((c) => c.text), hovertemplate: "%{text}<extra></extra>",
+    });
+  }
+  const size = { margin: { l: 8, r: 12, t: 16, b: 8 }, hovermode: "closest" };
+  Plotly.react(element, traces, layout(element, narrow(element) ? 320 : 400, {
+    ...size,
+    xaxis: axis({ ...ticks("a", rows, a, element), tickangle: -40, automargin: true, showgrid: false, zeroline: false,
+      title: { text: `layer of ${escaped(a)}`, standoff: 12 } }),
+    yaxis: axis({ automargin: true, rangemode: "tozero", nticks: 6, title: { text: `score with ${escaped(b)}`, standoff: 8 } }),
+  }), CONFIG);
+}
+
+// For each layer of a: the layer of b that one half of the samples chooses, as the other half scores it.
+function profile(t, rows, columns) {
+  const sign = t.direction === "distance" ? -1 : 1;
+  const found = [];
+  rows.forEach((i, k) => {
+    const open = columns.filter((j) => Number.isFinite(t.score_select[i * NB + j] + t.score_holdout[i * NB + j]));
+    if (!open.length) return;
+    const j = open.reduce((best, j) =>
+      sign * t.score_select[i * NB + j] > sign * t.score_select[i * NB + best] ? j : best);
+    const [score, se] = [t.score_holdout[i * NB + j], t.se_holdout[i * NB + j]];
+    const half = (t.t_holdout ?? NaN) * se;
+    const digits = decimals(se);
+    const text = `${escaped(NAMES.a[i])} × ${escaped(NAMES.b[j])}<br><b>${fixed(score, digits)}</b> ± ${fixed(se, digits)}` +
+      `<br>95 % interval ${fixed(score - half, digits)} to ${fixed(score + half, digits)}`;
+    found.push({ k, score, low: score - half, high: score + half, text });
+  });
+  return found;
+}
+
+function bestOf(t, a, b) {
+  return t.best.find((pair) => modelOf("a", pair.a) === a && modelOf("b", pair.b) === b);
+}
+
+function bestText(t, pair) {
+  const half = (t.t_holdout ?? NaN) * pair.se;
+  const digits = decimals(pair.se);
+  return `${escaped(NAMES.a[pair.a])} × ${escaped(NAMES.b[pair.b])}<br><b>${fixed(pair.score, digits)}</b> ± ${fixed(pair.se, digits)}` +
+    `<br>95 % interval ${fixed(pair.score - half, digits)} to ${fixed(pair.score + half, digits)}` +
+    `<br>z ${short(pair.z ?? NaN)}, p ${power(pair.log10_p)}`;
+}
+
+// Models in the order of the clustering; those that stand on one side only follow as they came.
+function ordered(t, side) {
+  const here = DATA.models[side];
+  return [...t.order.filter((m) => here.includes(m)), ...here.filter((m) => !t.order.includes(m))];
+}
+
+function drawMatrix(t, choose) {
+  const element = document.getElementById("matrix");
+  const [rows, columns] = [ordered(t, "a"), ordered(t, "b")];
+  const pairs = rows.map((a) => columns.map((b) => bestOf(t, a, b)));
+  const z = pairs.map((row) => row.map((pair) => pair?.score ?? null));
+  const why = (a, b) => (a === b ? "a model with itself" : "no held-out score for this pair");
+  const text = pairs.map((row) => row.map((pair) => (pair ? bestText(t, pair) : "")));
+  const room = Math.min(element.clientWidth - (narrow(element) ? 90 : 170), 620);
+  const side = room / columns.length;
+  const shown = side > 34 ? pairs.map((row) => row.map((pair) => (pair ? fixed(pair.score, 2) : ""))) : undefined;
+  const traces = [{
+    type: "heatmap", z, customdata: text, text: shown, texttemplate: shown ? "%{text}" : "", xgap: 2, ygap: 2,
+    hovertemplate: "%{customdata}<extra></extra>", hoverongaps: false, colorscale: colours(t), colorbar: colourbar("held-out score"),
+  }, {
+    type: "heatmap", z: z.map((row) => row.map((v) => (v === null ? 0 : null))), showscale: false, hoverongaps: false,
+    text: rows.map((a) => columns.map((b) => why(a, b))), hovertemplate: "%{text}<extra></extra>", xgap: 2, ygap: 2,
+    colorscale: [[0, "rgba(0,0,0,0)"], [1, "rgba(0,0,0,0)"]],
+  }];
+  const labels = (models) => ({
+    tickvals: models.map((_, k) => k), ticktext: models.map((m) => escaped(clipped(m, element))), ticks: "",
+    showgrid: false, zeroline: false, automargin: true,
+  });
+  Plotly.react(element, traces, layout(element, side * rows.length + 170, {
+    margin: MARGIN,
+    xaxis: axis({ ...labels(columns), tickangle: -40, constrain: "domain" }),
+    yaxis: axis({ ...labels(rows), autorange: "reversed", scaleanchor: "x", constrain: "domain" }),
+  }), CONFIG);
+  element.removeAllListeners("plotly_click");
+  element.on("plotly_click", ({ points: [{ pointIndex: [y, x] }] }) => choose(rows[y], columns[x]));
+}
+
+function drawMap(t) {
+  const element = document.getElementById("map");
+  const note = document.getElementById("map-note");
+  element.hidden = t.map === null;
+  if (t.map === null) {
+    note.textContent = "A map needs at least three models that were all compared with each other.";
+    return;
+  }
+  const { models, x, y, nearest, place } = t.map;
+  const kinds = [...new Set(models.map((m) => DATA.modality[m] ?? ""))];
+  const edges = nearest.map((j, i) => ({
+    x: [x[i], x[j]], y: [y[i], y[j]], mode: "lines", hoverinfo: "skip", line: { color: ink("rule"), width: 1.5 },
+    showlegend: false,
+  }));
+  const points = kinds.map((kind, k) => {
+    const at = models.map((_, i) => i).filter((i) => (DATA.modality[models[i]] ?? "") === kind);
+    const take = (list) => at.map((i) => list[i]);
+    return {
+      x: take(x), y: take(y), text: take(models).map((m) => ` ${escaped(m)} `), textposition: take(place), name: escaped(kind),
+      mode: "markers+text", cliponaxis: false, showlegend: kinds.length > 1, hovertemplate: "%{text}<extra></extra>",
+      marker: { size: 11, color: ink(`kind-${k % 6}`), line: { color: ink("page"), width: 1.5 } },
+    };
+  });
+  const bare = { showticklabels: false, ticks: "", zeroline: false, showgrid: false, showline: false };
+  Plotly.react(element, [...edges, ...points], layout(element, narrow(element) ? 340 : 440, {
+    margin: { l: 20, r: 20, t: 40, b: 28 }, showlegend: kinds.length > 1, hovermode: "closest",
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+    xaxis: axis(bare), yaxis: axis({ ...bare, scaleanchor: "x" }),
+  }), CONFIG);
+  note.textContent = `The two axes hold ${Math.round(t.map.held * 100)} % of the spread.`;
+}

@@ -1,0 +1,167 @@
+"""Synthetic score tables of a realistic size, and a real browser."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from consilience.engine.scores import assemble
+
+ZOO = {
+    "efficientnet-lite0": (17, "image"), "efficientnet-lite1": (22, "image"),
+    "efficientnet-lite2": (22, "image"), "efficientnet-lite0-random": (17, "image"),
+    "minilm": (7, "text"), "smollm2-135m": (30, "text"),
+}  # fmt: skip
+METRICS = {
+    "cka:estimator=unbiased,kernel=linear": (
+        "Centred kernel alignment, unbiased",
+        "similarity",
+        "exact moments",
+    ),
+    "cka:estimator=biased,kernel=linear": ("Centred kernel alignment, biased", "similarity", "exact moments"),
+    "mutual_knn:distance=cosine,k=10": ("Mutual nearest neighbours", "similarity", "k / (n - 1)"),
+    "svcca:variance=0.99": ("Singular vector canonical correlation", "similarity", "20 permutations"),
+    "procrustes:form=angular,whiten=1": ("Angular Procrustes distance", "distance", "20 permutations"),
+}
+
+
+def attributes(metrics: list[str], models: list[str], reasons: dict[str, str]) -> dict[str, Any]:
+    nested = {
+        "summary": [
+            "Vision and language agree best between efficientnet-lite2/blocks.20 and minilm/hidden.6: an "
+            "unbiased CKA of 0.247 ± 0.012 on samples that did not choose the pair.",
+            "The same network with random weights reaches 0.05, a fifth of it.",
+        ],
+        "tables": [
+            {
+                "model": m, "stimuli": "openmoji", "digest": f"{i:02d}a9c4f7e1b2d3", "n": 1448,
+                "licence": "CC BY-SA 4.0", "citation": "OpenMoji",
+                "rejected": [["1F9FF", "unreadable picture"]] if i == 0 else [],
+            }
+            for i, m in enumerate(models)
+        ],
+        "join": {"rows": 1447, "dropped": {m: 0 if i == 0 else 1 for i, m in enumerate(models)}},
+        "metrics": {
+            m: {
+                "title": METRICS[m][0], "formula": "HSIC(K, L) / √(HSIC(K, K) HSIC(L, L))",
+                "range": "about 0 to 1",
+                "source": "Kornblith 2019, Similarity of neural network representations revisited, ICML",
+            }
+            for m in metrics
+        },
+        "reasons": reasons,
+        "elapsed": {"extraction": 210.4, "comparison": 95.2},
+        "stimuli": {
+            "name": "OpenMoji 17.0", "licence": "CC BY-SA 4.0",
+            "citation": "OpenMoji, the open-source emoji and icon project, HfG Schwäbisch Gmünd.",
+        },
+        "cards": {
+            m: {
+                "name": m, "modality": ZOO[m][1], "revision": "0.1.0", "weights_hash": "9f2c" * 16,
+                "parameters": 4652008, "preprocessing": "224 px, (x - 127) / 128",
+                "objective": "supervised, ImageNet", "licence": "Apache-2.0",
+                "citation": "Tan and Le 2019, EfficientNet, ICML",
+            }
+            for m in models
+        },
+    }  # fmt: skip
+    plain = {
+        "version": "0.1.0",
+        "created": "2026-11-22T10:00:00",
+        "seed": 0,
+        "study": "OpenMoji: pictures and their names",
+    }
+    return plain | {key: json.dumps(value) for key, value in nested.items()}
+
+
+def synthetic(
+    models: list[str] | None = None,
+    metrics: list[str] | None = None,
+    *,
+    thin: int = 1,
+    sparse: tuple[str, ...] = (),
+    seed: int = 0,
+) -> xr.Dataset:
+    """A score table as the demo's zoo leaves it: every `thin`-th layer; `sparse` metrics on every fourth."""
+    models, metrics = models or list(ZOO), metrics or list(METRICS)
+    rng = np.random.default_rng(seed)
+    layers = [
+        (m, f"{'hidden' if ZOO[m][1] == 'text' else 'blocks'}.{i}")
+        for m in models
+        for i in range(0, ZOO[m][0], thin)
+    ]
+    n = len(layers)
+    kind = np.array([[1.0, 0.0] if ZOO[m][1] == "image" else [0.0, 1.0] for m, _ in layers])
+    depth = np.array([int(name.split(".")[1]) / ZOO[m][0] for m, name in layers])
+    trained = np.array(["random" not in m for m, _ in layers])
+    near = np.exp(-8 * (depth[:, None] - depth) ** 2) * np.where(
+        kind @ kind.T, 0.85, 0.22 * (0.4 + depth[:, None] * depth)
+    )
+    truth = near * np.where(trained[:, None] & trained, 1.0, 0.35)
+    values: dict[str, list[np.ndarray]] = {}
+    for metric in metrics:
+        distance = METRICS[metric][1] == "distance"
+        score, select, holdout = (_noisy(truth, distance, rng, size) for size in (0.004, 0.012, 0.012))
+        se = np.full((n, n), 0.006) + 0.01 * truth * (1 - truth)
+        null = np.full((n, n), np.arccos(0.01) if distance else 0.007)
+        z = (null - score if distance else score - null) / 0.006
+        p = 10.0 ** np.maximum(-0.22 * z**2, -290) * 0.5
+        row = {
+            "score": score, "se": se, "null_mean": null, "z": z, "p": p, "q": np.minimum(1, p * 2),
+            "calibrated": truth, "n": np.full((n, n), 1447.0), "score_select": select,
+            "score_holdout": holdout, "se_holdout": se * 1.4, "z_holdout": z / 1.4, "p_holdout": np.sqrt(p),
+        }  # fmt: skip
+        if metric in sparse:
+            asked = np.arange(n) % 4 == 0
+            row = {name: np.where(asked[:, None] & asked, array, np.nan) for name, array in row.items()}
+        for name, array in row.items():
+            values.setdefault(name, []).append(array)
+    return assemble(
+        {name: np.stack(arrays) for name, arrays in values.items()}, layers, layers, metrics,
+        groups=[20] * len(metrics), groups_holdout=[10] * len(metrics),
+        direction=[METRICS[m][1] for m in metrics], null=[METRICS[m][2] for m in metrics],
+        attrs=attributes(metrics, models, {}),
+    )  # fmt: skip
+
+
+def _noisy(truth: np.ndarray, distance: bool, rng: np.random.Generator, size: float) -> np.ndarray:
+    noise = size * rng.standard_normal(truth.shape)
+    noisy = truth + (noise + noise.T) / 2
+    np.fill_diagonal(noisy, 1.0)
+    return np.arccos(np.clip(noisy, -1, 1)) if distance else noisy
+
+
+@pytest.fixture(scope="session")
+def make() -> Any:
+    return synthetic
+
+
+@pytest.fixture(scope="session")
+def scores() -> xr.Dataset:
+    """Six models, 115 layers, five metrics; two of them on every fourth layer only."""
+    return synthetic(sparse=("svcca:variance=0.99", "procrustes:form=angular,whiten=1"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium from the machine. In CI its absence is a failure, elsewhere a skip."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        reason = "no chromium, chromium-browser or google-chrome on the PATH (apt-get install chromium)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=found, args=[*quiet, "--disable-component-update", "--no-first-run"]
+        )
+        yield chromium
+        chromium.close()
