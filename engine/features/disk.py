@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -38,13 +38,12 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that takes the name `path` when the block ends, and leaves nothing when it fails."""
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path for the block to write; takes the name `path` when it ends, and goes when it fails."""
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     with writing(path):
         try:
-            with open(temporary, "wb") as file:
-                yield file
+            yield temporary
             os.replace(temporary, path)
         except BaseException:
             with suppress(FileNotFoundError):
@@ -54,8 +53,8 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically."""
-    with atomic(path) as file:
-        file.write((json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
 def folder_name(name: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from consilience.engine.errors import BadInput
+from consilience.engine.features import checksum
 from consilience.engine.features.parts import REPAIR, Receipt, part_name
 from consilience.engine.features.schema import LayerInfo
 from consilience.engine.features.statistics import Spread
@@ -32,6 +33,7 @@ def build(
     return {
         "format": FORMAT,
         "version": VERSION,
+        "checksum": checksum.NAME,
         "model": model,
         "stimuli": stimuli,
         "digest": digest,
@@ -49,7 +51,7 @@ def build(
             for name, info in layers.items()
         },
         "parts": [
-            {"file": part_name(r.index), "rows": r.rows, "bytes": r.bytes, "sha256": r.sha256}
+            {"file": part_name(r.index), "rows": r.rows, "bytes": r.bytes, "checksum": r.checksum}
             for r in receipts
         ],
         "spec": dict(spec),

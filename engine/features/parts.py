@@ -5,7 +5,6 @@ that two processes that write the same part at once cannot leave a receipt that 
 """
 
 import base64
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from consilience.engine.errors import BadInput
+from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.disk import atomic
 from consilience.engine.features.schema import ID, LayerInfo, arrow_schema
 from consilience.engine.features.statistics import Spread
@@ -31,18 +31,18 @@ def part_name(index: int) -> str:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a part holds: rows, bytes and sha256 of its file, the rejected samples, each layer's spread."""
+    """What a part holds: rows, bytes and checksum of its file, the rejected samples, each layer's spread."""
 
     index: int
     rows: int
     bytes: int
-    sha256: str
+    checksum: str
     rejected: list[tuple[str, str]] = field(default_factory=list)
     spreads: dict[str, Spread] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
-        return f".part-{self.index:05d}.{self.sha256}.json"
+        return f".part-{self.index:05d}.{self.checksum}.json"
 
     def to_json(self) -> dict[str, Any]:
         # Means are float64 bits in base64: exact, and a third of the length of decimal text.
@@ -64,28 +64,9 @@ class Receipt:
 
 
 def receipt_name(name: str) -> tuple[int, str] | None:
-    """(part index, sha256) if `name` is a receipt's file name."""
+    """(part index, checksum) if `name` is a receipt's file name."""
     match = _RECEIPT.match(name)
     return (int(match[1]), match[2]) if match else None
-
-
-class _HashingSink:
-    """A file for pyarrow to write to, which hashes what passes through."""
-
-    def __init__(self, file: Any):
-        self.file, self.hash, self.bytes, self.closed = file, hashlib.sha256(), 0, False
-
-    def write(self, data: Any) -> int:
-        self.hash.update(data)
-        self.file.write(data)
-        self.bytes += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        self.file.flush()
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def write_part_file(
@@ -97,7 +78,8 @@ def write_part_file(
 ) -> None:
     """Write one part atomically; arrays are (rows, dim), of the layer's dtype.
 
-    `seal` is called with the file's bytes and sha256 once it is complete, and before it takes its name.
+    The file is read again, rows counted and bytes summed, and `seal` called with its size and checksum, before it
+    takes its name.
     """
     schema = arrow_schema(layers)
     columns = [pa.array(sample_ids, pa.string())]
@@ -108,12 +90,11 @@ def write_part_file(
         )
         columns.append(pa.Array.from_buffers(column, len(sample_ids), [None], children=[flat]))
     batch = pa.record_batch(columns, schema=schema)
-    with atomic(path) as file:
-        sink = _HashingSink(file)
-        with pa.ipc.new_file(pa.PythonFile(sink, mode="w"), schema) as writer:
+    with atomic(path) as temporary:
+        with pa.OSFile(str(temporary), mode="w") as file, pa.ipc.new_file(file, schema) as writer:
             writer.write_batch(batch)
-        file.flush()
-        seal(sink.bytes, sink.hash.hexdigest())
+        map_part(temporary, len(sample_ids), layers)
+        seal(temporary.stat().st_size, file_checksum(temporary))
 
 
 def map_part(
@@ -138,9 +119,3 @@ def map_part(
         for name, info in layers.items()
     }
     return batch.column(ID), views
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 (hex) of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

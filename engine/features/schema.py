@@ -5,7 +5,7 @@ One row is a sample: ``sample_id: string``, then per layer ``fixed_size_list<flo
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,11 +83,13 @@ def arrow_schema(layers: Mapping[str, LayerInfo]) -> pa.Schema:
 
 def as_ids(sample_ids: Iterable[Any]) -> list[str]:
     """Sample ids as text. Integers and UTF-8 bytes are converted; other types and duplicates are refused."""
-    raw = sample_ids.tolist() if isinstance(sample_ids, np.ndarray) else sample_ids
-    ids = [i.decode() if isinstance(i, bytes) else i for i in raw]
-    ids = [str(i) if isinstance(i, int | np.integer) and not isinstance(i, bool) else i for i in ids]
-    wrong = [i for i in ids if not isinstance(i, str)]
-    if wrong:
+    ids = sample_ids.tolist() if isinstance(sample_ids, np.ndarray) else list(sample_ids)
+    if set(map(type, ids)) - {str}:  # a million ids are common, and nearly always text already
+        ids = [i.decode() if isinstance(i, bytes) else i for i in ids]
+        ids = [
+            str(i) if isinstance(i, str | int | np.integer) and not isinstance(i, bool) else i for i in ids
+        ]
+    if wrong := [i for i in ids if not isinstance(i, str)]:
         raise BadInput(
             "sample ids that are text or integers",
             f"{wrong[0]!r} of type {type(wrong[0]).__name__}"
@@ -98,17 +100,18 @@ def as_ids(sample_ids: Iterable[Any]) -> list[str]:
     return ids
 
 
-def refuse_duplicates(ids: Iterable[str]) -> None:
+def refuse_duplicates(ids: Sequence[str]) -> None:
     """Raise BadInput that names the first few ids that occur more than once."""
+    if len(set(ids)) == len(ids):
+        return
     seen: set[str] = set()
     twice = [i for i in ids if i in seen or seen.add(i)]  # type: ignore[func-returns-value]
-    if twice:
-        names = ", ".join(repr(i) for i in list(dict.fromkeys(twice))[:5])
-        raise BadInput(
-            "every sample id once",
-            f"{len(twice)} repeated: {names}",
-            "average or drop the repeats, or rename them",
-        )
+    names = ", ".join(repr(i) for i in list(dict.fromkeys(twice))[:5])
+    raise BadInput(
+        "every sample id once",
+        f"{len(twice)} repeated: {names}",
+        "average or drop the repeats, or rename them",
+    )
 
 
 def as_features(name: str, value: Any) -> np.ndarray:

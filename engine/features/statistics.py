@@ -40,8 +40,9 @@ def spread(x: np.ndarray) -> Spread | None:
     """The spread of the rows of `x` (n, d), n >= 1, or None if `x` holds a NaN or an Inf.
 
     Two-pass within a block that stays in cache: sums in float32 (float64 for float64 input) over at most some
-    hundred rows about the first row, so that equal rows give exactly 0; then float64 across blocks. Plain ufuncs,
-    not BLAS, whose last bits depend on its thread count. A square beyond float32 has its block done in float64.
+    hundred rows about the first row, so that equal rows give exactly 0; then float64 across blocks. No
+    BLAS, whose last bits depend on its thread count. A block whose squares are beyond float32 is done
+    in float64.
     """
     n, d = x.shape
     total = Spread(0, np.zeros(d), 0.0)
@@ -65,8 +66,8 @@ def _block(block: np.ndarray, origin: np.ndarray, buffer: np.ndarray) -> Spread:
     np.subtract(block, origin, out=buffer, dtype=buffer.dtype)
     mean = buffer.mean(axis=0)
     buffer -= mean
-    np.multiply(buffer, buffer, out=buffer)
-    return Spread(len(block), origin.astype(np.float64) + mean, float(buffer.sum()))
+    squares = np.einsum("ij,ij->i", buffer, buffer)
+    return Spread(len(block), origin.astype(np.float64) + mean, float(squares.sum(dtype=np.float64)))
 
 
 def finite_rows(x: np.ndarray) -> np.ndarray:

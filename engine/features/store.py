@@ -48,8 +48,8 @@ class FeatureStore:
 
         float16, float32 and float64 are kept; integers, booleans and other byte orders are converted (see
         ``as_features``), a vector (n,) is a layer of one unit. Arrays are read slice by slice, so memory maps
-        and HDF5 datasets need not fit in memory. Rows with NaN or Inf go to ``rejected``, with a `RowsRejected`
-        warning. The digest covers data, ids and `meta`: the same call again gives the same table.
+        and HDF5 datasets need not fit in memory. Rows with NaN or Inf go to ``rejected``, with a warning
+        (`RowsRejected`). The digest covers data, ids and `meta`: the same call again gives the same table.
 
         Raises BadInput for repeated ids, different lengths, an empty table, a disk that is full or read-only.
         """
@@ -66,7 +66,7 @@ class FeatureStore:
             writer.write_part(index, ids[at], {name: as_features(name, x[at]) for name, x in arrays.items()})
 
         try:
-            # The hash of one part and the copying of another go on at the same time.
+            # NumPy, Arrow and the disk all work outside the interpreter's lock.
             with ThreadPoolExecutor(min(_WRITERS, os.cpu_count() or 1)) as pool:
                 for _ in pool.map(write_part, range(len(starts))):
                     pass
@@ -75,7 +75,7 @@ class FeatureStore:
                 "arrays": {name: [info.dim, info.dtype] for name, info in infos.items()},
                 "meta": writer.meta,
                 "model": model,
-                "parts": [receipt.sha256 for receipt in receipts],
+                "parts": [receipt.checksum for receipt in receipts],
                 "rejected": [pair for receipt in receipts for pair in receipt.rejected],
                 "stimuli": stimuli,
                 "version": manifests.VERSION,
@@ -119,8 +119,8 @@ class FeatureStore:
     def open(self, model: str, stimuli: str, digest: str | None = None) -> FeatureTable:
         """The table of `model` on `stimuli`; `digest` may be shortened to a prefix that fits one table only.
 
-        Without `digest` and with several tables, the one that was finished last. Raises BadInput when there is
-        none, with the nearest name that the store holds.
+        Without `digest` and with several tables, the one that was finished last. Raises BadInput when there
+        is none, with the nearest name that the store holds.
         """
         tables = self._tables(self._folder(model, stimuli))
         if digest is not None:
@@ -129,7 +129,7 @@ class FeatureStore:
                 raise unknown(f"digest of {model} on {stimuli}", digest, [table.digest for table in tables])
             tables = matching
         if not tables:
-            known = self._names()
+            known = self.names()
             names = sorted({m for m, _ in known})
             if model not in names:
                 raise unknown(f"model in {self.root}", model, names)
@@ -142,14 +142,15 @@ class FeatureStore:
         """Every finished table, by model, stimuli and digest."""
         return [
             table
-            for model, stimuli in self._names()
+            for model, stimuli in self.names()
             for table in self._tables(self._folder(model, stimuli))
         ]  # fmt: skip
 
     def _folder(self, model: str, stimuli: str) -> Path:
         return self.root / folder_name(model) / folder_name(stimuli)
 
-    def _names(self) -> list[tuple[str, str]]:
+    def names(self) -> list[tuple[str, str]]:
+        """The (model, stimuli) of every finished table, each once; opens none of them."""
         found = {path.parent.parent for path in self.root.glob(f"*/*/*/{manifests.FILE}")}
         return sorted((unquote(path.parent.name), unquote(path.name)) for path in found)
 

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import manifest as manifests
+from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.gather import gather
-from consilience.engine.features.parts import REPAIR, file_sha256, map_part
+from consilience.engine.features.parts import REPAIR, map_part
 from consilience.engine.features.schema import LayerInfo
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class FeatureTable:
             ) from error
 
     def parts(self, layer: str) -> list[np.ndarray]:
-        """The layer's pieces in row order: read-only (rows, dim) views of mapped files, none of them empty."""
+        """The layer's pieces in row order: read-only (rows, dim) views of mapped files, none empty."""
         self._layer(layer)
         return [views[layer] for _, views in self._mapped]
 
@@ -84,8 +85,8 @@ class FeatureTable:
         """Rows `rows` (m,) of one layer, (m, dim), in the order asked for; rows may repeat.
 
         Consecutive rows within one part come as a read-only view when `out` is not given; anything else is
-        gathered in one copy, into `out` (m, dim) of the layer's dtype if given. Raises BadInput for an unknown
-        layer, a row outside 0..n-1, or an `out` that does not fit.
+        gathered in one copy, into `out` (m, dim) of the layer's dtype if given. Raises BadInput for an
+        unknown layer, a row outside 0..n-1, or an `out` that does not fit.
         """
         info = self._layer(layer)
         index = np.asarray(rows)
@@ -107,7 +108,7 @@ class FeatureTable:
         return gather(self.parts(layer), self._starts, index, out)
 
     def array(self, layer: str, chunk_bytes: int = 64 << 20) -> "dask.array.Array":
-        """The layer as a Dask array (n, dim); a chunk is as many whole parts as fit in `chunk_bytes`, or one."""
+        """The layer as a Dask array (n, dim), in chunks of as many whole parts as fit in `chunk_bytes`."""
         from consilience.engine.features.lazy import dask_array
 
         return dask_array(self, layer, chunk_bytes)
@@ -115,8 +116,8 @@ class FeatureTable:
     def dataset(self, layers: Sequence[str] | None = None) -> "xarray.Dataset":
         """The layers as an xarray Dataset with the coordinate ``sample`` (the sample ids), backed by Dask.
 
-        Dims are ``(sample, unit)`` when all chosen layers have the same number of units; else each layer has its
-        own ``unit:<layer>``, because xarray refuses one dimension of several lengths.
+        Dims are ``(sample, unit)`` when all chosen layers have the same number of units; else each layer has
+        its own ``unit:<layer>``, because xarray refuses one dimension of several lengths.
         """
         from consilience.engine.features.lazy import dataset
 
@@ -126,9 +127,9 @@ class FeatureTable:
         """Read every part and compare its checksum with the manifest; BadInput names the first to differ."""
         for part in self.manifest["parts"]:
             path = self.path / part["file"]
-            if file_sha256(path) != part["sha256"]:
+            if file_checksum(path) != part["checksum"]:
                 raise BadInput(
-                    f"{path} as it was written (sha256 {part['sha256'][:12]}…)", "other bytes", REPAIR
+                    f"{path} as it was written (checksum {part['checksum'][:12]}…)", "other bytes", REPAIR
                 )
 
     def _layer(self, layer: str) -> LayerInfo:

@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features import manifest as manifests
+from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.disk import atomic, write_json, writing
 from consilience.engine.features.parts import (
     Receipt,
-    file_sha256,
     map_part,
     part_name,
     receipt_name,
@@ -31,8 +31,8 @@ class TableWriter:
     """Writes one table into the folder `path`. Plain data: it pickles, and any process may write any part.
 
     `spec` decides the content and names the table; what decides the split of samples into parts (the shard
-    size) belongs into it, or a resumed run would mix two splits. `meta` (licence, citation, card, …) goes to the
-    manifest.
+    size) belongs into it, or a resumed run would mix two splits. `meta` (licence, citation, card, …) goes to
+    the manifest.
     """
 
     path: Path
@@ -67,8 +67,8 @@ class TableWriter:
         """Write part `index`: row i of every array (rows, dim) is sample ``sample_ids[i]``.
 
         A row that is NaN or Inf in any layer is added to `rejects`, (sample_id, reason) pairs. A part that is
-        already there is left as it is. Raises BadInput for wrong shapes or names, repeated ids, and a disk that
-        is full or read-only.
+        already there is left as it is. Raises BadInput for wrong shapes or names, repeated ids, and a disk
+        that is full or read-only.
         """
         if self.finished or (
             (self.path / part_name(index)).exists() and self._present(index, self._receipts())
@@ -106,8 +106,7 @@ class TableWriter:
             if self.finished:  # another process was faster, and has cleared the receipts away
                 return FeatureTable(self.path)
             raise
-        with atomic(self.path / REJECTED) as file:
-            _write_rejected(file, rejected)
+        _write_rejected(self.path / REJECTED, rejected)
         value = manifests.build(
             model=self.model,
             stimuli=self.stimuli,
@@ -153,7 +152,7 @@ class TableWriter:
     def _receipt(self, index: int, names: list[str]) -> Receipt:
         """The receipt that belongs to the part's file, which is hashed only where there is more than one."""
         if len(names) > 1:
-            actual = file_sha256(self.path / part_name(index))
+            actual = file_checksum(self.path / part_name(index))
             names = [name for name in names if actual in name] or names
         return self._read(names[0])
 
@@ -190,8 +189,8 @@ class TableWriter:
         rejected: list[tuple[str, str]],
         spreads: Mapping[str, Any],
     ) -> None:
-        def seal(size: int, sha256: str) -> None:
-            receipt = Receipt(index, len(ids), size, sha256, rejected, dict(spreads))
+        def seal(size: int, checksum: str) -> None:
+            receipt = Receipt(index, len(ids), size, checksum, rejected, dict(spreads))
             write_json(self.path / receipt.file, receipt.to_json())
 
         with writing(self.path):
@@ -223,8 +222,12 @@ def _without_broken_rows(
     return [i for i, good in zip(ids, keep) if good], {name: x[keep] for name, x in arrays.items()}, rejected
 
 
-def _write_rejected(file: Any, rejected: Sequence[tuple[str, str]]) -> None:
+def _write_rejected(path: Path, rejected: Sequence[tuple[str, str]]) -> None:
     schema = pa.schema([("sample_id", pa.string()), ("reason", pa.string())])
     table = pa.table([[i for i, _ in rejected], [reason for _, reason in rejected]], schema=schema)
-    with pa.ipc.new_file(file, schema) as writer:
+    with (
+        atomic(path) as temporary,
+        pa.OSFile(str(temporary), mode="w") as file,
+        pa.ipc.new_file(file, schema) as writer,
+    ):
         writer.write_table(table)
