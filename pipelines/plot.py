@@ -57,8 +57,12 @@ def heatmap(
     cell = min(34, 640 / len(columns))
     height = int(np.clip(cell * len(rows), 200, 900)) + 140
     figure.update_layout(frame(height=height, width=int(cell * len(columns)) + 220))
-    figure.update_xaxes(axes.ticks(scores, "b", columns, model_b), tickangle=-40, showgrid=False)
-    figure.update_yaxes(axes.ticks(scores, "a", rows, model_a), autorange="reversed", showgrid=False)
+    figure.update_xaxes(
+        axes.ticks(scores, "b", columns, model_b), tickangle=-40, showgrid=False, automargin=True
+    )
+    figure.update_yaxes(
+        axes.ticks(scores, "a", rows, model_a), autorange="reversed", showgrid=False, automargin=True
+    )
     return figure
 
 
@@ -106,8 +110,10 @@ def layers(scores: xr.Dataset, a: str, b: str, metric: str | None = None) -> Any
             x=chosen, y=score, mode="lines+markers", name=BOLD, line=bold, hovertemplate="%{y:.3f}"
         )
     figure.update_layout(frame(height=420, width=760), hovermode="closest", legend=LEGEND)
-    figure.update_xaxes(axes.ticks(scores, "a", rows, a), title=f"layer of {a}", tickangle=-40)
-    figure.update_yaxes(title=f"{metric}<br>with {b}", rangemode="tozero")
+    figure.update_xaxes(
+        axes.ticks(scores, "a", rows, a), title=f"layer of {a}", tickangle=-40, showgrid=False
+    )
+    figure.update_yaxes(title=f"score with {b}", rangemode="tozero" if sign(scores, metric) > 0 else "normal")
     return figure
 
 

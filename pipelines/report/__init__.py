@@ -43,6 +43,7 @@ def render(scores: xr.Dataset) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["thin"] = thin
     return environment.get_template("template.html").render(
         about(scores),
         theme=theme,
@@ -74,6 +75,11 @@ def embed(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace(
         "<", "\\u003c"
     )
+
+
+def thin(number: int) -> str:
+    """A whole number with its thousands set apart by a narrow space that does not break."""
+    return f"{number:,}".replace(",", "\u202f")
 
 
 def _read(name: str) -> str:

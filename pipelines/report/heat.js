@@ -1,7 +1,7 @@
 // Figure 1: every layer with every layer.
 
+const HINT = "Point at a cell, or move over the cells with the arrow keys.";
 const SHOWN = { score: "score", calibrated: "calibrated score", z: "z" };
-const MARGIN = { l: 8, r: 8, t: 62, b: 8 };
 const heat = { element: document.getElementById("heat"), rows: [], columns: [], cursor: null };
 
 function drawHeat(t, state) {
@@ -23,26 +23,20 @@ function drawHeat(t, state) {
     const empty = z.map((row) => row.map((v) => (Number.isNaN(v) ? 0 : null)));
     traces.push({ ...grid, z: empty, colorscale: clear, showscale: false });
   }
+  if (element.data) Plotly.Fx.unhover(element);
   Plotly.react(element, traces, heatLayout(element, state), CONFIG);
+  document.getElementById("heat-readout").textContent = HINT;
   document.getElementById("heat-note").textContent = heatNote(t, state);
 }
 
 function heatLayout(element, state) {
   const { rows, columns } = heat;
-  const room = element.clientWidth - (narrow(element) ? 100 : 190);
-  const side = Math.min(room / columns.length, 34);
-  const height = Math.min(Math.max(side * rows.length, 120), 900) + MARGIN.t + 100;
-  const square = rows.length / columns.length < 4 && columns.length / rows.length < 4;
+  const [down, across] = [ticks("a", rows, state.a, element), ticks("b", columns, state.b, element)];
+  const { margin, height } = fitted(element, down.ticktext, across.ticktext, 34)(rows.length, columns.length);
   return layout(element, height, {
-    margin: MARGIN,
-    xaxis: axis({
-      ...ticks("b", columns, state.b, element), tickangle: -40, automargin: true, showgrid: false, zeroline: false,
-      ticks: "", constrain: "domain",
-    }),
-    yaxis: axis({
-      ...ticks("a", rows, state.a, element), autorange: "reversed", automargin: true, showgrid: false, zeroline: false,
-      ticks: "", ...(square ? { scaleanchor: "x", constrain: "domain" } : {}),
-    }),
+    margin,
+    xaxis: bareAxis({ ...across, tickangle: -TILT }),
+    yaxis: bareAxis({ ...down, autorange: "reversed" }),
     shapes: [...seams("a", rows), ...seams("b", columns)],
   });
 }
@@ -52,7 +46,8 @@ function heatNote(t, state) {
   const all = state.a === "" && state.b === "";
   const missing = all && (left[0] || left[1]) ? `This metric was asked for ${t.a.length} of ${NA} layers. ` : "";
   const toward = state.shown === "score" ? alike(t) : "larger is more alike";
-  return `${heat.rows.length} × ${heat.columns.length} layers; ${toward}. ${missing}`;
+  const hatched = heat.element.data.length > 1 ? "Hatched cells have no score; pointing at one says why. " : "";
+  return `${heat.rows.length} × ${heat.columns.length} layers; ${toward}. ${missing}${hatched}`;
 }
 
 // The arrow keys move over the cells; what they meet is read out, and shown as pointing at it would.
@@ -66,12 +61,11 @@ function moveCursor(event) {
     ? [limit(r + step[0], heat.rows.length), limit(c + step[1], heat.columns.length)]
     : [0, 0];
   const [y, x] = heat.cursor;
-  const curve = Number.isNaN(heat.element.data[0].z[y][x]) ? 1 : 0;
-  Plotly.Fx.hover(heat.element, [{ curveNumber: curve, pointNumber: [y, x] }]);
+  Plotly.Fx.hover(heat.element, { xval: x, yval: y }, "xy");
+  readOut(y, x);
 }
 
-function readOut(event) {
-  const [y, x] = event.points[0].pointIndex ?? event.points[0].pointNumber;
+function readOut(y, x) {
   const said = hover(heat.table, heat.rows[y], heat.columns[x]);
   document.getElementById("heat-readout").innerHTML = said.replace(/<br>/g, " · ");
 }

@@ -8,6 +8,7 @@ const CONFIG = {
   toImageButtonOptions: { format: "svg", filename: "consilience" },
 };
 const MOST_TICKS = 24;
+const TILT = 40;
 
 function ink(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -29,8 +30,31 @@ function narrow(element) {
   return element.clientWidth < 560;
 }
 
+// Names of one family differ at their end: what is left out on a small screen is the middle.
 function clipped(text, element, most = 13) {
-  return narrow(element) && text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  if (!narrow(element) || text.length <= most) return text;
+  return `${text.slice(0, 5)}…${text.slice(6 - most)}`;
+}
+
+const brush = document.createElement("canvas").getContext("2d");
+
+// Pixels that the longest of these labels takes.
+function labelWidth(element, labels) {
+  brush.font = `${narrow(element) ? 11 : 12.5}px ${DATA.font}`;
+  return Math.max(0, ...labels.map((label) => brush.measureText(label).width));
+}
+
+// Margins that hold the labels of a matrix exactly, so that its left end stands where the text does, and the side of a
+// cell: as large as fits, up to `most` pixels.
+function fitted(element, rowLabels, columnLabels, most) {
+  const left = Math.ceil(labelWidth(element, rowLabels)) + 8;
+  const down = Math.ceil(labelWidth(element, columnLabels) * Math.sin((TILT * Math.PI) / 180)) + 22;
+  return (rows, columns) => {
+    const side = Math.min((element.clientWidth - left - 4) / columns, most);
+    const height = Math.min(Math.max(side * rows, 90), 900);
+    const right = element.clientWidth - left - side * columns;
+    return { margin: { l: left, r: Math.max(4, right), t: 62, b: down }, height: height + 62 + down, side };
+  };
 }
 
 function layout(element, height, extra = {}) {
@@ -39,8 +63,8 @@ function layout(element, height, extra = {}) {
     height,
     font: { family: DATA.font, size: narrow(element) ? 11 : 12.5, color: ink("ink") },
     paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    hoverlabel: { align: "left", bgcolor: ink("panel"), bordercolor: ink("rule"), font: { color: ink("ink"), size: 13 } },
+    plot_bgcolor: ink("page"), // plotly draws this one, which the style sheet hatches, only where the two differ
+    hoverlabel: { align: "left", bgcolor: ink("panel"), bordercolor: ink("rule"), font: { family: DATA.font, color: ink("ink"), size: 13 } },
     showlegend: false,
     dragmode: false,
     ...extra,
@@ -52,6 +76,13 @@ function axis(extra) {
     gridcolor: ink("rule"), linecolor: ink("rule"), zerolinecolor: ink("rule"), tickcolor: ink("rule"), fixedrange: true,
     ...extra,
   };
+}
+
+// The axis of a matrix: nothing but its labels, a little apart from the cells.
+function bareAxis(extra) {
+  return axis({
+    showgrid: false, zeroline: false, showline: false, ticks: "outside", ticklen: 4, ...extra, tickcolor: "rgba(0,0,0,0)",
+  });
 }
 
 // Names of layers for one model; names of models under their blocks of layers for all.
@@ -83,7 +114,7 @@ function seams(side, at) {
 function colourbar(title) {
   return {
     title: { text: title, side: "top", font: { size: 12 } }, orientation: "h", thickness: 9, len: 0.45, x: 1,
-    xanchor: "right", y: 1, ypad: 6, yanchor: "bottom", outlinewidth: 0, nticks: 5,
+    xanchor: "right", xpad: 0, y: 1, ypad: 6, yanchor: "bottom", outlinewidth: 0, nticks: 5,
   };
 }
 

@@ -3,14 +3,18 @@
 const state = { metric: 0, a: "", b: "", shown: "score" };
 const control = (id) => document.getElementById(id);
 
-// The pair that the profile shows: the one chosen for the heat map, or else the best pair of different models.
+// The pair that the profile shows: the one chosen for the heat map; or else the best of those that fit, of different
+// kinds of models where there are such.
 function pair(t) {
-  const of = (best) => [modelOf("a", best.a), modelOf("b", best.b)];
-  const sign = t.direction === "distance" ? -1 : 1;
   if (state.a !== "" && state.b !== "") return [state.a, state.b];
-  const open = t.best.filter((best) => [state.a, ""].includes(state.a === "" ? "" : modelOf("a", best.a)) &&
-    (state.b === "" || modelOf("b", best.b) === state.b));
-  if (open.length) return of(open.reduce((u, v) => (sign * v.score > sign * u.score ? v : u)));
+  const sign = t.direction === "distance" ? -1 : 1;
+  const kind = (model) => DATA.modality[model] ?? "";
+  const fits = (chosen, model) => chosen === "" || chosen === model;
+  const open = t.best
+    .map((best) => ({ score: sign * best.score, a: modelOf("a", best.a), b: modelOf("b", best.b) }))
+    .filter(({ a, b }) => fits(state.a, a) && fits(state.b, b))
+    .sort((u, v) => (kind(v.a) !== kind(v.b)) - (kind(u.a) !== kind(u.b)) || v.score - u.score);
+  if (open.length) return [open[0].a, open[0].b];
   const a = state.a || DATA.models.a[0];
   return [a, state.b || DATA.models.b.find((m) => m !== a) || DATA.models.b[0]];
 }
@@ -64,7 +68,7 @@ function bind() {
 async function start() {
   bind();
   await drawAll();
-  heat.element.on("plotly_hover", readOut);
+  heat.element.on("plotly_hover", ({ points: [{ pointIndex: [y, x] }] }) => readOut(y, x));
 }
 
 // For a reader who wants the numbers behind the figures in the console.

@@ -24,8 +24,8 @@ function drawProfile(t, a, b) {
   Plotly.react(element, traces, layout(element, narrow(element) ? 320 : 400, {
     ...size,
     xaxis: axis({ ...ticks("a", rows, a, element), tickangle: -40, automargin: true, showgrid: false, zeroline: false,
-      title: { text: `layer of ${escaped(a)}`, standoff: 12 } }),
-    yaxis: axis({ automargin: true, rangemode: "tozero", nticks: 6, title: { text: `score with ${escaped(b)}`, standoff: 8 } }),
+      title: { text: `layer of ${escaped(a)}`, standoff: 12, font: { size: 12.5 } } }),
+    yaxis: axis({ automargin: true, rangemode: t.direction === "distance" ? "normal" : "tozero", nticks: 6, title: { text: `score with ${escaped(b)}`, standoff: 8, font: { size: 12.5 } } }),
   }), CONFIG);
 }
 
@@ -66,6 +66,12 @@ function ordered(t, side) {
   return [...t.order.filter((m) => here.includes(m)), ...here.filter((m) => !t.order.includes(m))];
 }
 
+// What a cell of the matrix has room for: the score with its error, or two digits.
+function insideCell(pair, side, digits) {
+  if (side < 68) return fixed(pair.score, 2);
+  return `<b>${fixed(pair.score, digits)}</b><br>± ${fixed(pair.se, digits)}`;
+}
+
 function drawMatrix(t, choose) {
   const element = document.getElementById("matrix");
   const [rows, columns] = [ordered(t, "a"), ordered(t, "b")];
@@ -73,25 +79,26 @@ function drawMatrix(t, choose) {
   const z = pairs.map((row) => row.map((pair) => pair?.score ?? null));
   const why = (a, b) => (a === b ? "a model with itself" : "no held-out score for this pair");
   const text = pairs.map((row) => row.map((pair) => (pair ? bestText(t, pair) : "")));
-  const room = Math.min(element.clientWidth - (narrow(element) ? 90 : 170), 620);
-  const side = room / columns.length;
-  const shown = side > 34 ? pairs.map((row) => row.map((pair) => (pair ? fixed(pair.score, 2) : ""))) : undefined;
+  const label = (models) => models.map((m) => clipped(m, element));
+  const { margin, height, side } = fitted(element, label(rows), label(columns), 96)(rows.length, columns.length);
+  const digits = Math.max(2, ...t.best.map((pair) => Math.min(3, decimals(pair.se)))); // one number of decimals for all
+  const inside = (pair) => (pair ? insideCell(pair, side, digits) : "");
+  const shown = side > 34 ? pairs.map((row) => row.map(inside)) : undefined;
   const traces = [{
     type: "heatmap", z, customdata: text, text: shown, texttemplate: shown ? "%{text}" : "", xgap: 2, ygap: 2,
     hovertemplate: "%{customdata}<extra></extra>", hoverongaps: false, colorscale: colours(t), colorbar: colourbar("held-out score"),
   }, {
     type: "heatmap", z: z.map((row) => row.map((v) => (v === null ? 0 : null))), showscale: false, hoverongaps: false,
     text: rows.map((a) => columns.map((b) => why(a, b))), hovertemplate: "%{text}<extra></extra>", xgap: 2, ygap: 2,
-    colorscale: [[0, "rgba(0,0,0,0)"], [1, "rgba(0,0,0,0)"]],
+    colorscale: [[0, ink("panel")], [1, ink("panel")]],
   }];
   const labels = (models) => ({
-    tickvals: models.map((_, k) => k), ticktext: models.map((m) => escaped(clipped(m, element))), ticks: "",
-    showgrid: false, zeroline: false, automargin: true,
+    tickvals: models.map((_, k) => k), ticktext: label(models).map(escaped),
   });
-  Plotly.react(element, traces, layout(element, side * rows.length + 170, {
-    margin: MARGIN,
-    xaxis: axis({ ...labels(columns), tickangle: -40, constrain: "domain" }),
-    yaxis: axis({ ...labels(rows), autorange: "reversed", scaleanchor: "x", constrain: "domain" }),
+  Plotly.react(element, traces, layout(element, height, {
+    margin,
+    xaxis: bareAxis({ ...labels(columns), tickangle: -TILT }),
+    yaxis: bareAxis({ ...labels(rows), autorange: "reversed" }),
   }), CONFIG);
   element.removeAllListeners("plotly_click");
   element.on("plotly_click", ({ points: [{ pointIndex: [y, x] }] }) => choose(rows[y], columns[x]));
@@ -115,14 +122,18 @@ function drawMap(t) {
     const at = models.map((_, i) => i).filter((i) => (DATA.modality[models[i]] ?? "") === kind);
     const take = (list) => at.map((i) => list[i]);
     return {
-      x: take(x), y: take(y), text: take(models).map((m) => ` ${escaped(m)} `), textposition: take(place), name: escaped(kind),
-      mode: "markers+text", cliponaxis: false, showlegend: kinds.length > 1, hovertemplate: "%{text}<extra></extra>",
+      x: take(x), y: take(y), text: take(models).map(escaped), name: escaped(kind),
+      mode: "markers", cliponaxis: false, showlegend: kinds.length > 1, hovertemplate: "%{text}<extra></extra>",
       marker: { size: 11, color: ink(`kind-${k % 6}`), line: { color: ink("page"), width: 1.5 } },
     };
   });
+  const annotations = models.map((m, i) => ({
+    x: x[i], y: y[i], text: escaped(m), ...place[i], showarrow: true, arrowhead: 0, arrowwidth: 0.75,
+    arrowcolor: ink("soft"), standoff: 6,
+  }));
   const bare = { showticklabels: false, ticks: "", zeroline: false, showgrid: false, showline: false };
   Plotly.react(element, [...edges, ...points], layout(element, narrow(element) ? 340 : 440, {
-    margin: { l: 20, r: 20, t: 40, b: 28 }, showlegend: kinds.length > 1, hovermode: "closest",
+    annotations, margin: { l: 20, r: 20, t: 40, b: 28 }, showlegend: kinds.length > 1, hovermode: "closest",
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
     xaxis: axis(bare), yaxis: axis({ ...bare, scaleanchor: "x" }),
   }), CONFIG);

@@ -37,7 +37,7 @@ async function fillTable(state) {
   const every = document.getElementById("every-metric").checked;
   const others = document.getElementById("others").checked;
   const tables = await Promise.all((every ? DATA.metrics.map((_, m) => m) : [state.metric]).map(table));
-  document.getElementById("ranked").dataset.scope = scope;
+  Object.assign(document.getElementById("ranked").dataset, { scope, metrics: every ? "every" : "one" });
   document.getElementById("others").disabled = scope === "best";
   if (!ranked.touched) ranked.descending = tables[0].direction !== "distance";
   const words = document.getElementById("search").value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -78,7 +78,7 @@ function drawTable() {
   const shown = rows.slice(from, from + PAGE);
   document.querySelector("#ranked tbody").innerHTML =
     shown.map(rowHtml).join("") || `<tr><td class="none" colspan="${COLUMNS.length}">No pair fits.</td></tr>`;
-  const thin = (n) => n.toLocaleString("en").replace(/,/g, " ");
+  const thin = (n) => n.toLocaleString("en").replace(/,/g, "\u202f");
   document.getElementById("count").textContent = rows.length
     ? `${thin(from + 1)} to ${thin(from + shown.length)} of ${thin(rows.length)}`
     : "0";

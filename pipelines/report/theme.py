@@ -29,6 +29,8 @@ def scale(more_is_strong: bool, dark: bool = False) -> list[list[float | str]]:
 # Kinds of models on the map, told apart by lightness as well as by hue (after Okabe and Ito).
 KINDS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 
+KINDS_DARK = ("#56b4e9", "#e69f00", "#3cc79a", "#dd93bd", "#9fb7ff", "#f0e442")
+
 
 def kind(i: int) -> str:
     """The colour of the i-th kind of model."""
