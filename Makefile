@@ -37,7 +37,7 @@ test: $(READY)  ## run the tests (TESTS=tests/engine for a part)
 check: $(READY)  ## lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src engine connectors pipelines tests
+	$(BIN)/mypy typings/consilience tests
 
 bench: $(READY)  ## the figures with a bound, each beside a reference in the same run
 	$(BIN)/python -m pytest -m bench -s -o python_files='bench_*.py' tests/benchmarks

@@ -1,0 +1,194 @@
+"""The command line: thin commands over the functions that Python has too. Nothing heavy is imported up here."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from consilience.engine.errors import BadInput, unknown
+
+DONE, BUG, BAD_INPUT, REJECTS = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="consilience",
+    help="Compare the representations of foundation models, at any number of samples, with error bars.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file (YAML).")]
+Store = Annotated[Path, typer.Option(help="The folder of feature tables.")]
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 a bug, 2 bad input, 3 more rejects than the study allows."""
+    try:
+        app()
+    except BadInput as bad:
+        from rich.console import Console
+
+        Console(stderr=True, soft_wrap=True, highlight=False).print(str(bad), style="red", markup=False)
+        sys.exit(BAD_INPUT)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Where features, scores and report go.")] = Path(
+        "consilience-demo"
+    ),
+) -> None:
+    """Compare six vision and language models on OpenMoji, and leave a report."""
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.demo import study_file
+
+    console = Console()
+    path, edited = study_file(output)
+    if edited:
+        console.say(f"{path} differs from the study that comes with this version; it is used as it stands.")
+    console.say(f"The demo is an ordinary study: copy {path}, edit it, and give it to `consilience run`.\n")
+    _run(path, console)
+
+
+@app.command()
+def run(study: StudyFile) -> None:
+    """Run a study: extract what is missing, compare what is new, write scores and report."""
+    from consilience.pipelines.console import Console
+
+    _run(study, Console())
+
+
+def _run(study: Path, console: Any) -> None:
+    from consilience.pipelines.zoo import run as run_study
+
+    scores = run_study(study, console=console)
+    if scores.attrs["status"] != "done":
+        console.say(f"Exit code {REJECTS}: {scores.attrs['status']}.", style="yellow")
+        raise typer.Exit(REJECTS)
+
+
+@app.command()
+def plan(study: StudyFile) -> None:
+    """Show what a run would do: passes, memory and seconds on this machine."""
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.study import plan as plan_study
+
+    plan_study(study).show(Console())
+
+
+@app.command()
+def extract(
+    model: Annotated[str, typer.Argument(help="A model's name; see `consilience list models`.")],
+    stimuli: Annotated[str, typer.Argument(help="A stimulus set's name; see `consilience list stimuli`.")],
+    store: Store = Path("features"),
+    layers: Annotated[
+        list[str] | None, typer.Option(help="Layer name or glob pattern; may be repeated.")
+    ] = None,
+    pool: Annotated[str, typer.Option(help="mean, max, cls or last.")] = "mean",
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: this machine.")] = None,
+) -> None:
+    """Extract one model's features of one stimulus set into a store."""
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.extract import extract as extract_table
+
+    console = Console()
+    with console.watching() as progress:
+        table = extract_table(
+            model, stimuli, store, layers=layers or "all", pool=pool, address=address, progress=progress
+        )
+    console.say(f"{table!r}\n{table.path}")
+
+
+@app.command()
+def compare(
+    tables: Annotated[
+        list[Path], typer.Argument(help="Folders of feature tables: STORE/MODEL/STIMULI[/DIGEST].")
+    ],
+    metric: Annotated[list[str], typer.Option(help="Metric id, such as cka:kernel=rbf; may be repeated.")],
+    output: Annotated[Path, typer.Option(help="Where scores and report go.")] = Path("out"),
+    seed: int = 0,
+    permutations: int = 20,
+    groups: int = 20,
+    budget: str = "8GB",
+) -> None:
+    """Compare every layer of some feature tables with every other, without a study."""
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.tables import compare_tables
+
+    console = Console()
+    with console.watching() as progress:
+        report = compare_tables(
+            tables, metric, output, seed=seed, permutations=permutations, groups=groups, budget=budget,
+            progress=progress,
+        )  # fmt: skip
+    console.say(f"Report: {report}")
+
+
+@app.command(name="import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="npz, npy, safetensors, parquet or h5 files.")],
+    model: Annotated[str, typer.Option(help="The name of the model whose features these are.")],
+    stimuli: Annotated[str, typer.Option(help="The name of the stimulus set.")],
+    store: Store = Path("features"),
+) -> None:
+    """Import your own features into a store. An npz holds `sample_id` and one array a layer."""
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.tables import import_files
+
+    table = import_files(files, model, stimuli, store)
+    Console().say(f"{table!r}\n{table.path}")
+
+
+@app.command(name="list")
+def list_(
+    kind: Annotated[str, typer.Argument(help="metrics, models, stimuli or tables.")],
+    store: Store = Path("features"),
+) -> None:
+    """List the metrics, models or stimuli that are registered, or the tables of a store."""
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.tables import listing
+
+    kinds = ("metrics", "models", "stimuli", "tables")
+    if kind not in kinds:
+        raise unknown("kind of thing to list", kind, kinds)
+    for row in listing(kind, store):
+        Console().say("  ".join(row))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's output folder, or its scores.nc.")],
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write; default: report.html beside the scores.")
+    ] = None,
+) -> None:
+    """Draw the report of a finished run anew."""
+    from consilience.engine.scores import open_scores
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.report import write
+
+    path = run / "scores.nc" if run.is_dir() else run
+    Console().say(f"Report: {write(open_scores(path), output or path.with_name('report.html'))}")
+
+
+@app.command()
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="Where a run would write.")] = Path("."),
+    speed: Annotated[
+        bool, typer.Option(help="Measure matrix products and reading, which takes seconds.")
+    ] = True,
+) -> None:
+    """Say what this machine offers, what is missing, and how to add it."""
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.doctor import examine
+
+    console = Console()
+    for finding in examine(folder.resolve(), speed=speed):
+        console.say(f"{finding.what:<28}{finding.found}")
+        if finding.fix:
+            console.say(f"{'':<28}{finding.fix}", style="yellow")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""The shipped study, put where a user finds it."""
+
+from importlib.resources import files
+from pathlib import Path
+
+
+def study_text() -> str:
+    """The text of the shipped study."""
+    return files("consilience.pipelines").joinpath("demo.yaml").read_text(encoding="utf-8")
+
+
+def study_file(folder: Path) -> tuple[Path, bool]:
+    """``<folder>/study.yaml``, written if it is not there, and whether it differs from the shipped one.
+
+    A file that is there is left alone: the user may have edited it.
+    """
+    from consilience.engine.errors import BadInput
+
+    path = folder / "study.yaml"
+    if path.is_file():
+        return path, path.read_text(encoding="utf-8") != study_text()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(study_text(), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(
+            "an output folder that can be written",
+            f"{folder}: {error.strerror or error}",
+            "name another by --output",
+        ) from error
+    return path, False

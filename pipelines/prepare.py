@@ -1,0 +1,208 @@
+"""What a study needs, settled before any compute: which tables the store has, which models fill the gaps.
+
+Loads no weights and imports neither torch nor ray, so that a run with nothing left to do is over in a moment.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from consilience.engine.errors import BadInput, unknown
+from consilience.engine.extraction.interfaces import Model, NotInstalled, StimulusSet
+from consilience.engine.extraction.job import Job, plan_job, table_spec
+from consilience.engine.features import FeatureStore, FeatureTable
+from consilience.engine.features.schema import digest
+from consilience.pipelines.study import ModelEntry, Pairs, Study
+
+if TYPE_CHECKING:
+    from consilience.pipelines.studyplan import StudyPlan
+
+Name = tuple[str, str]  # model, layer
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One model of the study: its feature table, or what extracts one."""
+
+    entry: ModelEntry
+    name: str
+    digest: str
+    table: FeatureTable | None = None
+    model: Model | None = None
+    job: Job | None = None
+
+    @property
+    def samples(self) -> int:
+        """Samples of the table; of one not yet extracted, before any is rejected."""
+        return self.table.n if self.table else len(self.job.ids) if self.job else 0
+
+    @property
+    def layers(self) -> dict[str, int]:
+        """The layers that the study asks for, in order of depth, with their numbers of units."""
+        if self.table is None:
+            return {x.name: x.units for x in self.job.layers} if self.job else {}
+        return {k: v.dim for k, v in self.table.layers.items() if _matches(k, self.entry.layers)}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Metrics that are computed on the same representations, and so in the same sweep. `b` None: `a` with itself."""
+
+    metrics: tuple[str, ...]
+    a: tuple[Name, ...]
+    b: tuple[Name, ...] | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study, with its models seated. `left_out` says of each model that is not installed how to add it."""
+
+    study: Study
+    store: FeatureStore
+    stimuli: StimulusSet | None
+    seats: tuple[Seat, ...]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def missing(self) -> list[Seat]:
+        """The seats whose table must be extracted."""
+        return [x for x in self.seats if x.table is None]
+
+    def fingerprint(self) -> str:
+        """The digest of everything that decides the result: the study, its tables and the version of the code."""
+        from importlib.metadata import version
+
+        return digest(
+            {
+                "version": version("consilience"),
+                "study": self.study.model_dump(mode="json"),
+                "tables": {x.name: x.digest for x in self.seats},
+                "left_out": sorted(self.left_out),
+            }
+        )
+
+    def comparisons(self) -> list[Comparison]:
+        """The metrics, grouped by the layers they are asked for. Raises StudyError for a metric that does not exist."""
+        from consilience.engine.metrics import canonical
+
+        groups: dict[tuple[tuple[Name, ...], tuple[Name, ...] | None], list[str]] = {}
+        seen: dict[str, int] = {}
+        for i, entry in enumerate(self.study.metrics):
+            try:
+                name = canonical(entry.spec())
+            except BadInput as bad:
+                raise self.study.error(("metrics", i), bad) from bad
+            if name in seen:
+                twice = BadInput(
+                    "each metric once", f"{name!r} in entries {seen[name] + 1} and {i + 1}", "remove one"
+                )
+                raise self.study.error(("metrics", i), twice)
+            seen[name] = i
+            chosen = [(x.name, layer) for x in self.seats for layer in entry.layers.choose(list(x.layers))]
+            if not chosen:
+                known = [layer for x in self.seats for layer in x.layers]
+                raise self.study.error(
+                    ("metrics", i, "layers"), unknown("layer", entry.layers.patterns[0], known)
+                )
+            groups.setdefault(self._sides(chosen), []).append(name)
+        return [Comparison(tuple(ids), a, b) for (a, b), ids in groups.items()]
+
+    def _sides(self, chosen: Sequence[Name]) -> tuple[tuple[Name, ...], tuple[Name, ...] | None]:
+        pairs = self.study.pairs
+        if pairs is None:
+            return tuple(chosen), None
+        sides = []
+        for key, patterns in (("a", pairs.a), ("b", pairs.b)):
+            sides.append(tuple(x for x in chosen if Pairs.matches(patterns, *x)))
+            if not sides[-1]:
+                known = [f"{m}/{l}" for m, l in chosen] + [x.name for x in self.seats]
+                raise self.study.error(("pairs", key), unknown("model or model/layer", patterns[0], known))
+        return sides[0], sides[1]
+
+    def plan(self) -> "StudyPlan":
+        """What is to be done, in rows that can be printed."""
+        from consilience.pipelines.studyplan import study_plan
+
+        return study_plan(self)
+
+
+def prepare(study: Study) -> Prepared:
+    """Look up every name of `study`.
+
+    Raises StudyError, with the place in the file, for a model, layer, pool or stimulus set that neither is registered
+    nor stands in the store.
+    """
+    store = FeatureStore(study.path(study.store))
+    stimuli, absent = _stimuli(study)
+    seats, left_out = [], {}
+    for i, entry in enumerate(study.models):
+        try:
+            seats.append(_seat(entry, study, store, stimuli, absent))
+        except NotInstalled as missing:
+            left_out[entry.name] = str(missing)
+        except BadInput as bad:
+            raise study.error(("models", i), bad) from bad
+    if not seats:
+        reasons = "; ".join(f"{k}: {v}" for k, v in left_out.items())
+        raise study.error(
+            ("models",),
+            BadInput("at least one model that is installed or in the store", reasons, "install one"),
+        )
+    return Prepared(study, store, stimuli, tuple(seats), left_out)
+
+
+def _stimuli(study: Study) -> tuple[StimulusSet | None, BadInput | None]:
+    """The stimulus set, or why there is none; tables that the store holds can do without."""
+    from consilience.connectors.stimuli import open_stimuli
+
+    try:
+        return open_stimuli(study.stimuli), None
+    except BadInput as bad:
+        return None, bad
+
+
+def _seat(
+    entry: ModelEntry, study: Study, store: FeatureStore, stimuli: StimulusSet | None, absent: BadInput | None
+) -> Seat:
+    from consilience.connectors.models import open_model
+
+    held = _held(entry, study.stimuli if stimuli is None else stimuli.name, store)
+    try:
+        model = open_model(entry.name)
+    except BadInput as bad:
+        if held is None:
+            known = sorted({model for model, on in store.names() if on == study.stimuli})
+            if isinstance(bad, NotInstalled) or not known:
+                raise
+            raise BadInput(bad.expected, bad.got, f"{bad.fix} The store holds: {', '.join(known)}") from bad
+        return held
+    if stimuli is None:
+        assert absent is not None
+        if held is None:
+            # A set that is not installed leaves its models out; a name that does not exist is a mistake.
+            raise absent
+        return held
+    job = plan_job(model, stimuli, entry.wanted, entry.pool)
+    key = digest(table_spec(model, stimuli, job))
+    table = store.find(model.card.name, stimuli.name, key)
+    return Seat(entry, model.card.name, key, table, model, job)
+
+
+def _held(entry: ModelEntry, stimuli: str, store: FeatureStore) -> Seat | None:
+    """The newest table of that name in the store, whoever wrote it."""
+    if (entry.name, stimuli) not in store.names():
+        return None
+    table = store.open(entry.name, stimuli)
+    for pattern in entry.layers:
+        if not any(_matches(x, [pattern]) for x in table.layers):
+            raise unknown("layer", pattern, table.layers)
+    return Seat(entry, table.model, table.digest, table)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, p) for p in patterns)
+
+
+def cards(seats: Sequence[Seat]) -> dict[str, dict[str, Any]]:
+    """The cards of the models, as their tables hold them; a table of a user's own features may have none."""
+    return {x.name: x.table.meta["card"] for x in seats if x.table is not None and "card" in x.table.meta}

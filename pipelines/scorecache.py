@@ -1,0 +1,106 @@
+"""Scores kept by what they were computed from, one file a metric, so that a study computes only what is new."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from consilience.engine.features.schema import digest
+from consilience.pipelines.prepare import Comparison, Name
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+class ScoreCache:
+    """Score tables of one metric each, in `folder`, under the digest of everything that decides their values."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def find(self, key: str) -> "xr.Dataset | None":
+        """The scores under `key`, or None."""
+        from consilience.engine.scores import open_scores
+
+        path = self.folder / f"{key}.nc"
+        return open_scores(path) if path.is_file() else None
+
+    def keep(self, key: str, scores: "xr.Dataset") -> None:
+        """Store `scores`; the file appears whole or not at all."""
+        from consilience.engine.scores import save
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        half = self.folder / f".{uuid4().hex}.nc"
+        try:
+            save(scores, half)
+            os.replace(half, self.folder / f"{key}.nc")
+        finally:
+            half.unlink(missing_ok=True)
+
+
+def score_key(
+    metric: str, comparison: Comparison, tables: Mapping[str, str], settings: Mapping[str, Any]
+) -> str:
+    """The digest of a metric's scores: the id, the representations by the digests of their `tables`, the settings
+    that change values (seed, groups, permutations, …) and the version of the code."""
+
+    def side(names: Sequence[Name]) -> list[list[str]]:
+        return [[model, layer, tables[model]] for model, layer in names]
+
+    return digest(
+        {
+            "metric": metric,
+            "a": side(comparison.a),
+            "b": None if comparison.b is None else side(comparison.b),
+            "settings": dict(settings),
+            "version": version("consilience"),
+        }
+    )
+
+
+def split(scores: "xr.Dataset") -> "dict[str, xr.Dataset]":
+    """One score table a metric; of the attributes kept by metric (``metrics``, ``reasons``), each gets its own."""
+    found = {}
+    for metric in (str(m) for m in scores["metric"].values):
+        one = scores.sel(metric=[metric])
+        one.attrs = dict(scores.attrs)
+        for name in ("metrics", "reasons"):
+            if name in one.attrs:
+                kept = {
+                    k: v for k, v in json.loads(one.attrs[name]).items() if (k + "|").startswith(metric + "|")
+                }
+                one.attrs[name] = json.dumps(kept)
+        found[metric] = one
+    return found
+
+
+def merge(
+    parts: "Sequence[xr.Dataset]", a: Sequence[Name], b: Sequence[Name], attrs: dict[str, Any]
+) -> "xr.Dataset":
+    """One score table over the representations `a` and `b` from `parts` of one metric each; NaN where a part has no
+    score. ``q`` is computed anew, because it corrects over the whole table."""
+    from consilience.engine.inference.null import benjamini_hochberg
+    from consilience.engine.scores import VARIABLES, assemble, label
+
+    rows, columns = ({label(*x): i for i, x in enumerate(side)} for side in (a, b))
+    values = {name: np.full((len(parts), len(a), len(b)), np.nan) for name in VARIABLES}
+    for k, part in enumerate(parts):
+        at = np.ix_([rows[str(x)] for x in part["a"].values], [columns[str(x)] for x in part["b"].values])
+        for name in VARIABLES:
+            values[name][k][at] = part[name].values[0]
+    values["q"] = benjamini_hochberg(values["p"])
+    nested = {
+        name: json.dumps({k: v for part in parts for k, v in json.loads(part.attrs.get(name, "{}")).items()})
+        for name in ("metrics", "reasons")
+    }
+    coords: dict[str, Any] = {
+        name: [part[name].values[0].item() for part in parts]
+        for name in ("groups", "groups_holdout", "direction", "null")
+    }
+    ids = [str(part["metric"].values[0]) for part in parts]
+    return assemble(values, a, b, ids, **coords, attrs={**nested, **attrs})

@@ -1,0 +1,244 @@
+"""Run a study: extract what the store lacks, compare what was not compared, say and show what was found.
+
+Everything expensive is kept under the digest of what decides it, the moment it exists: feature parts in the store,
+scores by metric in ``<output>/.scores``. So a run that was killed goes on when the same command is given again, and a
+study with one metric more computes that metric.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from consilience.engine.errors import BadInput
+from consilience.pipelines.console import Console
+from consilience.pipelines.prepare import Comparison, Name, Prepared, Seat, prepare
+from consilience.pipelines.provenance import describe
+from consilience.pipelines.scorecache import ScoreCache, merge, score_key, split
+from consilience.pipelines.study import Study, load_study
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+DONE = "run.json"
+SCORES, TIDY, REPORT, PLAN, STUDY = "scores.nc", "scores.parquet", "report.html", "plan.json", "study.yaml"
+
+
+def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dataset":
+    """Run a study to its score table, and write table, report, plan and a copy of the study into its output folder.
+
+    Prints the plan first and what was found last. A second run of an unchanged study computes nothing. The
+    attribute ``status`` of the result is "done", or "rejects over the limit".
+
+    Raises BadInput, before any compute, for whatever in the study cannot be done.
+    """
+    study = study if isinstance(study, Study) else load_study(study)
+    console = console or Console()
+    output = _writable(study.path(study.output))
+    _refuse_unsupported(study)
+    uri = _tracking(study)
+    prepared = prepare(study)
+    before = _before(output)
+    if before.get("key") == prepared.fingerprint() and all(
+        (output / x).is_file() for x in (SCORES, TIDY, REPORT)
+    ):
+        from consilience.engine.scores import open_scores
+
+        scores = open_scores(output / SCORES)
+        console.say("Nothing is new since the last run; these are its findings.\n")
+        _tell(console, scores, output)
+        return scores
+
+    prepared.comparisons()  # refuses metrics, layers and pairs that do not exist
+    plan = prepared.plan()
+    plan.show(console)
+    _write(output / PLAN, json.dumps(plan.rows(), indent=1))
+    elapsed: dict[str, float] = {}
+    began = time.perf_counter()
+    prepared = extract_missing(prepared, console)
+    elapsed["extraction"] = time.perf_counter() - began
+    began = time.perf_counter()
+    scores = compare_missing(prepared, ScoreCache(output / ".scores"), console)
+    elapsed["comparison"] = time.perf_counter() - began
+    scores.attrs.update(describe(scores, prepared, elapsed))
+    return _finish(scores, prepared, output, uri, before, console)
+
+
+def extract_missing(prepared: Prepared, console: Console) -> Prepared:
+    """The same study with a table in every seat; Ray starts once, and only if a table is missing."""
+    if not prepared.missing():
+        return prepared
+    from consilience.engine.extraction import extract, ray_running
+
+    seats: list[Seat] = []
+    with ExitStack() as stack:
+        console.say("Extraction")
+        progress = stack.enter_context(console.watching())
+        stack.enter_context(ray_running())
+        for seat in prepared.seats:
+            if seat.table is None:
+                assert seat.model is not None
+                assert prepared.stimuli is not None
+                entry = seat.entry
+                table = extract(
+                    seat.model,
+                    prepared.stimuli,
+                    prepared.store,
+                    layers=entry.wanted,
+                    pool=entry.pool,
+                    progress=progress,
+                )
+                seat = replace(seat, table=table)
+            seats.append(seat)
+    return replace(prepared, seats=tuple(seats))
+
+
+def compare_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset":
+    """The score table of the whole study, from the cache and, for what it lacks, from one sweep a group of metrics."""
+    study, comparisons = prepared.study, prepared.comparisons()
+    settings = {
+        x: getattr(study, x) for x in ("null", "permutations", "groups", "seed", "precision")
+    }  # what changes a value; not the budget, the executor or the device
+    tables = {x.name: x.digest for x in prepared.seats}
+    keys = {m: score_key(m, c, tables, settings) for c in comparisons for m in c.metrics}
+    parts = {m: cache.find(key) for m, key in keys.items()}
+    if any(part is None for part in parts.values()):
+        console.say("Comparison")
+        with console.watching() as progress:
+            for comparison in comparisons:
+                new = tuple(m for m in comparison.metrics if parts[m] is None)
+                if new:
+                    found = compute(prepared, replace(comparison, metrics=new), progress)
+                    for metric, part in split(found).items():
+                        cache.keep(keys[metric], part)
+                        parts[metric] = part
+    ready = {m: part for m, part in parts.items() if part is not None}
+    a = _in_order(prepared, [x for c in comparisons for x in c.a])
+    b = _in_order(prepared, [x for c in comparisons for x in (c.a if c.b is None else c.b)])
+    # In the order of the study, whatever was computed together.
+    order = [m for m in _ids(prepared) if m in ready]
+    joins = [json.loads(part.attrs["join"]) for part in ready.values() if "join" in part.attrs]
+    join = max(joins, key=lambda x: sum(x.get("dropped", {}).values()), default=None)
+    return merge([ready[m] for m in order], a, b, {"join": json.dumps(join)} if join else {})
+
+
+def compute(prepared: Prepared, comparison: Comparison, progress: Any) -> "xr.Dataset":
+    """One sweep over the representations of `comparison`, for all its metrics."""
+    from consilience.engine.comparison import compare
+
+    study = prepared.study
+    return compare(
+        _features(prepared, comparison.a),
+        None if comparison.b is None else _features(prepared, comparison.b),
+        metrics=comparison.metrics,
+        null=study.null,
+        permutations=study.permutations,
+        groups=study.groups,
+        budget=study.budget,
+        device=study.device,
+        seed=study.seed,
+        executor=study.executor,
+        progress=progress,
+    )
+
+
+def _features(prepared: Prepared, names: tuple[Name, ...]) -> Mapping[str, Any]:
+    raise NotImplementedError
+
+
+def _ids(prepared: Prepared) -> list[str]:
+    from consilience.engine.metrics import canonical
+
+    return [canonical(x.spec()) for x in prepared.study.metrics]
+
+
+def _in_order(prepared: Prepared, names: list[Name]) -> list[Name]:
+    wanted = set(names)
+    return [(x.name, layer) for x in prepared.seats for layer in x.layers if (x.name, layer) in wanted]
+
+
+def _finish(
+    scores: "xr.Dataset",
+    prepared: Prepared,
+    output: Path,
+    uri: str | None,
+    before: dict[str, Any],
+    console: Console,
+) -> "xr.Dataset":
+    from consilience.engine.scores import save
+    from consilience.pipelines.report import write
+
+    save(scores, output / SCORES)
+    save(scores, output / TIDY)
+    write(scores, output / REPORT)
+    study, key = prepared.study, prepared.fingerprint()
+    if study.file.is_file() and study.file.resolve().parent != output:
+        _write(output / STUDY, study.file.read_text(encoding="utf-8"))
+    run_id = before.get("mlflow_run") if before.get("key") == key else None
+    if uri is not None and run_id is None:
+        from consilience.pipelines.provenance import track
+
+        run_id = track(scores, prepared, uri, [output / x for x in (SCORES, TIDY, REPORT, PLAN)])
+    _write(output / DONE, json.dumps({"key": key, "mlflow_run": run_id, "created": scores.attrs["created"]}))
+    _tell(console, scores, output)
+    return scores
+
+
+def _tell(console: Console, scores: "xr.Dataset", output: Path) -> None:
+    console.say()
+    for sentence in json.loads(scores.attrs["summary"]):
+        console.say(sentence)
+    console.say(f"\nReport: {output / REPORT}\nScores: {output / SCORES}", style="bold")
+
+
+def _refuse_unsupported(study: Study) -> None:
+    if study.precision != "exact":
+        bad = BadInput(
+            "precision: exact (this version has no other yet)", repr(study.precision), "write exact"
+        )
+        raise study.error(("precision",), bad)
+
+
+def _tracking(study: Study) -> str | None:
+    if study.tracking is None:
+        return None
+    from consilience.engine.tracking import tracking_uri
+
+    try:
+        return tracking_uri(study.tracking, study.file.resolve().parent)
+    except BadInput as bad:
+        raise study.error(("tracking",), bad) from bad
+
+
+def _writable(folder: Path) -> Path:
+    """`folder`, made if need be; refused here and not after an hour of compute."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        raise BadInput(
+            "an output folder that can be written",
+            f"{folder}: {error.strerror or error}",
+            "free space, change its permissions, or name another folder as output",
+        ) from error
+    return folder
+
+
+def _before(output: Path) -> dict[str, Any]:
+    path = output / DONE
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return found if isinstance(found, dict) else {}
+
+
+def _write(path: Path, text: str) -> None:
+    half = path.with_name(f".{path.name}.half")
+    half.write_text(text, encoding="utf-8")
+    os.replace(half, path)
