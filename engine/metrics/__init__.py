@@ -1,1 +1,16 @@
-""""""
+"""The metrics, one file each: formula, source, the statistic it needs, and the few lines that finish it.
+
+A metric is a registered pure function. What it gets depends on the statistic it needs:
+
+- ``sums``: `Sums` over S row subsets -> (S, R, R) scores of all pairs.
+- ``neighbours``: two `NeighbourLists` -> (R, R) scores.
+- ``moments``: what its `factor` made of each side, and Xc'Yc -> one score.
+"""
+
+from consilience.engine.metrics import cca, cka, cknna, knn, linreg, procrustes, rsa
+from consilience.engine.metrics.registry import Metric, Request, canonical, metrics, parse, register
+
+__all__ = [
+    "Metric", "Request", "canonical", "cca", "cka", "cknna", "knn", "linreg", "metrics", "parse", "procrustes",
+    "register", "rsa",
+]  # fmt: skip

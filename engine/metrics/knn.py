@@ -7,27 +7,36 @@ import torch
 
 from consilience.engine.inference.null import Null
 from consilience.engine.metrics.registry import Choice, Number, register
+from consilience.engine.passes.neighbours import NeighbourLists
 
 CHUNK_ELEMENTS = 2**24
 
 PARAMETERS = {"distance": Choice(("cosine", "euclidean")), "k": Number(10, 1)}
 
 
-def common(lists: np.ndarray) -> Iterator[np.ndarray]:
-    """How many neighbours each pair of representations shares, (m, R, R) for chunk after chunk of rows.
+def common(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
+    """How many neighbours each pair of representations shares, (m, R, R) for chunk after chunk of samples.
 
     Args:
-        lists: (R, n, k) neighbours; negative entries count for nothing.
+        left, right: (R, n, k) neighbours; negative entries count for nothing.
     """
-    representations, n, k = lists.shape
-    width = min(representations * k, int(lists.max()) + 1)
+    representations, n, k = left.shape
+    width = min(2 * representations * k, int(max(left.max(), right.max())) + 1)
     chunk = max(1, CHUNK_ELEMENTS // (representations * (width + 1)))
     for start in range(0, n, chunk):
-        ids, columns = _relabelled(lists[:, start : start + chunk], width)
-        hot = torch.zeros(ids.shape[0], representations, columns + 1)
-        hot.scatter_(2, torch.from_numpy(ids), 1.0)
-        hot = hot[:, :, 1:]  # column 0 collects the empty entries
-        yield torch.bmm(hot, hot.transpose(1, 2)).numpy()
+        rows = slice(start, start + chunk)
+        if left is right:
+            hot = other = _one_hot(*_relabelled(left[:, rows], width))
+        else:
+            ids, columns = _relabelled(np.concatenate([left[:, rows], right[:, rows]]), width)
+            hot, other = _one_hot(ids[:, :representations], columns), _one_hot(ids[:, representations:], columns)
+        yield torch.bmm(hot, other.transpose(1, 2)).numpy()
+
+
+def _one_hot(ids: np.ndarray, columns: int) -> torch.Tensor:
+    """(m, R, columns) with a 1 at each id from 1; id 0, the empty entries, is dropped."""
+    hot = torch.zeros(*ids.shape[:2], columns + 1)
+    return hot.scatter_(2, torch.from_numpy(np.ascontiguousarray(ids)), 1.0)[:, :, 1:]
 
 
 def _relabelled(lists: np.ndarray, width: int) -> tuple[np.ndarray, int]:
@@ -45,12 +54,13 @@ def _relabelled(lists: np.ndarray, width: int) -> tuple[np.ndarray, int]:
     return labels.reshape(ids.shape), int(labels.max())
 
 
-def null(lists: np.ndarray, *, distance: str, k: int) -> Null:
+def null(view: NeighbourLists, *, distance: str, k: int) -> Null:
     """Mean k/(n-1) and exact variance of the mean overlap when the samples of one side are permuted.
 
     The overlap is Σ_ij a_ij b_π(i)π(j) / (nk) for the adjacency matrices; its variance needs their squares, their
     reciprocated pairs and their in-degrees. The skewness is that of a count with this mean and variance.
     """
+    lists = view.lists
     representations, n, k = lists.shape
     share = k / (n - 1)
     q = n * k * (1 - share)
@@ -84,14 +94,15 @@ def _space(distance: str, k: int) -> str:
     source="Huh et al. 2024",
     null=null,
 )
-def mutual_knn(lists: np.ndarray, *, distance: str, k: int) -> np.ndarray:
+def mutual_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: int) -> np.ndarray:
     """Mutual nearest neighbours.
 
     mean over samples i of |N_X(i) ∩ N_Y(i)| / k
 
     A sample is never its own neighbour; ties go to the lower row number.
     """
-    return sum(c.sum(axis=0, dtype=np.float64) for c in common(lists)) / (lists.shape[1] * k)
+    counts = common(left.lists, right.lists)
+    return sum(c.sum(axis=0, dtype=np.float64) for c in counts) / (len(left.rows) * k)
 
 
 @register(
@@ -104,11 +115,12 @@ def mutual_knn(lists: np.ndarray, *, distance: str, k: int) -> np.ndarray:
     range="0..1",
     source="Wang et al. 2020",
 )
-def jaccard_knn(lists: np.ndarray, *, distance: str, k: int) -> np.ndarray:
+def jaccard_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: int) -> np.ndarray:
     """Jaccard similarity of nearest neighbours.
 
     mean over samples i of |N_X(i) ∩ N_Y(i)| / |N_X(i) ∪ N_Y(i)|
 
     A sample is never its own neighbour; ties go to the lower row number.
     """
-    return sum((c / (2 * k - c)).sum(axis=0, dtype=np.float64) for c in common(lists)) / lists.shape[1]
+    counts = common(left.lists, right.lists)
+    return sum((c / (2 * k - c)).sum(axis=0, dtype=np.float64) for c in counts) / len(left.rows)

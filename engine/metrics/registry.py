@@ -64,6 +64,8 @@ class Metric:
     Attributes:
         needs: ``sums`` of a space, ``neighbours`` or ``moments``.
         space: the space whose sums or neighbours are needed, from the parameters.
+        factor: what one representation contributes to every pair (``moments``), from `Own` and the parameters.
+        values: whether the inner products with the neighbours are needed.
         finish: the function; what it gets and returns depends on `needs` (see `consilience.engine.metrics`).
         null: the exact mean, variance and skewness of the score under permutation of the samples, or None: permute.
         best: the score of identical representations.
@@ -78,8 +80,10 @@ class Metric:
     range: str
     source: str
     space: Callable[..., str] | None = None
+    factor: Callable[..., Any] | None = None
+    values: bool = False
     null: Callable[..., Any] | None = None
-    best: float = 1.0
+    best: float | Callable[..., float] = 1.0
 
     @property
     def title(self) -> str:
@@ -100,11 +104,24 @@ class Request:
     parameters: Mapping[str, Any]
 
     @property
+    def space(self) -> str:
+        """The space whose sums or neighbours the metric needs."""
+        assert self.metric.space is not None
+        return self.metric.space(**self.parameters)
+
+    @property
+    def best(self) -> float:
+        """The score of identical representations."""
+        best = self.metric.best
+        return best(**self.parameters) if callable(best) else best
+
+    @property
     def id(self) -> str:
         """The canonical id."""
         if not self.parameters:
             return self.metric.name
-        return self.metric.name + ":" + ",".join(f"{k}={self.parameters[k]}" for k in sorted(self.parameters))
+        values = {k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in self.parameters.items()}
+        return self.metric.name + ":" + ",".join(f"{k}={values[k]}" for k in sorted(values))
 
 
 _METRICS: dict[str, Metric] = {}

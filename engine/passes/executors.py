@@ -1,7 +1,8 @@
 """Run the tasks of a pass as one Dask graph and fold their results in a fixed tree, so that order never matters."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,20 @@ FAN_IN = 8
 def workers(device: str = "cpu") -> int:
     """Threads that compute at the same time: the cores this process may use, or one for a GPU."""
     return len(os.sched_getaffinity(0)) if device == "cpu" else 1
+
+
+@contextmanager
+def threads_of_its_own(device: str) -> Iterator[None]:
+    """Tasks set torch to one thread each; put its number of threads back afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        if device == "cpu":
+            torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def run(

@@ -5,6 +5,7 @@ integers are the nearest neighbours, and ties go to the lower row number, in wha
 compared in float32.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -91,27 +92,53 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Neighbour lists (R, n, width) of pass rows, nearest first, -1 where there are no more."""
+    """Neighbour lists (R, n, width) of pass rows, nearest first, -1 where there are no more.
+
+    `whole` are among all samples, `half` among those of the same half. `inner` gives the inner products with them.
+    """
 
     whole: np.ndarray
     half: np.ndarray | None
     groups: Groups
+    inner: "Callable[[NeighbourLists], np.ndarray] | None" = None
 
-    def lists(self, subsets: Subsets, subset: int, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of that subset (m,), and their k nearest neighbours within it, (R, m, k)."""
+    def lists(self, subsets: Subsets, subset: int, k: int) -> "NeighbourLists":
+        """The k nearest neighbours of each row of that subset, within it."""
         mask = subsets.masks[subset]
         inside = np.repeat(mask, self.groups.sizes)
-        rows = np.flatnonzero(inside)
         in_half = subsets.holdout is not None and (subset == subsets.select or subset >= subsets.holdout)
         candidates = self.half if in_half else self.whole
         assert candidates is not None
-        if mask.all():
-            return rows, candidates[:, :, :k]
-        found = candidates[:, rows]
+        found = candidates[:, inside]
         usable = inside[found] & (found >= 0)
         # A stable sort brings the usable ones to the front, still nearest first.
         front = np.argsort(~usable, axis=2, kind="stable")[:, :, :k]
-        return rows, np.where(np.take_along_axis(usable, front, 2), np.take_along_axis(found, front, 2), -1)
+        usable, found = (np.take_along_axis(m, front, 2) for m in (usable, found))
+        local = np.cumsum(inside) - 1
+        return NeighbourLists(np.where(usable, local[found], -1), np.flatnonzero(inside))
+
+
+@dataclass(frozen=True)
+class NeighbourLists:
+    """The k nearest of m samples in R representations.
+
+    Attributes:
+        lists: (R, m, k) numbers 0..m-1, nearest first, -1 where there are no more.
+        rows: (m,) the pass rows that the samples are.
+        values: (R, m, k) inner products with those neighbours, where they were asked for.
+    """
+
+    lists: np.ndarray
+    rows: np.ndarray
+    values: np.ndarray | None = None
+
+    def permuted(self, order: np.ndarray) -> "NeighbourLists":
+        """The lists when sample i is replaced by sample ``order[i]``."""
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        lists = self.lists[:, order]
+        values = None if self.values is None else self.values[:, order]
+        return NeighbourLists(np.where(lists >= 0, back[lists], -1), self.rows, values)
 
 
 def _keys(values: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:

@@ -1,23 +1,26 @@
 """One sweep over the tiles for every space and every neighbour search that the metrics ask for."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups, Subsets
 from consilience.engine.passes.blocks import Frame, compute_dtype
 from consilience.engine.passes.gram import GramSums
-from consilience.engine.passes.neighbours import Nearest, Neighbours, kept
+from consilience.engine.passes.neighbours import Nearest, NeighbourLists, Neighbours, kept
 from consilience.engine.passes.ranks import BinCounts, sampled_distances
 from consilience.engine.passes.ranks_table import RankTable, bin_counts, edges_of, table
 from consilience.engine.passes.sample import shape
 from consilience.engine.passes.sums import Sums
-from consilience.engine.passes.tiles import Layout, Statistic, TilePass
+from consilience.engine.passes.tiles import Layout, Statistic, TilePass, sweep
 
 RANKS = "/ranks"
+INNER_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,18 @@ def second_order(
     layout: Layout,
     *,
     spaces: Collection[str] = (),
-    searches: Collection[tuple[str, int]] = (),
+    searches: Mapping[str, int] | None = None,
     null: bool = True,
     strip_rows: int,
     device: str = "cpu",
     seed: int = 0,
     run: Callable[..., Any],
 ) -> SecondOrder:
-    """Sums of each of `spaces`, and the k nearest neighbours for each (space, k) of `searches`.
+    """Sums of each of `spaces`, and the k nearest neighbours for each space: k of `searches`.
 
     Args:
         null: whether the third-order terms, for p-values, are wanted.
-        run: `sweep` with executor and progress bound.
+        run: executes tasks; see `passes.executors.run`.
     """
     work = TilePass(
         tuple(representations), tuple(frames), groups, layout, (), compute_dtype(representations), device
@@ -57,12 +60,11 @@ def second_order(
     grams = [GramSums(s.removesuffix(RANKS), tables.get(s)) for s in spaces]
     half = subsets.holdout is not None
     left_out = (2 if half else 1) / groups.count if subsets.leave_out.stop > 1 else 0.0
-    widest = {space: max(k for s, k in searches if s == space) for space, _ in searches}
     nearest = [
-        Nearest(space, kept(k, groups.n, left_out), groups.order, half, groups.count) for space, k in widest.items()
+        Nearest(space, kept(k, groups.n, left_out), groups.order, half, groups.count) for space, k in (searches or {}).items()
     ]
     statistics: tuple[Statistic, ...] = (*grams, *nearest)
-    states = run(replace(work, statistics=statistics), strip_rows=strip_rows, stage="tiles")
+    states = sweep(replace(work, statistics=statistics), strip_rows=strip_rows, run=run)
     sums = {}
     for space, gram, state in zip(spaces, grams, states):
         found = gram.finalize(state, groups, layout, subsets)
@@ -71,9 +73,23 @@ def second_order(
             found = replace(found, third=third, bend=bend)
         sums[space] = found
     found_neighbours = {
-        s.space: s.finalize(state, groups, layout) for s, state in zip(nearest, states[len(grams) :])
+        s.space: replace(s.finalize(state, groups, layout), inner=partial(inner_products, work))
+        for s, state in zip(nearest, states[len(grams) :])
     }
     return SecondOrder(sums, found_neighbours)
+
+
+def inner_products(work: TilePass, view: NeighbourLists) -> np.ndarray:
+    """x_i'x_j of every sample with each of its neighbours, (R, m, k), in float64 on the features as they are."""
+    values = np.empty(view.lists.shape)
+    order = work.groups.order[view.rows]
+    for r, lists in zip(range(len(values)), view.lists):
+        for start in range(0, len(order), INNER_ROWS):
+            rows = slice(start, start + INNER_ROWS)
+            near = work.representations[r].take(order[lists[rows]].ravel()).astype(np.float64)
+            own = work.representations[r].take(order[rows]).astype(np.float64)
+            values[r, rows] = np.einsum("id,ikd->ik", own, near.reshape(*lists[rows].shape, -1))
+    return values
 
 
 def _tables(
@@ -89,6 +105,6 @@ def _tables(
     if tables:
         return tuple(tables)
     counting = BinCounts(space, tuple(torch.from_numpy(e).to(work.device) for e in edges))
-    (counts,) = run(replace(work, statistics=(counting,)), strip_rows=strip_rows, stage="ranks")
+    (counts,) = sweep(replace(work, statistics=(counting,)), strip_rows=strip_rows, run=run, stage="ranks")
     return tuple(table(e, c, work.device) for e, c in zip(edges, counts))
 

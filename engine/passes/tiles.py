@@ -3,7 +3,7 @@
 Cost n² (Σd + R²) multiply-adds for R representations with d units each. Memory: two strips of rows and R tiles a thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -16,7 +16,6 @@ from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load
 from consilience.engine.passes.spaces import needs_raw, transform
-from consilience.engine.progress import Progress, silent
 
 TILE_ROWS = 512
 STRIP_ROWS = 1024
@@ -130,22 +129,16 @@ def sweep(
     work: TilePass,
     *,
     strip_rows: int = STRIP_ROWS,
-    executor: str = "threads",
-    threads: int | None = None,
+    run: Callable[..., Any] = executors.run,
     stage: str = "tiles",
-    progress: Progress = silent,
 ) -> list[Any]:
-    """The final state of each statistic after one sweep over all pairs of blocks."""
+    """The final state of each statistic after one sweep over all pairs of blocks. `run` executes the tasks."""
     strips = _strips(work.layout, strip_rows)
     pairs = [(a, b) for a in range(len(strips)) for b in range(a, len(strips))]
-    # Long runs first within a strip would starve the last thread; a strip pair is the unit of work.
     sizes = [int(work.layout.edges[s[-1] + 1] - work.layout.edges[s[0]]) for s in strips]
     costs = [float(sizes[a] * sizes[b]) * (0.5 if a == b else 1.0) for a, b in pairs]
     calls = [(work, strips[a], strips[b]) for a, b in pairs]
-    return executors.run(
-        _task, calls, _Combine(work.statistics), executor=executor, threads=threads, costs=costs, stage=stage,
-        progress=progress,
-    )  # fmt: skip
+    return run(_task, calls, _Combine(work.statistics), costs=costs, stage=stage)
 
 
 def _strips(layout: Layout, strip_rows: int) -> list[range]:

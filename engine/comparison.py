@@ -1,0 +1,274 @@
+"""Compare representations: from features in, to a score table out. The front door of the engine."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience.engine import scores
+from consilience.engine.errors import BadInput
+from consilience.engine.features.join import Joined, join
+from consilience.engine.features.representation import Representation, check, representations
+from consilience.engine.inference.null import benjamini_hochberg
+from consilience.engine.inference.subsets import Groups, deal, subsets
+from consilience.engine.machine import read_bytes, speed
+from consilience.engine.metrics.registry import Request, parse
+from consilience.engine.passes import executors
+from consilience.engine.passes.blocks import compute_dtype, frame
+from consilience.engine.passes.moment_sums import empty, fill
+from consilience.engine.passes.moments import MomentPass, moments
+from consilience.engine.passes.second_order import second_order
+from consilience.engine.passes.sums import Sums
+from consilience.engine.passes.tiles import layout
+from consilience.engine.planning import FIRST_ORDER_GROUPS, Needs, Plan, Size, make_plan
+from consilience.engine.progress import Progress, silent
+from consilience.engine.scoring.evaluated import Evaluated
+from consilience.engine.scoring.first import FirstOrder, first_order
+from consilience.engine.scoring.second import from_neighbours, from_sums, searches, spaces
+
+Features = Mapping[str, Any] | Iterable[Any]
+LEAST_SAMPLES = 4
+
+
+class Comparison:
+    """Input joined and checked, metrics read, the plan made: everything short of computing."""
+
+    def __init__(
+        self,
+        a: Features,
+        b: Features | None = None,
+        metrics: Iterable[str | Mapping[str, Any]] = ("cka",),
+        *,
+        se: bool = True,
+        null: bool = True,
+        permutations: int = 20,
+        groups: int = 20,
+        budget: str | float = "8GB",
+        device: str = "cpu",
+        seed: int = 0,
+        executor: str = "threads",
+        threads: int | None = None,
+    ):
+        if isinstance(metrics, str | Mapping):
+            metrics = [metrics]
+        self.requests = list({r.id: r for r in map(parse, metrics)}.values())
+        if not self.requests:
+            raise BadInput("at least one metric", "none", "name one, for instance 'cka'")
+        left = _representations(a)
+        right = left if b is None else _representations(b)
+        extra = [r for r in right if r.name not in {x.name for x in left}]
+        self.joined: Joined = join([*left, *extra])
+        if self.joined.n < LEAST_SAMPLES:
+            raise BadInput(
+                f"at least {LEAST_SAMPLES} samples", str(self.joined.n), "compare on more stimuli, or check the ids"
+            )
+        self._check_neighbours()
+        self.representations = [check(r) for r in self.joined.representations]
+        self.a = list(range(len(left)))
+        names = [r.name for r in self.representations]
+        self.b = [names.index(r.name) for r in right]
+        self.se, self.null, self.permutations, self.seed = se, null, permutations, seed
+        self.device, self.executor = device, executor
+        self.threads = threads or executors.workers(device)
+        self.groups: Groups = deal(self.joined.n, groups, seed)
+        self.budget = read_bytes(budget)
+
+    def _check_neighbours(self) -> None:
+        for r in self.requests:
+            k = r.parameters.get("k", 0)
+            if k >= self.joined.n:
+                raise BadInput(
+                    f"k smaller than the number of samples in {r.id!r}", f"k = {k} with {self.joined.n} samples",
+                    f"use k <= {self.joined.n - 1}",
+                )  # fmt: skip
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The pairs wanted, each once, and every representation with itself."""
+        wanted = {(min(i, j), max(i, j)) for i in self.a for j in self.b}
+        return sorted(wanted | {(i, i) for i in range(len(self.representations))})
+
+    def plan(self) -> Plan:
+        """Passes, blocks, memory and seconds."""
+        size = Size(
+            self.joined.n,
+            tuple(r.d for r in self.representations),
+            compute_dtype(self.representations).itemsize,
+            self.groups.count,
+            tuple(self.pairs),
+        )
+        first = [r for r in self.requests if r.metric.needs == "moments"]
+        needs = Needs(frozenset(spaces(self.requests)), tuple(searches(self.requests).items()), len(first))
+        merged = self._few_groups()
+        return make_plan(
+            size, needs, budget=self.budget, speed=speed(self.device),
+            evaluations=subsets(merged.count, se=self.se).count, permutations=self.permutations if self.null else 0,
+        )  # fmt: skip
+
+    def _few_groups(self) -> Groups:
+        """First-order metrics decompose a matrix for every group: they get fewer."""
+        count = self.groups.count
+        return self.groups.merged(FIRST_ORDER_GROUPS if count % FIRST_ORDER_GROUPS == 0 else count)
+
+    def run(self, progress: Progress = silent) -> xr.Dataset:
+        """The score table."""
+        start = time.perf_counter()
+        plan = self.plan()
+        run = partial(executors.run, executor=self.executor, threads=self.threads, progress=progress)
+        frames = [frame(r) for r in self.representations]
+        evaluated: dict[str, Evaluated] = {}
+        with executors.threads_of_its_own(self.device):
+            second = [r for r in self.requests if r.metric.needs != "moments"]
+            if second:
+                evaluated |= self._second(second, plan, frames, run, progress)
+            first = tuple(r for r in self.requests if r.metric.needs == "moments")
+            if first:
+                few = self._few_groups()
+                work = FirstOrder(
+                    first, tuple(self.representations), tuple(frames), few, subsets(few.count, se=self.se),
+                    self.device, run,
+                )  # fmt: skip
+                found = first_order(
+                    work, self.pairs, null=self.null, permutations=self.permutations, seed=self.seed,
+                    budget=self.budget / 4,
+                )  # fmt: skip
+                evaluated |= {e.request.id: e for e in found}
+        return self._table([evaluated[r.id] for r in self.requests], time.perf_counter() - start)
+
+    def _second(
+        self, requests: Sequence[Request], plan: Plan, frames: list[Any], run: Any, progress: Progress
+    ) -> dict[str, Evaluated]:
+        chosen = subsets(self.groups.count, se=self.se)
+        if plan.linear_by_moments:
+            sums = {"linear": self._moment_sums(chosen, frames, plan.budget / 4, run)}
+            neighbours = {}
+        else:
+            found = second_order(
+                self.representations, frames, self.groups, chosen, layout(self.groups, plan.tile_rows),
+                spaces=spaces(list(requests)), searches=searches(list(requests)), null=self.null,
+                strip_rows=plan.strip_rows, device=self.device, seed=self.seed, run=run,
+            )  # fmt: skip
+            sums, neighbours = found.sums, found.neighbours
+        evaluated = {}
+        for r in requests:
+            if r.metric.needs == "sums":
+                evaluated[r.id] = from_sums(r, sums[r.space], chosen, self.null)
+            else:
+                evaluated[r.id] = from_neighbours(
+                    r, neighbours[r.space], chosen, null=self.null, permutations=self.permutations,
+                    seed=self.seed, progress=progress,
+                )  # fmt: skip
+        return evaluated
+
+    def _moment_sums(self, chosen: Any, frames: list[Any], budget: float, run: Any) -> Sums:
+        reps = tuple(self.representations)
+        sums = empty(self.groups, chosen, len(reps))
+        work = FirstOrder((), reps, tuple(frames), self.groups, chosen, self.device, run)
+        for batch in work.batches(self.pairs, budget):
+            one = MomentPass(reps, tuple(frames), self.groups, tuple(batch), compute_dtype(reps), self.device)
+            fill(sums, moments(one, run=run), batch, chosen)
+        return sums
+
+    def _table(self, evaluated: Sequence[Evaluated], seconds: float) -> xr.Dataset:
+        cut = np.ix_(self.a, self.b)
+        columns = [{k: v[cut] for k, v in e.variables().items()} for e in evaluated]
+        empty_column = np.full((len(self.a), len(self.b)), np.nan)
+        values = {
+            name: np.stack([c.get(name, empty_column) for c in columns])
+            for name in scores.VARIABLES
+            if any(name in c for c in columns)
+        }
+        if "p" in values:
+            values["q"] = np.stack([benjamini_hochberg(p) for p in values["p"]])
+        names = [(r.model, r.layer) for r in self.representations]
+        attrs: dict[str, Any] = {
+            "version": version("consilience"),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seed": self.seed,
+        }
+        return scores.assemble(
+            values,
+            [names[i] for i in self.a],
+            [names[i] for i in self.b],
+            [e.request.id for e in evaluated],
+            groups=[e.groups for e in evaluated],
+            groups_holdout=[e.groups_holdout for e in evaluated],
+            direction=[e.request.metric.direction for e in evaluated],
+            null=[e.how for e in evaluated],
+            attrs=attrs | self._provenance(evaluated, seconds),
+        )
+
+    def _provenance(self, evaluated: Sequence[Evaluated], seconds: float) -> dict[str, str]:
+        import json
+
+        names = [r.name for r in self.representations]
+        reasons = {}
+        for e in evaluated:
+            score = e.values[e.subsets.full]
+            for i, j in zip(*np.nonzero(~np.isfinite(score[np.ix_(self.a, self.b)]))):
+                reasons[f"{e.request.id}|{names[self.a[i]]}|{names[self.b[j]]}"] = (
+                    "a self term of the ratio is not positive: too few samples for this metric, or no variance left"
+                )
+        about = {
+            e.request.id: {
+                k: getattr(e.request.metric, k) for k in ("title", "formula", "source", "range", "symmetric")
+            }
+            for e in evaluated
+        }
+        nested = {
+            "metrics": about,
+            "join": {"rows": self.joined.n, "dropped": self.joined.dropped},
+            "reasons": reasons,
+            "elapsed": {"comparison": round(seconds, 3)},
+        }
+        return {k: json.dumps(v) for k, v in nested.items()}
+
+
+def _representations(features: Features) -> list[Representation]:
+    if not isinstance(features, Mapping):
+        features = list(features)
+        if features and all(isinstance(f, Representation) for f in features):
+            return features
+    return representations(features)
+
+
+def compare(
+    a: Features,
+    b: Features | None = None,
+    metrics: Iterable[str | Mapping[str, Any]] = ("cka",),
+    *,
+    progress: Progress = silent,
+    **options: Any,
+) -> xr.Dataset:
+    """Scores of every representation of `a` with every one of `b` (default: of `a` with itself), with error bars.
+
+    Args:
+        a, b: a mapping from names to (n, d) arrays (NumPy, Dask, xarray) or feature tables, or a list of feature
+            tables. Plain arrays must have the same length; everything with sample ids is joined on them.
+        metrics: ids such as ``"cka"``, ``"cka:estimator=biased"``, or mappings.
+        se: standard errors by the jackknife over `groups` row groups (20), and scores on two halves of the samples.
+        null: the mean, z and p of unrelated samples: exact where known, else by `permutations` seeded permutations (20).
+        budget: memory above the inputs, for instance ``"8GB"``.
+        device: of the block kernels, ``"cpu"`` or ``"cuda"``.
+        seed: decides row groups and permutations.
+        executor: ``"threads"``. threads: how many (default: all cores).
+        progress: called as progress(stage, done, total).
+
+    Returns:
+        The score table; see `consilience.engine.scores`.
+
+    Raises:
+        BadInput: before any compute, for input that cannot be compared.
+    """
+    return Comparison(a, b, metrics, **options).run(progress)
+
+
+def score(metric: str | Mapping[str, Any], x: Any, y: Any, **options: Any) -> float:
+    """One score of X (n, d1) with Y (n, d2), without its error: ``score("cka", X, Y)``."""
+    table = compare({"x": x}, {"y": y}, [metric], **{"se": False, "null": False, **options})
+    return float(table["score"].values[0, 0, 0])

@@ -1,0 +1,65 @@
+"""What this machine can do, measured in about a second: matrix products and memory reads per second."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Floating-point operations per second of matrix products, and bytes per second read; all threads together."""
+
+    float32: float
+    float64: float
+    read: float
+    threads: int
+
+
+@cache
+def speed(device: str = "cpu") -> Speed:
+    """Measure once in a process."""
+    import torch
+
+    threads = len(os.sched_getaffinity(0)) if device == "cpu" else 1
+    rates = []
+    for dtype in (torch.float32, torch.float64):
+        x = torch.ones(1024, 1024, dtype=dtype, device=device)
+
+        def multiply(x: "torch.Tensor" = x) -> None:
+            x @ x
+            if device != "cpu":
+                torch.cuda.synchronize()
+
+        rates.append(2 * 1024**3 / _shortest(multiply, 0.3))
+    block = np.ones(2**24, np.float32)
+    return Speed(*rates, read=block.nbytes / _shortest(lambda: block.sum(), 0.1), threads=threads)
+
+
+def _shortest(call: Callable[[], object], seconds: float) -> float:
+    """The shortest time of one call, over `seconds` of calls."""
+    call()
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def read_bytes(text: str | int | float) -> float:
+    """A number of bytes from text such as ``8GB``, ``500 MiB`` or ``1e9``."""
+    from consilience.engine.errors import BadInput
+
+    if isinstance(text, int | float):
+        return float(text)
+    units = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+    plain = text.strip().upper()
+    unit = next((u for u in sorted(units, key=len, reverse=True) if plain.endswith(u)), "")
+    try:
+        return float(plain.removesuffix(unit)) * units.get(unit, 1)
+    except ValueError:
+        raise BadInput("a memory size such as '8GB' or '500MiB'", repr(text), "write a number and a unit") from None

@@ -1,0 +1,93 @@
+"""Canonical correlation, and its two descendants."""
+
+import numpy as np
+
+from consilience.engine.metrics.linear import Own, singular_values, svd
+from consilience.engine.metrics.registry import Choice, Number, register
+
+SUMMARIES = {
+    "mean": np.mean,
+    "mean_squared": lambda r: np.mean(r**2),
+    "first": lambda r: r[0],
+    "sum": np.sum,
+}
+
+
+def whitener(own: Own, ridge: float) -> np.ndarray:
+    """B (d, rank) with B'(Xc'Xc + ridge) B = 1; `ridge` is in units of the mean eigenvalue."""
+    values, vectors = own.eigen
+    return vectors / np.sqrt(values + ridge * values.sum() / len(own.gram))
+
+
+def leading(own: Own, variance: float) -> np.ndarray:
+    """B (d, r) that whitens the fewest leading principal components which explain `variance`."""
+    values, vectors = own.eigen
+    r = min(int(np.searchsorted(np.cumsum(values) / values.sum(), variance)) + 1, len(values))
+    return vectors[:, :r] / np.sqrt(values[:r])
+
+
+def correlations(left: np.ndarray, right: np.ndarray, cross: np.ndarray) -> np.ndarray:
+    """Canonical correlations, largest first; rounding above 1 is cut."""
+    return np.minimum(singular_values(left.T @ cross @ right), 1.0)
+
+
+@register(
+    "cca",
+    needs="moments",
+    factor=lambda own, ridge, summary: whitener(own, ridge),
+    parameters={"summary": Choice(tuple(SUMMARIES)), "ridge": Number(0.0, 0.0)},
+    symmetric=True,
+    direction="similarity",
+    range="0..1 (sum: 0..rank)",
+    source="Hotelling 1936; Kornblith et al. 2019",
+    best=lambda ridge, summary: 1.0 if summary != "sum" else np.nan,
+)
+def cca(left: np.ndarray, right: np.ndarray, cross: np.ndarray, *, ridge: float, summary: str) -> float:
+    """Canonical correlation analysis.
+
+    mean of the canonical correlations ρ_i, i <= min(rank X, rank Y); or of their squares (Yanai), the first, the sum
+
+    `ridge` is added to the covariance eigenvalues, in units of their mean. With n <= d every correlation is 1.
+    """
+    return float(SUMMARIES[summary](correlations(left, right, cross)))
+
+
+@register(
+    "svcca",
+    needs="moments",
+    factor=lambda own, variance: leading(own, variance),
+    parameters={"variance": Number(0.99, 1e-6, 1.0)},
+    symmetric=True,
+    direction="similarity",
+    range="0..1",
+    source="Raghu et al. 2017",
+)
+def svcca(left: np.ndarray, right: np.ndarray, cross: np.ndarray, *, variance: float) -> float:
+    """Singular vector canonical correlation analysis.
+
+    mean canonical correlation of the leading principal components that explain `variance` of each representation
+    """
+    return float(correlations(left, right, cross).mean())
+
+
+@register(
+    "pwcca",
+    needs="moments",
+    factor=lambda own: (whitener(own, 0.0), np.sqrt(own.eigen[0])[:, None] * own.eigen[1].T),
+    symmetric=False,
+    direction="similarity",
+    range="0..1",
+    source="Morcos et al. 2018",
+)
+def pwcca(
+    left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray], cross: np.ndarray
+) -> float:
+    """Projection-weighted canonical correlation analysis (directed: the weights are X's).
+
+    Σ α_i ρ_i / Σ α_i, α_i = Σ_j |<h_i, x_j>|, h_i the canonical variates of X
+
+    The variates are of the whitened X, as the paper has it; the widely copied code omits the whitening.
+    """
+    u, rho = svd(left[0].T @ cross @ right[0])
+    weights = np.abs(u.T @ left[1]).sum(axis=1)
+    return float(weights @ np.minimum(rho, 1.0) / weights.sum())

@@ -1,0 +1,62 @@
+"""Shape distances."""
+
+import numpy as np
+
+from consilience.engine.metrics.linear import Own, singular_values
+from consilience.engine.metrics.registry import Choice, Number, register
+
+Factor = tuple[np.ndarray | None, float]
+
+
+def _factor(own: Own, whiten: float, form: str = "") -> Factor:
+    """The map X -> X((1 - α) (Xc'Xc)^-½ + α) (None: none), and the norm of what it gives."""
+    if whiten == 1:
+        return None, np.sqrt(own.trace)
+    values, vectors = own.eigen
+    stretch = (1 - whiten) / np.sqrt(values) + whiten
+    return (vectors * stretch) @ vectors.T, float(np.sqrt((values * stretch**2).sum()))
+
+
+def nuclear_cosine(left: Factor, right: Factor, cross: np.ndarray) -> float:
+    """‖X'Y‖_* / (‖X‖ ‖Y‖), at most 1."""
+    matrix = cross if left[0] is None or right[0] is None else left[0].T @ cross @ right[0]
+    return min(float(singular_values(matrix).sum()) / (left[1] * right[1]), 1.0)
+
+
+@register(
+    "procrustes",
+    needs="moments",
+    factor=_factor,
+    parameters={"form": Choice(("angular", "squared")), "whiten": Number(1.0, 0.0, 1.0)},
+    symmetric=True,
+    direction="distance",
+    range="0..π/2 (squared: 0..2)",
+    source="Williams et al. 2021",
+    best=0.0,
+)
+def procrustes(left: Factor, right: Factor, cross: np.ndarray, *, form: str, whiten: float) -> float:
+    """Procrustes distance after the best rotation.
+
+    squared: ‖X‖² + ‖Y‖² - 2 ‖X'Y‖_* of centred X, Y of unit norm; angular: arccos of ‖X'Y‖_*
+
+    `whiten` = α maps X to X((1 - α)(X'X)^-½ + α) first; 1 leaves it, 0 whitens it.
+    """
+    cosine = nuclear_cosine(left, right, cross)
+    return float(np.arccos(cosine)) if form == "angular" else 2 - 2 * cosine
+
+
+@register(
+    "bures",
+    needs="moments",
+    factor=lambda own: _factor(own, 1.0),
+    symmetric=True,
+    direction="similarity",
+    range="0..1",
+    source="Harvey et al. 2024",
+)
+def bures(left: Factor, right: Factor, cross: np.ndarray) -> float:
+    """Normalised Bures similarity.
+
+    ‖X'Y‖_* / (‖X‖ ‖Y‖) of centred X, Y: the cosine of the angular Procrustes distance
+    """
+    return nuclear_cosine(left, right, cross)

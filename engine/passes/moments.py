@@ -1,0 +1,112 @@
+"""The moment pass: Z_a'Z_b of the wanted pairs with Z = [1, ‖x‖², x], per group of rows, in one sweep over the samples.
+
+Cost n d_a d_b multiply-adds a pair. Memory: the matrices themselves, whatever n is. Block products are made in the dtype
+of the pass and added up in float64.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from consilience.engine.features.representation import Representation
+from consilience.engine.inference.subsets import Groups
+from consilience.engine.passes import executors
+from consilience.engine.passes.blocks import TORCH_DTYPE, Frame, centred
+
+BLOCK_ROWS = 2048
+TASK_BLOCKS = 16
+
+Pair = tuple[int, int]
+State = dict[tuple[int, int, int], np.ndarray]  # group, a, b -> (d_a + 2, d_b + 2)
+
+
+@dataclass(frozen=True)
+class MomentPass:
+    """Everything a task needs. With `right`, representation b of a pair is read in that order of rows instead."""
+
+    representations: tuple[Representation, ...]
+    frames: tuple[Frame, ...]
+    groups: Groups
+    pairs: tuple[Pair, ...]
+    dtype: np.dtype
+    device: str
+    right: np.ndarray | None = None
+
+    def augmented(self, k: int, rows: np.ndarray) -> torch.Tensor:
+        """Z of those rows of representation k, (m, d + 2)."""
+        x = centred(self.representations[k], self.frames[k], rows, self.dtype, self.device)
+        z = x.new_empty(len(x), x.shape[1] + 2)
+        z[:, 0] = 1
+        torch.sum(x * x, dim=1, out=z[:, 1])
+        z[:, 2:] = x
+        return z
+
+
+def moments(work: MomentPass, *, run: Callable[..., Any] = executors.run, stage: str = "moments") -> State:
+    """Z_a'Z_b of every group and pair, float64. `run` executes the tasks."""
+    calls = list(_calls(work))
+    costs = [float(stop - start) for _, _, start, stop in calls]
+    return run(_task, calls, _combine, costs=costs, stage=stage)
+
+
+def _calls(work: MomentPass) -> Iterator[tuple[MomentPass, int, int, int]]:
+    """Runs of rows, each inside one group, so many that the threads end together."""
+    target = max(BLOCK_ROWS, min(TASK_BLOCKS * BLOCK_ROWS, work.groups.n // (8 * executors.workers())))
+    for g, (start, stop) in enumerate(zip(work.groups.edges[:-1], work.groups.edges[1:])):
+        pieces = max(1, -(-(stop - start) // target))
+        edges = np.linspace(start, stop, pieces + 1).round().astype(int)
+        for a, b in zip(edges[:-1], edges[1:]):
+            yield work, g, int(a), int(b)
+
+
+def _task(work: MomentPass, group: int, start: int, stop: int) -> State:
+    if work.device == "cpu":
+        torch.set_num_threads(1)  # the tasks are the threads
+    sums: dict[Pair, torch.Tensor] = {}
+    left_used = {a for a, _ in work.pairs}
+    right_used = {b for _, b in work.pairs}
+    for at in range(start, stop, BLOCK_ROWS):
+        end = min(at + BLOCK_ROWS, stop)
+        rows = work.groups.order[at:end]
+        plain = left_used if work.right is not None else left_used | right_used
+        left = {k: work.augmented(k, rows) for k in plain}
+        right = left if work.right is None else {k: work.augmented(k, work.right[at:end]) for k in right_used}
+        for a, b in work.pairs:
+            product = left[a].T @ right[b]
+            if (a, b) in sums:
+                sums[a, b] += product
+            else:
+                sums[a, b] = product.to(TORCH_DTYPE[np.dtype(np.float64)])
+    return {(group, a, b): value.cpu().numpy() for (a, b), value in sums.items()}
+
+
+def _combine(states: list[State]) -> State:
+    first, *others = states
+    for other in others:
+        for key, value in other.items():
+            if key in first:
+                first[key] += value
+            else:
+                first[key] = value
+    return first
+
+
+def pair_bytes(representations: Sequence[Representation], pair: Pair, groups: int) -> int:
+    """Bytes that the matrices of one pair take."""
+    a, b = (representations[k].d + 2 for k in pair)
+    return 8 * a * b * groups
+
+
+def over_groups(state: State, pair: Pair, masks: np.ndarray) -> Iterator[np.ndarray]:
+    """Z_a'Z_b summed over the groups of each mask (subset, group)."""
+    matrices = [state[g, *pair] for g in range(masks.shape[1])]
+    whole = np.sum(matrices, axis=0)
+    for mask in masks:
+        if mask.sum() * 2 > len(mask):
+            # Most groups take part: take the few others away. Sums of like terms, so nothing cancels but rounding.
+            yield whole - sum(matrices[g] for g in np.flatnonzero(~mask)) if not mask.all() else whole
+        else:
+            yield np.sum([matrices[g] for g in np.flatnonzero(mask)], axis=0)

@@ -1,0 +1,191 @@
+"""What a comparison will do and cost, decided before it starts: which pass, which blocks, how much memory and time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from consilience.engine.errors import BadInput
+from consilience.engine.machine import Speed
+
+TILE_ROWS, STRIP_ROWS, LEAST_ROWS = 512, 1024, 16
+FIRST_ORDER_GROUPS = 10
+# Measured per element or operation on the kernels as they are; they enter the estimates only.
+NEIGHBOUR_NS, RANK_NS, SPACE_NS = 9.0, 45.0, 2.5
+DECOMPOSITION_FLOPS, DECOMPOSITION_RATE = 14.0, 0.12
+
+
+@dataclass(frozen=True)
+class Size:
+    """What decides the cost: samples, units of each representation, bytes a number, row groups, pairs wanted."""
+
+    n: int
+    widths: tuple[int, ...]
+    itemsize: int
+    groups: int
+    pairs: tuple[tuple[int, int], ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.widths)
+
+    @property
+    def units(self) -> int:
+        return sum(self.widths)
+
+    def tile_flops(self) -> float:
+        return float(self.n) ** 2 * (self.units + self.count**2)
+
+    def moment_flops(self) -> float:
+        return 2.0 * self.n * sum(self.widths[a] * self.widths[b] for a, b in self.pairs)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the metrics ask of the passes: spaces of sums, neighbour searches, and how many first-order metrics."""
+
+    spaces: frozenset[str] = frozenset()
+    searches: tuple[tuple[str, int], ...] = ()
+    first_order: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One pass of a plan. `flops` and `bytes` are totals, `memory` is the peak above the inputs, in bytes."""
+
+    name: str
+    how: str
+    block: str
+    flops: float
+    bytes: float
+    memory: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The passes in order, and the choices the comparison follows."""
+
+    steps: tuple[Step, ...]
+    linear_by_moments: bool
+    tile_rows: int
+    strip_rows: int
+    budget: float
+
+    @property
+    def seconds(self) -> float:
+        return sum(s.seconds for s in self.steps)
+
+    @property
+    def memory(self) -> float:
+        return max((s.memory for s in self.steps), default=0.0)
+
+
+def make_plan(
+    size: Size, needs: Needs, *, budget: float, speed: Speed, evaluations: int = 33, permutations: int = 20
+) -> Plan:
+    """Choose passes by cost, blocks by memory.
+
+    Args:
+        evaluations: row subsets on which first-order metrics are evaluated.
+
+    Raises:
+        BadInput: if even the smallest blocks need more memory than `budget`; it names both numbers.
+    """
+    by_moments = needs.spaces == {"linear"} and not needs.searches and size.moment_flops() < size.tile_flops()
+    steps = []
+    tile_rows, strip_rows = min(TILE_ROWS, -(-size.n // size.groups)), STRIP_ROWS
+    if by_moments:
+        steps.append(_moment_step(size, budget, speed))
+    elif needs.spaces or needs.searches:
+        tile_rows, strip_rows = _blocks(size, needs, budget, speed.threads)
+        steps += _tile_steps(size, needs, tile_rows, strip_rows, speed)
+    if needs.first_order:
+        steps.append(_first_order_step(size, needs, budget, speed, evaluations, permutations))
+    return Plan(tuple(steps), by_moments, tile_rows, strip_rows, budget)
+
+
+def state_memory(size: Size, needs: Needs) -> float:
+    """Bytes of the accumulated statistics of the tile pass."""
+    sums = 8.0 * size.count * size.n * (size.groups + 1) + 8.0 * size.count**2 * size.groups**2 / 2
+    lists = sum(2.0 * 12 * size.count * size.n * (k + 12) for _, k in needs.searches)
+    tables = sum(4.0 * size.itemsize * 2**16 * size.count for s in needs.spaces if s.endswith("/ranks"))
+    return len(needs.spaces) * sums + lists + tables
+
+
+def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threads: int) -> float:
+    """Peak bytes above the inputs: rows held, tiles in every space wanted, and the statistics."""
+    rows = 2.0 * (strip_rows + 2 * tile_rows) * size.units / 2 * size.itemsize
+    spaces = {s.removesuffix("/ranks") for s in needs.spaces} | {s for s, _ in needs.searches} | {"linear"}
+    tiles = 1 + 2 * len(spaces - {"linear"}) + sum(3 for s in needs.spaces if s.endswith("/ranks"))
+    tiles += 6 * bool(needs.searches)  # 64-bit keys, and what the search copies
+    tile = tiles * float(size.count) * tile_rows**2 * size.itemsize
+    return threads * (rows + tile) + 2 * state_memory(size, needs)
+
+
+def _blocks(size: Size, needs: Needs, budget: float, threads: int) -> tuple[int, int]:
+    tile, strip = TILE_ROWS, STRIP_ROWS
+    while tile_memory(size, needs, tile, strip, threads) > budget and tile > LEAST_ROWS:
+        tile, strip = tile // 2, strip // 2
+    least = tile_memory(size, needs, tile, strip, threads)
+    if least > budget:
+        raise BadInput(
+            f"a tile pass within the budget of {gigabytes(budget)}",
+            f"{gigabytes(least)} with the smallest blocks, {gigabytes(state_memory(size, needs))} of it statistics",
+            f"raise the budget to {gigabytes(least * 1.1)}, use fewer row groups, or compare fewer layers at a time",
+        )
+    return tile, strip
+
+
+def _tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) -> list[Step]:
+    elements = float(size.n) ** 2 / 2 * size.count
+    block = f"{tile} × {tile}"
+    loads = float(size.n) ** 2 / 2 / strip * size.units * size.itemsize
+    memory = tile_memory(size, needs, tile, strip, speed.threads)
+    rate = speed.float32 if size.itemsize == 4 else speed.float64
+    flops = float(size.n) ** 2 * (size.units + size.count**2 * max(len(needs.spaces), 0))
+    # Narrow representations do not reach the full rate of a large product.
+    seconds = flops / (0.65 * rate) + loads / speed.read
+    per_element = sum(SPACE_NS for s in needs.spaces if s != "linear")
+    per_element += sum(RANK_NS for s in needs.spaces if s.endswith("/ranks"))
+    per_element += NEIGHBOUR_NS * 2 * len(needs.searches)
+    seconds += elements * per_element * 1e-9 / speed.threads
+    step = Step("tiles", "exact", block, flops, loads, memory, seconds)
+    counting = [s for s in needs.spaces if s.endswith("/ranks")]
+    if counting and size.n > 2048:
+        half = float(size.n) ** 2 * size.units
+        again = half / (0.65 * rate) + elements * RANK_NS * 1e-9 * len(counting) / speed.threads
+        return [Step("ranks", "exact", block, half * len(counting), loads, memory, again), step]
+    return [step]
+
+
+def _moment_step(size: Size, budget: float, speed: Speed) -> Step:
+    flops = size.moment_flops()
+    rate = speed.float32 if size.itemsize == 4 else speed.float64
+    memory = _moment_memory(size, size.groups, budget)
+    read = float(size.n) * size.units * size.itemsize
+    return Step("moments", "exact", "2048 rows", flops, read, memory, flops / (0.8 * rate) + 2 * read / speed.read)
+
+
+def _first_order_step(
+    size: Size, needs: Needs, budget: float, speed: Speed, evaluations: int, permutations: int
+) -> Step:
+    flops = size.moment_flops() * (1 + permutations)
+    cubes = sum(size.widths[a] * size.widths[b] * min(size.widths[a], size.widths[b]) for a, b in size.pairs)
+    spectral = DECOMPOSITION_FLOPS * needs.first_order * cubes * (evaluations + permutations)
+    seconds = flops / (0.7 * speed.float64) + spectral / (DECOMPOSITION_RATE * speed.float64)
+    memory = _moment_memory(replace(size, itemsize=8), FIRST_ORDER_GROUPS, budget)
+    read = float(size.n) * size.units * size.itemsize * (1 + permutations)
+    return Step("moments and decompositions", "exact", "2048 rows", flops + spectral, read, memory, seconds)
+
+
+def _moment_memory(size: Size, groups: int, budget: float) -> float:
+    matrices = 8.0 * groups * sum((size.widths[a] + 2) * (size.widths[b] + 2) for a, b in size.pairs)
+    blocks = 2048.0 * size.itemsize * 2 * size.units
+    return min(matrices, budget / 4) * 2 + blocks * 2
+
+
+def gigabytes(value: float) -> str:
+    """Bytes in words: GB, MB or kB."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value / 1e3:.1f} kB"

@@ -1,0 +1,69 @@
+"""One metric evaluated on every row subset, summarised into the variables of the score table."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from consilience.engine.inference.jackknife import standard_error
+from consilience.engine.inference.null import Null, calibrated
+from consilience.engine.inference.subsets import Subsets
+from consilience.engine.metrics.registry import Request
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The null of one evaluation, and the p-values of its scores, each (R, R)."""
+
+    null: Null
+    p: np.ndarray
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Scores (S, R, R) of one metric on S row subsets, and its null on all rows and on the holdout half.
+
+    `how` says where the null comes from.
+    """
+
+    request: Request
+    values: np.ndarray
+    subsets: Subsets
+    n: int
+    tail: Tail | None = None
+    tail_holdout: Tail | None = None
+    how: str = "none"
+
+    @property
+    def groups(self) -> int:
+        """Groups of the jackknife behind `se`; 0 without one."""
+        return self.subsets.leave_out.stop - self.subsets.leave_out.start
+
+    @property
+    def groups_holdout(self) -> int:
+        return self.subsets.holdout_leave_out.stop - self.subsets.holdout_leave_out.start
+
+    def variables(self) -> dict[str, np.ndarray]:
+        """The variables of the score table, each (R, R)."""
+        score = self.values[self.subsets.full]
+        found = {"score": score, "n": np.full(score.shape, float(self.n))}
+        if self.groups:
+            found["se"] = standard_error(self.values[self.subsets.leave_out])
+        if self.tail is not None:
+            null = self.tail.null
+            found |= {"null_mean": null.mean, "z": null.z(score), "p": self.tail.p}
+            threshold = null.threshold(self.request.metric.direction)
+            found["calibrated"] = calibrated(score, threshold, self.request.best)
+        if self.subsets.select is not None and self.subsets.holdout is not None:
+            found["score_select"] = self.values[self.subsets.select]
+            found["score_holdout"] = self.values[self.subsets.holdout]
+        if self.groups_holdout:
+            found["se_holdout"] = standard_error(self.values[self.subsets.holdout_leave_out])
+        if self.tail_holdout is not None:
+            found["z_holdout"] = self.tail_holdout.null.z(found["score_holdout"])
+            found["p_holdout"] = self.tail_holdout.p
+        return found
+
+
+def exact_tail(null: Null, score: np.ndarray, request: Request) -> Tail:
+    """The tail of a null whose moments are known."""
+    return Tail(null, null.p(score, request.metric.direction))
