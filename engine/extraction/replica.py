@@ -1,0 +1,160 @@
+"""One replica of a model: reads, preprocesses on threads while the model runs, pools, and writes parts of the table.
+
+A plain class: Ray makes an actor of it, a test or a benchmark can call it in its own process.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from consilience.engine.errors import BadInput
+from consilience.engine.extraction.interfaces import Model, StimulusSet
+from consilience.engine.extraction.job import Job
+from consilience.engine.extraction.pools import pooled
+from consilience.engine.extraction.shards import Shard, batches
+from consilience.engine.features.writer import TableWriter
+
+_AHEAD = 2  # batches that are prepared while one is in the model
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of a shard: rows seen, rejects with their reasons, seconds it took."""
+
+    rows: int
+    rejects: tuple[tuple[str, str], ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """In place of a model input: why there is none."""
+
+    reason: str
+
+
+class Replica:
+    """A loaded model and where its features go. `threads` is for torch within an operation."""
+
+    def __init__(
+        self, model: Model, stimuli: StimulusSet, job: Job, writer: TableWriter, device: str, threads: int
+    ):
+        self.model, self.stimuli, self.job, self.writer = model, stimuli, job, writer
+        self.device, self.threads = device, threads
+        self._readers = ThreadPoolExecutor(max_workers=max(2, threads))
+        self._limit = job.batch_size  # halved when the device is out of memory, for good
+
+    def load(self) -> None:
+        """Load the weights."""
+        import torch
+
+        from consilience.engine.extraction.memory import keep_freed_memory
+
+        keep_freed_memory()
+        if self.device == "cpu":
+            torch.set_num_threads(self.threads)
+        # TF32 would move features by 1e-3 with the hardware they were made on.
+        torch.backends.cudnn.allow_tf32 = False
+        self.model.load(self.device)
+
+    def run(self, shard: Shard, poison: Collection[int] = ()) -> Receipt:
+        """Extract one shard and write its part. Rows in `poison` are rejected without being touched."""
+        began = perf_counter()
+        out = {layer.name: np.empty((len(shard), layer.units), np.float32) for layer in self.job.layers}
+        kept: list[int] = []
+        reasons = dict.fromkeys(poison, "the process died whenever this sample was in it")
+        for rows, features in self._features(shard.start, shard.stop, reasons):
+            for name, values in features.items():
+                out[name][len(kept) : len(kept) + len(rows)] = values
+            kept += rows
+        ids = self.job.ids
+        rejects = tuple((ids[row], reasons[row]) for row in sorted(reasons))
+        arrays = {name: values[: len(kept)] for name, values in out.items()}
+        self.writer.write_part(shard.index, [ids[row] for row in kept], arrays, rejects)
+        return Receipt(len(shard), rejects, perf_counter() - began)
+
+    def probe(self, start: int, stop: int) -> None:
+        """Do all that `run` does with these rows but write: does one of them kill the process?"""
+        for _ in self._features(start, stop, {}):
+            pass
+
+    def _features(
+        self, start: int, stop: int, reasons: dict[int, str]
+    ) -> Iterator[tuple[list[int], dict[str, np.ndarray]]]:
+        """Rows and their pooled features, batch after batch; `reasons` gains a line for every row that has none."""
+        poison = set(reasons)
+        todo = deque(batches(start, stop, self.job.batch_size))
+        ahead: deque[list[tuple[int, Future[Any]]]] = deque()
+        while todo or ahead:
+            while todo and len(ahead) < _AHEAD + 1:
+                rows = [row for row in todo.popleft() if row not in poison]
+                ahead.append([(row, self._readers.submit(self._read, row)) for row in rows])
+            inputs = {}
+            for row, future in ahead.popleft():
+                value = future.result()
+                if isinstance(value, Unreadable):
+                    reasons[row] = value.reason
+                else:
+                    inputs[row] = value
+            if inputs:
+                yield from self._forward(list(inputs), list(inputs.values()), reasons)
+
+    def _read(self, row: int) -> Any:
+        try:
+            item = self.stimuli.get(self.job.view, row)
+        except Exception as error:
+            return Unreadable(f"cannot be read: {_words(error)}")
+        try:
+            return self.model.preprocess(item)
+        except Exception as error:
+            return Unreadable(f"cannot be preprocessed: {_words(error)}")
+
+    def _forward(
+        self, rows: list[int], inputs: list[Any], reasons: dict[int, str]
+    ) -> Iterator[tuple[list[int], dict[str, np.ndarray]]]:
+        """The model on one batch, cut in halves when it raises, down to the sample that makes it raise."""
+        import torch
+
+        if len(rows) <= self._limit:
+            try:
+                with torch.inference_mode():
+                    features = self._pooled(inputs)
+            except BadInput:
+                raise  # the model is not what it says: no fault of a sample
+            except torch.cuda.OutOfMemoryError as error:
+                failed, self._limit = f"out of memory: {_words(error)}", max(1, len(rows) // 2)
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+            except Exception as error:
+                failed = f"the model raised {_words(error)}"
+            else:
+                yield rows, features
+                return
+            if len(rows) == 1:
+                reasons[rows[0]] = failed
+                return
+        half = (len(rows) + 1) // 2
+        yield from self._forward(rows[:half], inputs[:half], reasons)
+        yield from self._forward(rows[half:], inputs[half:], reasons)
+
+    def _pooled(self, inputs: list[Any]) -> dict[str, np.ndarray]:
+        out = self.model.forward(inputs)
+        missing = [layer.name for layer in self.job.layers if layer.name not in out.layers]
+        if missing:
+            raise BadInput(
+                f"the layers that {self.model.card.name} says it has",
+                f"no output for {', '.join(missing)}",
+                "make the model's layers() and forward() agree",
+            )
+        vectors = {x.name: pooled(self.job.pool, out.layers[x.name], x, out.mask) for x in self.job.layers}
+        return {name: vector.cpu().numpy() for name, vector in vectors.items()}
+
+
+def _words(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

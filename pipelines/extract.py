@@ -1,0 +1,51 @@
+"""`cs.extract`: features of stimuli in a model, each given by name or as an object."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from consilience.engine.extraction.interfaces import Model, StimulusSet
+from consilience.engine.features import FeatureStore, FeatureTable
+from consilience.engine.progress import Progress, silent
+
+
+def extract(
+    model: str | Model,
+    stimuli: str | StimulusSet,
+    store: str | Path | FeatureStore,
+    layers: str | Sequence[str] = "all",
+    pool: str = "mean",
+    address: str | None = None,
+    *,
+    device: str = "auto",
+    replicas: int | None = None,
+    gpus: float | None = None,
+    batch_size: int | None = None,
+    progress: Progress = silent,
+) -> FeatureTable:
+    """The features of `stimuli` in `model`: opened if the store has them, else extracted with Ray and stored.
+
+    `model` and `stimuli` are registered names (``minilm``, ``hf:FOLDER``, ``openmoji``, ``images:FOLDER``) or objects
+    that offer the interfaces of ``consilience.engine.extraction.interfaces``; `store` a `FeatureStore` or its folder.
+    `address` is that of a Ray cluster; without it the cluster that this process is connected to, or a local one for
+    the length of the call. The rest is as in ``consilience.engine.extraction.extract``.
+
+    Raises BadInput, before anything is loaded, for names, layers or a pool that do not exist or do not fit, and
+    NotInstalled, with the pip line, for a registered name whose package is missing.
+    """
+    from consilience.connectors.models import open_model
+    from consilience.connectors.stimuli import open_stimuli
+    from consilience.engine import extraction
+
+    return extraction.extract(
+        open_model(model) if isinstance(model, str) else model,
+        open_stimuli(stimuli) if isinstance(stimuli, str) else stimuli,
+        store if isinstance(store, FeatureStore) else FeatureStore(store),
+        layers=layers,
+        pool=pool,
+        address=address,
+        device=device,
+        replicas=replicas,
+        gpus=gpus,
+        batch_size=batch_size,
+        progress=progress,
+    )
