@@ -4,20 +4,19 @@ Each returns a plotly figure. `metric` is an id of the table, or its bare name w
 the first.
 """
 
+from html import escape
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from consilience.engine.errors import BadInput
-from consilience.engine.inference.interval import interval
 from consilience.pipelines.report import axes, theme
-from consilience.pipelines.report.best import sign
+from consilience.pipelines.report.best import profile, sign
+from consilience.pipelines.report.hovering import hover_grid
 from consilience.pipelines.report.labels import place
-from consilience.pipelines.report.layout import BARE, GRID, LEGEND, NAME, POINT, colorbar, frame
+from consilience.pipelines.report.layout import BARE, GRID, LABELS, LEGEND, NAME, POINT, colorbar, frame
 from consilience.pipelines.report.maps import plane
-from consilience.pipelines.report.numbers import hover
-from consilience.pipelines.report.provenance import attr, metric_id, reasons, why
+from consilience.pipelines.report.provenance import attr, metric_id
 
 
 def heatmap(
@@ -32,52 +31,26 @@ def heatmap(
 
     metric = metric_id(scores, metric)
     rows, columns = axes.positions(scores, metric, "a", model_a), axes.positions(scores, metric, "b", model_b)
-    if not len(rows) or not len(columns):
-        raise BadInput(
-            f"layers that {metric!r} was computed for",
-            "none",
-            "choose another metric or another pair of models",
-        )
     cells = np.ix_(rows, columns)
     z = scores["score"].sel(metric=metric).values[cells]
     more = sign(scores, metric) > 0
     bar = colorbar(metric if more else f"{metric} (smaller is more alike)")
     figure = go.Figure()
-    figure.add_heatmap(
-        z=z, text=_hover(scores, metric, cells), colorscale=theme.scale(more), colorbar=bar, **GRID
-    )
+    text = hover_grid(scores, metric, cells)
+    figure.add_heatmap(z=z, text=text, colorscale=theme.scale(more), colorbar=bar, **GRID)
     if np.isnan(z).any():
-        causes = np.asarray(reasons(scores))[why(scores, metric).astype(int)][cells]
         grey = [[0, theme.LIGHT["undefined"]], [1, theme.LIGHT["undefined"]]]
         empty = np.where(np.isnan(z), 0, np.nan)
-        figure.add_heatmap(z=empty, text=causes, colorscale=grey, showscale=False, **GRID)
+        figure.add_heatmap(z=empty, text=text, colorscale=grey, showscale=False, **GRID)
     for side, at, add in (("a", rows, figure.add_hline), ("b", columns, figure.add_vline)):
         for seam in axes.seams(scores, side, at):
             add(seam, line={"color": theme.LIGHT["page"], "width": 1.5})
     cell = min(34, 640 / len(columns))
     height = int(np.clip(cell * len(rows), 200, 900)) + 140
     figure.update_layout(frame(height=height, width=int(cell * len(columns)) + 220))
-    figure.update_xaxes(
-        axes.ticks(scores, "b", columns, model_b), tickangle=-40, showgrid=False, automargin=True
-    )
-    figure.update_yaxes(
-        axes.ticks(scores, "a", rows, model_a), autorange="reversed", showgrid=False, automargin=True
-    )
+    figure.update_xaxes(axes.ticks(scores, "b", columns, model_b), tickangle=-40, **LABELS)
+    figure.update_yaxes(axes.ticks(scores, "a", rows, model_a), autorange="reversed", **LABELS)
     return figure
-
-
-def _hover(scores: xr.Dataset, metric: str, cells: tuple[np.ndarray, ...]) -> list[list[str]]:
-    one = scores.sel(metric=metric)
-    low, high = interval(one["score"].values, one["se"].values, one["groups"].item())
-    with np.errstate(divide="ignore"):
-        log10_p = np.log10(one["p"].values)
-    score, se, null, z = (one[name].values for name in ("score", "se", "null_mean", "z"))
-    arrays = [v[cells].tolist() for v in (score, se, low, high, null, z, log10_p)]
-    a, b = (one[side].values[at].tolist() for side, at in (("a", cells[0].ravel()), ("b", cells[1].ravel())))
-    return [
-        [hover(a[i], b[j], *numbers) for j, numbers in enumerate(zip(*row))]
-        for i, row in enumerate(zip(*arrays))
-    ]
 
 
 def layers(scores: xr.Dataset, a: str, b: str, metric: str | None = None) -> Any:
@@ -97,10 +70,10 @@ def layers(scores: xr.Dataset, a: str, b: str, metric: str | None = None) -> Any
     for j in range(len(columns)):
         depth = j / max(1, len(columns) - 1)
         figure.add_scatter(
-            x=x, y=one["score"].values[:, j], mode="lines", name=str(one["layer_b"].values[j]),
+            x=x, y=one["score"].values[:, j], mode="lines", name=escape(str(one["layer_b"].values[j])),
             showlegend=False, line={"width": 1, "color": theme.faint(depth)}, hovertemplate="%{y:.3f}",
         )  # fmt: skip
-    chosen, score, low, high = _profile(scores, metric, one)
+    chosen, score, low, high = profile(scores, metric, rows, columns)
     if len(chosen):
         band = {"x": np.r_[chosen, chosen[::-1]], "y": np.r_[low, high[::-1]], "hoverinfo": "skip"}
         shade = {"fill": "toself", "fillcolor": theme.band(), "line": {"width": 0}, "mode": "lines"}
@@ -111,23 +84,15 @@ def layers(scores: xr.Dataset, a: str, b: str, metric: str | None = None) -> Any
         )
     figure.update_layout(frame(height=420, width=760), hovermode="closest", legend=LEGEND)
     figure.update_xaxes(
-        axes.ticks(scores, "a", rows, a), title=f"layer of {a}", tickangle=-40, showgrid=False
+        axes.ticks(scores, "a", rows, a), title=f"layer of {escape(a)}", tickangle=-40, showgrid=False
     )
-    figure.update_yaxes(title=f"score with {b}", rangemode="tozero" if sign(scores, metric) > 0 else "normal")
+    figure.update_yaxes(
+        title=f"score with {escape(b)}", rangemode="tozero" if sign(scores, metric) > 0 else "normal"
+    )
     return figure
 
 
 BOLD = "layer chosen on one half of the samples, scored on the other (95 % interval)"
-
-
-def _profile(scores: xr.Dataset, metric: str, one: xr.Dataset) -> tuple[np.ndarray, ...]:
-    """Positions of a's layers that have one; the held-out score of the layer of b chosen for each; its ends."""
-    select, holdout = one["score_select"].values, one["score_holdout"].values
-    rank = np.where(np.isfinite(select) & np.isfinite(holdout), select * sign(scores, metric), -np.inf)
-    there = np.flatnonzero(np.isfinite(rank).any(axis=1))
-    at = there, np.argmax(rank[there], axis=1)
-    low, high = interval(holdout[at], one["se_holdout"].values[at], one["groups_holdout"].item())
-    return there, holdout[at], low, high
 
 
 def zoo(scores: xr.Dataset, metric: str | None = None) -> Any:
@@ -149,11 +114,11 @@ def zoo(scores: xr.Dataset, metric: str | None = None) -> Any:
     for k, kind in enumerate(dict.fromkeys(kinds)):
         at = [i for i, other in enumerate(kinds) if other == kind]
         figure.add_scatter(
-            x=found.xy[at, 0], y=found.xy[at, 1], text=[found.models[i] for i in at], mode="markers", name=kind,
+            x=found.xy[at, 0], y=found.xy[at, 1], text=[escape(found.models[i]) for i in at], mode="markers", name=kind,
             showlegend=len(set(kinds)) > 1, marker={"size": 11, "color": theme.kind(k)}, **POINT,
         )  # fmt: skip
     for (x, y), model, where in zip(found.xy, found.models, place(found.xy, found.models)):
-        figure.add_annotation(x=x, y=y, text=model, **NAME, **where)
+        figure.add_annotation(x=x, y=y, text=escape(model), **NAME, **where)
     figure.update_layout(frame(height=480, width=640), legend=LEGEND)
     figure.update_xaxes(BARE)
     figure.update_yaxes(BARE, scaleanchor="x")
@@ -167,8 +132,6 @@ class Report:
         self.scores, self.height = scores, height
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         from consilience.pipelines.report import render
 
         page = escape(render(self.scores), quote=True)

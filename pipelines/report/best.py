@@ -72,6 +72,20 @@ def best_pairs(scores: xr.Dataset, metric: str) -> dict[tuple[str, str], Best]:
     return found
 
 
+def profile(scores: xr.Dataset, metric: str, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, ...]:
+    """For each of the layers `rows` of a: the layer among `columns` of b that one half chooses, as the other scores it.
+
+    Returns positions in `rows` (those that have one), and for each the held-out score and the two ends of its interval.
+    """
+    one = scores.sel(metric=metric).isel(a=rows, b=columns)
+    select, holdout = one["score_select"].values, one["score_holdout"].values
+    rank = np.where(np.isfinite(select) & np.isfinite(holdout), select * sign(scores, metric), -np.inf)
+    there = np.flatnonzero(np.isfinite(rank).any(axis=1))
+    at = there, np.argmax(rank[there], axis=1)
+    low, high = interval(holdout[at], one["se_holdout"].values[at], one["groups_holdout"].item())
+    return there, holdout[at], low, high
+
+
 def matrix(scores: xr.Dataset, metric: str) -> tuple[list[str], list[str], np.ndarray]:
     """Held-out scores of the best pairs: models of a, models of b, and their array (NaN where there is none)."""
     rows, columns = names(scores, "a"), names(scores, "b")

@@ -14,6 +14,7 @@ NAME = {
     "arrowcolor": theme.LIGHT["soft"],
     "standoff": 6,
 }
+LABELS = {"showgrid": False, "automargin": True, "ticks": "outside", "tickcolor": theme.LIGHT["page"]}
 BARE = {"showticklabels": False, "ticks": "", "zeroline": False, "showgrid": False, "showline": False}
 
 

@@ -61,12 +61,24 @@ def probability(p: float) -> str:
 
 
 def hover(
-    a: str, b: str, score: float, se: float, low: float, high: float, null: float, z: float, log10_p: float
+    a: str,
+    b: str,
+    score: float,
+    se: float,
+    low: float,
+    high: float,
+    null: float,
+    z: float,
+    log10_p: float,
+    reason: str,
 ) -> str:
-    """What pointing at one score shows, as the small HTML that plotly understands."""
+    """What pointing at one score shows, as the small HTML that plotly understands; `reason` is why it is NaN."""
+    title = f"{escape(a)} × {escape(b)}"
+    if score != score:
+        return f"{title}<br>no score: {escape(reason)}"
     digits = decimals(se)
     return (
-        f"{escape(a)} × {escape(b)}<br><b>{fixed(score, digits)}</b> ± {fixed(se, digits)}"
+        f"{title}<br><b>{fixed(score, digits)}</b> ± {fixed(se, digits)}"
         f"<br>95 % interval {fixed(low, digits)} to {fixed(high, digits)}"
         f"<br>null {short(null)}, z {short(z)}, p {power(log10_p)}"
     )

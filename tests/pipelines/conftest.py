@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,9 @@ import pytest
 import xarray as xr
 
 from consilience.engine.scores import assemble
+from consilience.pipelines.report import write
+
+READY = "document.documentElement.dataset.ready && document.querySelector('#ranked tbody tr')"
 
 ZOO = {
     "efficientnet-lite0": (17, "image"), "efficientnet-lite1": (22, "image"),
@@ -165,3 +170,45 @@ def browser() -> Iterator[Any]:
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def report(scores: xr.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the large table, on disk."""
+    return write(scores, tmp_path_factory.mktemp("report") / "report.html")
+
+
+def opened(browser: Any, path: Path, **context: Any) -> Any:
+    """A page that has drawn itself; `page.problems` collects console errors and every request beyond the file."""
+    page = browser.new_context(**context).new_page()
+    page.problems = []
+    page.on("console", lambda m: page.problems.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: page.problems.append(str(e)))
+    page.on(
+        "request",
+        lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else page.problems.append(r.url),
+    )
+    page.set_default_timeout(10_000)
+    page.goto(path.as_uri())
+    page.wait_for_function(READY)
+    return page
+
+
+@pytest.fixture(scope="session")
+def page(browser: Any, report: Path) -> Any:
+    """The large report as it opens, for tests that leave it as they found it."""
+    return opened(browser, report, viewport={"width": 1200, "height": 900})
+
+
+@pytest.fixture
+def fresh(browser: Any, report: Path) -> Iterator[Any]:
+    """The large report, opened anew."""
+    page = opened(browser, report, viewport={"width": 1200, "height": 900})
+    yield page
+    page.context.close()
+
+
+@pytest.fixture(scope="session")
+def open_report(browser: Any) -> Any:
+    """A function that opens a report and gives its page."""
+    return partial(opened, browser)
