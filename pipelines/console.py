@@ -8,6 +8,8 @@ from typing import IO, Any
 from consilience.engine.progress import Progress
 
 _EVERY = 15.0  # seconds between two plain lines of one stage
+_WIDTH = 120
+_SHORT = 1.0  # seconds; a stage over sooner leaves no trace
 
 
 class Console:
@@ -17,6 +19,8 @@ class Console:
         from rich.console import Console as Rich
 
         self.rich = Rich(file=file, highlight=False, soft_wrap=True)
+        if not self.rich.is_terminal:
+            self.rich.width = _WIDTH  # of tables in a log file
 
     def say(self, text: str = "", style: str = "") -> None:
         """One line or paragraph."""
@@ -56,14 +60,19 @@ class Console:
 
 class _Bars:
     def __init__(self, bars: Any):
-        self.bars, self.tasks, self.began = bars, {}, {}  # type: tuple[Any, dict[str, Any], dict[str, float]]
+        self.bars = bars
+        self.tasks: dict[str, Any] = {}
+        self.began: dict[str, float] = {}
 
     def __call__(self, stage: str, done: float, total: float) -> None:
+        now = time.monotonic()
         if stage not in self.tasks:
             self.tasks[stage] = self.bars.add_task(stage, total=total, rate="")
-            self.began[stage] = time.monotonic()
-        rate = _rate(done, time.monotonic() - self.began[stage])
-        self.bars.update(self.tasks[stage], completed=done, total=total, rate=rate)
+            self.began[stage] = now
+        seconds = now - self.began[stage]
+        self.bars.update(self.tasks[stage], completed=done, total=total, rate=_rate(done, seconds))
+        if done >= total and seconds < _SHORT:  # dozens of these would push what matters off the screen
+            self.bars.update(self.tasks[stage], visible=False)
 
 
 class _Lines:
@@ -71,22 +80,29 @@ class _Lines:
         self.console = console
         self.began: dict[str, float] = {}
         self.said: dict[str, float] = {}
+        self.finished: set[str] = set()
 
     def __call__(self, stage: str, done: float, total: float) -> None:
         now = time.monotonic()
-        first = stage not in self.began
-        self.began.setdefault(stage, now)
-        if not first and done < total and now - self.said[stage] < _EVERY:
+        began = self.began.setdefault(stage, now)
+        finishing = done >= total
+        if stage in self.finished or (finishing and now - began < _SHORT):
             return
-        if done >= total and self.said.get(stage) == float("inf"):
+        if not finishing and now - self.said.setdefault(stage, began) < _EVERY:
             return
-        self.said[stage] = float("inf") if done >= total else now
-        seconds = now - self.began[stage]
-        share = f"{100 * done / total:3.0f} %" if total else "100 %"
-        left = f", {seconds * (total - done) / done:.0f} s left" if 0 < done < total else ""
-        took = f", {seconds:.1f} s" if done >= total else ""
-        rate = _rate(done, seconds)
-        self.console.say(f"{stage}: {share}{', ' + rate if rate else ''}{left}{took}")
+        self.said[stage] = now
+        if finishing:
+            self.finished.add(stage)
+        seconds = now - began
+        facts = [f"{100 * done / total:.0f} %" if total else "100 %", _rate(done, seconds)]
+        facts += (
+            [f"{seconds:.0f} s"]
+            if finishing
+            else [f"{seconds * (total - done) / done:.0f} s left"]
+            if done
+            else []
+        )
+        self.console.say(f"{stage}: {', '.join(x for x in facts if x)}")
 
 
 def _rate(done: float, seconds: float) -> str:

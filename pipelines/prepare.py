@@ -121,9 +121,10 @@ class Prepared:
 
     def plan(self) -> "StudyPlan":
         """What is to be done, in rows that can be printed."""
+        from consilience.pipelines.scorecache import ScoreCache
         from consilience.pipelines.studyplan import study_plan
 
-        return study_plan(self)
+        return study_plan(self, ScoreCache(self.study.path(self.study.output) / ".scores").known(self))
 
 
 def prepare(study: Study) -> Prepared:

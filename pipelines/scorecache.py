@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from uuid import uuid4
 import numpy as np
 
 from consilience.engine.features.schema import digest
-from consilience.pipelines.prepare import Comparison, Name
+from consilience.pipelines.prepare import Name, Prepared
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,6 +22,10 @@ class ScoreCache:
 
     def __init__(self, folder: Path):
         self.folder = folder
+
+    def known(self, prepared: Prepared) -> list[str]:
+        """The metrics of a study whose scores are here."""
+        return [m for m, key in score_keys(prepared).items() if (self.folder / f"{key}.nc").is_file()]
 
     def find(self, key: str) -> "xr.Dataset | None":
         """The scores under `key`, or None."""
@@ -43,24 +47,29 @@ class ScoreCache:
             half.unlink(missing_ok=True)
 
 
-def score_key(
-    metric: str, comparison: Comparison, tables: Mapping[str, str], settings: Mapping[str, Any]
-) -> str:
-    """The digest of a metric's scores: the id, the representations by the digests of their `tables`, the settings
-    that change values (seed, groups, permutations, …) and the version of the code."""
+def score_keys(prepared: Prepared) -> dict[str, str]:
+    """Metric -> the digest of everything that decides its scores: the id, the representations by the digests of
+    their tables, the settings that change values, and the version of the code."""
+    study = prepared.study
+    settings = {x: getattr(study, x) for x in ("null", "permutations", "groups", "seed", "precision")}
+    tables = {x.name: x.digest for x in prepared.seats}
 
-    def side(names: Sequence[Name]) -> list[list[str]]:
-        return [[model, layer, tables[model]] for model, layer in names]
+    def side(names: Sequence[Name] | None) -> list[list[str]] | None:
+        return None if names is None else [[model, layer, tables[model]] for model, layer in names]
 
-    return digest(
-        {
-            "metric": metric,
-            "a": side(comparison.a),
-            "b": None if comparison.b is None else side(comparison.b),
-            "settings": dict(settings),
-            "version": version("consilience"),
-        }
-    )
+    return {
+        metric: digest(
+            {
+                "metric": metric,
+                "a": side(comparison.a),
+                "b": side(comparison.b),
+                "settings": settings,
+                "version": version("consilience"),
+            }
+        )
+        for comparison in prepared.comparisons()
+        for metric in comparison.metrics
+    }
 
 
 def split(scores: "xr.Dataset") -> "dict[str, xr.Dataset]":
@@ -83,8 +92,7 @@ def merge(
     parts: "Sequence[xr.Dataset]", a: Sequence[Name], b: Sequence[Name], attrs: dict[str, Any]
 ) -> "xr.Dataset":
     """One score table over the representations `a` and `b` from `parts` of one metric each; NaN where a part has no
-    score. ``q`` is computed anew, because it corrects over the whole table."""
-    from consilience.engine.inference.null import benjamini_hochberg
+    score."""
     from consilience.engine.scores import VARIABLES, assemble, label
 
     rows, columns = ({label(*x): i for i, x in enumerate(side)} for side in (a, b))
@@ -93,7 +101,6 @@ def merge(
         at = np.ix_([rows[str(x)] for x in part["a"].values], [columns[str(x)] for x in part["b"].values])
         for name in VARIABLES:
             values[name][k][at] = part[name].values[0]
-    values["q"] = benjamini_hochberg(values["p"])
     nested = {
         name: json.dumps({k: v for part in parts for k, v in json.loads(part.attrs.get(name, "{}")).items()})
         for name in ("metrics", "reasons")

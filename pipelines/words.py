@@ -72,8 +72,10 @@ def _control(
     if gap < 0:
         nearer, gap = ("farther" if sign(scores, metric) < 0 else "less"), -gap
         clear = "" if math.isnan(half) else f" (95 % interval {_n(gap - half)} to {_n(gap + half)})"
-    against = f"with random weights, chosen in the same way, the best is {_name(rival)}: {_n(rival.score)}"
-    return [f"The control {against}; the trained pair is {_n(gap)} {nearer}{clear}."]
+    return [
+        f"With random weights the best, chosen in the same way, is {_name(rival)}: {_n(rival.score)}; "
+        f"the trained pair is {_n(gap)} {nearer}{clear}."
+    ]
 
 
 def _choose(pairs: dict[tuple[str, str], Best], scores: xr.Dataset, metric: str) -> Best | None:

@@ -8,21 +8,22 @@ study with one metric more computes that metric.
 import json
 import os
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from consilience.engine.errors import BadInput
+from consilience.engine.errors import BadInput, unknown
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Comparison, Name, Prepared, Seat, prepare
 from consilience.pipelines.provenance import describe
-from consilience.pipelines.scorecache import ScoreCache, merge, score_key, split
+from consilience.pipelines.scorecache import ScoreCache, merge, score_keys, split
 from consilience.pipelines.study import Study, load_study
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from consilience.engine.features.representation import Representation
 
 DONE = "run.json"
 SCORES, TIDY, REPORT, PLAN, STUDY = "scores.nc", "scores.parquet", "report.html", "plan.json", "study.yaml"
@@ -53,8 +54,10 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
         _tell(console, scores, output)
         return scores
 
-    prepared.comparisons()  # refuses metrics, layers and pairs that do not exist
-    plan = prepared.plan()
+    cache = ScoreCache(output / ".scores")
+    from consilience.pipelines.studyplan import study_plan
+
+    plan = study_plan(prepared, cache.known(prepared))  # refuses metrics, layers and pairs that do not exist
     plan.show(console)
     _write(output / PLAN, json.dumps(plan.rows(), indent=1))
     elapsed: dict[str, float] = {}
@@ -62,7 +65,7 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     prepared = extract_missing(prepared, console)
     elapsed["extraction"] = time.perf_counter() - began
     began = time.perf_counter()
-    scores = compare_missing(prepared, ScoreCache(output / ".scores"), console)
+    scores = compare_missing(prepared, cache, console)
     elapsed["comparison"] = time.perf_counter() - began
     scores.attrs.update(describe(scores, prepared, elapsed))
     return _finish(scores, prepared, output, uri, before, console)
@@ -99,12 +102,7 @@ def extract_missing(prepared: Prepared, console: Console) -> Prepared:
 
 def compare_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset":
     """The score table of the whole study, from the cache and, for what it lacks, from one sweep a group of metrics."""
-    study, comparisons = prepared.study, prepared.comparisons()
-    settings = {
-        x: getattr(study, x) for x in ("null", "permutations", "groups", "seed", "precision")
-    }  # what changes a value; not the budget, the executor or the device
-    tables = {x.name: x.digest for x in prepared.seats}
-    keys = {m: score_key(m, c, tables, settings) for c in comparisons for m in c.metrics}
+    comparisons, keys = prepared.comparisons(), score_keys(prepared)
     parts = {m: cache.find(key) for m, key in keys.items()}
     if any(part is None for part in parts.values()):
         console.say("Comparison")
@@ -146,8 +144,12 @@ def compute(prepared: Prepared, comparison: Comparison, progress: Any) -> "xr.Da
     )
 
 
-def _features(prepared: Prepared, names: tuple[Name, ...]) -> Mapping[str, Any]:
-    raise NotImplementedError
+def _features(prepared: Prepared, names: tuple[Name, ...]) -> "list[Representation]":
+    from consilience.engine.features.representation import representations
+
+    wanted = set(names)
+    tables = {x.name: x.table for x in prepared.seats if any(x.name == model for model, _ in names)}
+    return [x for x in representations(tables) if (x.model, x.layer) in wanted]
 
 
 def _ids(prepared: Prepared) -> list[str]:
@@ -196,6 +198,10 @@ def _tell(console: Console, scores: "xr.Dataset", output: Path) -> None:
 
 
 def _refuse_unsupported(study: Study) -> None:
+    from consilience.engine.passes.executors import EXECUTORS
+
+    if study.executor not in EXECUTORS:
+        raise study.error(("executor",), unknown("executor", study.executor, EXECUTORS))
     if study.precision != "exact":
         bad = BadInput(
             "precision: exact (this version has no other yet)", repr(study.precision), "write exact"

@@ -1,0 +1,148 @@
+"""The plan of a study: what is extracted, what is compared in which passes, and what that costs on this machine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from consilience.engine.errors import BadInput
+from consilience.engine.planning import Needs, Plan, Size, gigabytes, make_plan
+from consilience.pipelines.console import Console
+from consilience.pipelines.prepare import Comparison, Prepared
+
+ITEM = 4  # bytes of a feature, as extraction writes them
+
+
+@dataclass(frozen=True)
+class Features:
+    """One model's table: there already, or to be extracted. `size` is in bytes on disk."""
+
+    model: str
+    state: str
+    samples: int
+    layers: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Metrics computed in the same sweep over the same representations, and the plan of that sweep."""
+
+    metrics: tuple[str, ...]
+    representations: int
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a run will do. `reused` are metrics whose scores are there already."""
+
+    study: str
+    features: tuple[Features, ...]
+    comparisons: tuple[Passes, ...]
+    reused: tuple[str, ...]
+    left_out: dict[str, str]
+
+    @property
+    def seconds(self) -> float:
+        """What the comparison is expected to take; extraction depends on the models and is not predicted."""
+        return sum(x.plan.seconds for x in self.comparisons)
+
+    @property
+    def memory(self) -> float:
+        """The peak of the comparison above its inputs, in bytes."""
+        return max((x.plan.memory for x in self.comparisons), default=0.0)
+
+    def rows(self) -> dict[str, Any]:
+        """The plan as plain JSON values."""
+        return {
+            "study": self.study,
+            "features": [vars(x) for x in self.features],
+            "comparisons": [
+                {
+                    "metrics": x.metrics,
+                    "representations": x.representations,
+                    "steps": [vars(step) for step in x.plan.steps],
+                }
+                for x in self.comparisons
+            ],
+            "reused": self.reused,
+            "left_out": self.left_out,
+        }
+
+    def show(self, console: Console) -> None:
+        """Print it."""
+        console.table(
+            f"Plan of {self.study}: features",
+            ("model", "state", "samples", "layers", "on disk"),
+            [(x.model, x.state, f"{x.samples:,}", x.layers, gigabytes(x.size)) for x in self.features],
+        )
+        for model, why in self.left_out.items():
+            console.say(f"{model} is left out: {why}", style="yellow")
+        console.say()
+        for passes in self.comparisons:
+            console.table(
+                f"Comparison of {passes.representations} representations by {', '.join(passes.metrics)}",
+                ("pass", "how", "block", "TFLOP", "read", "peak memory", "seconds"),
+                [
+                    (
+                        x.name, x.how, x.block, f"{x.flops / 1e12:.2f}", gigabytes(x.bytes), gigabytes(x.memory),
+                        f"{x.seconds:.0f}",
+                    )
+                    for x in passes.plan.steps
+                ],
+            )  # fmt: skip
+            console.say()
+        if self.reused:
+            console.say(f"Scores that are there already: {', '.join(self.reused)}\n")
+
+
+def study_plan(prepared: Prepared, reused: Sequence[str] = ()) -> StudyPlan:
+    """The plan of `prepared`, without the metrics in `reused`.
+
+    Raises StudyError where the budget cannot hold the comparison; it names both numbers.
+    """
+    features = tuple(
+        Features(
+            x.name, "in the store" if x.table else "to be extracted", x.samples, len(x.layers),
+            ITEM * x.samples * sum(x.layers.values()),
+        )
+        for x in prepared.seats
+    )  # fmt: skip
+    comparisons = []
+    for comparison in prepared.comparisons():
+        new = tuple(m for m in comparison.metrics if m not in reused)
+        if new:
+            names = {*comparison.a, *(comparison.b or ())}
+            comparisons.append(Passes(new, len(names), _passes(prepared, comparison, new)))
+    return StudyPlan(prepared.study.name, features, tuple(comparisons), tuple(reused), prepared.left_out)
+
+
+def _passes(prepared: Prepared, comparison: Comparison, metrics: Sequence[str]) -> Plan:
+    """As `Comparison.plan` of the engine, from the shapes alone: the features may not exist yet."""
+    from consilience.engine.inference.subsets import deal, subsets
+    from consilience.engine.machine import read_bytes, speed
+    from consilience.engine.metrics import parse
+    from consilience.engine.planning import FIRST_ORDER_GROUPS
+    from consilience.engine.scoring.second import searches, spaces
+
+    study = prepared.study
+    units = {(x.name, layer): d for x in prepared.seats for layer, d in x.layers.items()}
+    names = list(dict.fromkeys([*comparison.a, *(comparison.b or ())]))
+    at = {name: i for i, name in enumerate(names)}
+    sides = [at[x] for x in comparison.a], [at[x] for x in comparison.b or comparison.a]
+    wanted = {(min(i, j), max(i, j)) for i in sides[0] for j in sides[1]} | {
+        (i, i) for i in range(len(names))
+    }
+    groups = deal(min(x.samples for x in prepared.seats), study.groups, study.seed)
+    requests = [parse(m) for m in metrics]
+    size = Size(groups.n, tuple(units[x] for x in names), ITEM, groups.count, tuple(sorted(wanted)))
+    first = sum(x.metric.needs == "moments" for x in requests)
+    few = FIRST_ORDER_GROUPS if groups.count % FIRST_ORDER_GROUPS == 0 else groups.count
+    try:
+        return make_plan(
+            size, Needs(frozenset(spaces(requests)), tuple(searches(requests).items()), first),
+            budget=read_bytes(study.budget), speed=speed(study.device), evaluations=subsets(few).count,
+            permutations=study.permutations if study.null else 0,
+        )  # fmt: skip
+    except BadInput as bad:
+        raise study.error(("budget",), bad) from bad

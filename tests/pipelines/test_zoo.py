@@ -1,0 +1,292 @@
+"""A study over features that a user brought: run whole, run again, changed, cut short."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from consilience.engine.comparison import Comparison
+from consilience.engine.errors import BadInput
+from consilience.engine.features import FeatureStore
+from consilience.engine.scores import open_scores
+from consilience.pipelines.console import Console
+from consilience.pipelines.located import StudyError
+from consilience.pipelines.study import plan
+from consilience.pipelines.zoo import run
+
+N = 60
+STUDY = """
+name: toy
+stimuli: toys
+models: [eye, ear, blank]
+metrics:
+  - cka
+  - {name: procrustes, layers: {every: 2}}
+groups: 10
+permutations: 5
+tracking: null
+"""
+TRACKED = ("tracking: null", "tracking: sqlite:///runs.db")
+
+
+def write_features(folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    latent = rng.normal(size=(N, 4))
+    store = FeatureStore(folder / "features")
+    ids = [f"s{i:02d}" for i in range(N)]
+    for model, weight in (("eye", 1.0), ("ear", 1.0), ("blank", 0.0)):
+        layers = {
+            f"layer.{i}": (
+                weight * latent @ rng.normal(size=(4, 6 + i)) + rng.normal(size=(N, 6 + i))
+            ).astype("f4")
+            for i in range(4)
+        }
+        modality = "text" if model == "ear" else "image"
+        card = {
+            "modality": modality,
+            "weights_hash": f"{model}-hash",
+            "objective": "random" if model == "blank" else "",
+        }
+        kept = slice(None) if model != "ear" else slice(0, N - 2)
+        store.write(
+            model, "toys", ids[kept], {k: v[kept] for k, v in layers.items()},
+            meta={"card": card, "licence": "CC0", "citation": "a test"},
+        )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_features(tmp_path)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    return tmp_path
+
+
+def change(folder: Path, old: str, new: str) -> Path:
+    path = folder / "study.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return path
+
+
+class Counted:
+    """Which metrics were really computed, by watching the engine at work."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self.ids: list[str] = []
+        inner = Comparison.run
+
+        def watched(comparison: Comparison, *args: Any, **kwargs: Any) -> xr.Dataset:
+            self.ids += [x.id for x in comparison.requests]
+            return inner(comparison, *args, **kwargs)
+
+        monkeypatch.setattr(Comparison, "run", watched)
+
+    def names(self) -> list[str]:
+        names = [x.partition(":")[0] for x in self.ids]
+        self.ids.clear()
+        return names
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    return Counted(monkeypatch)
+
+
+def test_a_run_leaves_everything_it_promises(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = run(folder / "study.yaml")
+    out = folder / "out"
+    for name in ("scores.nc", "scores.parquet", "report.html", "plan.json", "study.yaml", "run.json"):
+        assert (out / name).stat().st_size > 0, name
+    xr.testing.assert_identical(open_scores(out / "scores.nc"), scores)
+    assert (out / "study.yaml").read_text() == STUDY
+    assert scores.sizes == {"metric": 2, "a": 12, "b": 12}
+    assert json.loads(scores.attrs["join"])["rows"] == N - 2
+    assert [x["model"] for x in json.loads(scores.attrs["tables"])] == ["eye", "ear", "blank"]
+    said = capsys.readouterr().out
+    assert said.index("Plan of toy") < said.index("vision and language agree best")
+    assert "With random weights" in said
+    assert "eye: 2 samples left out" in said
+    for sentence in json.loads(scores.attrs["summary"]):
+        assert sentence in said
+
+
+def test_a_metric_is_scored_on_the_layers_it_was_asked_for(folder: Path) -> None:
+    scores = run(folder / "study.yaml")
+    cka, procrustes = (scores["score"].isel(metric=i) for i in range(2))
+    assert bool(cka.notnull().all())
+    wanted = scores["layer_a"].isin(["layer.0", "layer.2", "layer.3"])
+    there = procrustes.notnull().any("b")
+    assert there.values.tolist() == wanted.values.tolist()
+    assert json.loads(scores.attrs["layers"]) == {
+        str(scores["metric"].values[0]): "all layers",
+        str(scores["metric"].values[1]): "all layers, 1 in 2 and the last",
+    }
+
+
+def test_the_second_run_computes_nothing_and_a_new_metric_only_itself(
+    folder: Path, computed: Counted
+) -> None:
+    first = run(folder / "study.yaml")
+    assert computed.names() == ["cka", "procrustes"]
+    xr.testing.assert_identical(run(folder / "study.yaml"), first)
+    assert computed.names() == []
+
+    second = run(change(folder, "  - cka\n", "  - cka\n  - mutual_knn\n"))
+    assert computed.names() == ["mutual_knn"]
+    assert [str(x).partition(":")[0] for x in second["metric"].values] == ["cka", "mutual_knn", "procrustes"]
+    for name in first.data_vars:
+        np.testing.assert_array_equal(second[name].sel(metric=first["metric"]), first[name])
+    assert set(json.loads(second.attrs["metrics"])) == {str(x) for x in second["metric"].values}
+
+    run(change(folder, "permutations: 5", "permutations: 6"))
+    assert sorted(computed.names()) == ["cka", "mutual_knn", "procrustes"], (
+        "every setting that changes a value counts"
+    )
+    run(change(folder, "groups: 10", "budget: 4GB\ngroups: 10"))
+    assert computed.names() == [], "the budget changes no value"
+
+
+def test_other_features_are_other_scores(folder: Path, computed: Counted) -> None:
+    run(folder / "study.yaml")
+    computed.names()
+    x = np.random.default_rng(5).normal(size=(N, 5))
+    FeatureStore(folder / "features").write("eye", "toys", [f"s{i:02d}" for i in range(N)], {"layer.0": x})
+    scores = run(folder / "study.yaml")
+    assert computed.names() == ["cka", "procrustes"]
+    assert scores.sizes["a"] == 9
+
+
+def test_cut_short_the_same_command_goes_on(
+    folder: Path, computed: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from consilience.pipelines import scorecache
+
+    keep = scorecache.ScoreCache.keep
+
+    def cut(cache: scorecache.ScoreCache, key: str, scores: xr.Dataset) -> None:
+        keep(cache, key, scores)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as cutting:
+        cutting.setattr(scorecache.ScoreCache, "keep", cut)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder / "study.yaml")
+    assert computed.names() == ["cka"]
+    assert not (folder / "out" / "run.json").exists()
+    run(folder / "study.yaml")
+    assert computed.names() == ["procrustes"]
+
+
+def test_a_lost_report_is_drawn_again_without_computing_or_tracking_anew(
+    folder: Path, computed: Counted
+) -> None:
+    run(change(folder, *TRACKED))
+    before = json.loads((folder / "out" / "run.json").read_text())["mlflow_run"]
+    (folder / "out" / "report.html").unlink()
+    computed.names()
+    run(folder / "study.yaml")
+    assert computed.names() == []
+    assert (folder / "out" / "report.html").is_file()
+    assert json.loads((folder / "out" / "run.json").read_text())["mlflow_run"] == before
+
+
+def test_the_run_is_tracked_beside_the_study(folder: Path) -> None:
+    from mlflow import MlflowClient
+
+    run(change(folder, *TRACKED))
+    run_id = json.loads((folder / "out" / "run.json").read_text())["mlflow_run"]
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'runs.db'}")
+    kept = client.get_run(run_id)
+    assert kept.data.params["stimuli"] == "toys"
+    assert kept.data.tags["model.eye"] == "eye-hash"
+    assert kept.data.tags["features.eye"] == FeatureStore(folder / "features").open("eye", "toys").digest
+    assert any(name.endswith("eye with ear") for name in kept.data.metrics)
+    assert {x.path for x in client.list_artifacts(run_id)} >= {"report.html", "scores.nc", "study.yaml"}
+
+
+def test_nothing_heavy_is_imported_when_nothing_is_to_do(folder: Path) -> None:
+    run(folder / "study.yaml")
+    code = f"""
+import sys
+import consilience
+consilience.run({str(folder / "study.yaml")!r})
+print([x for x in ("torch", "ray", "mlflow", "transformers", "plotly") if x in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "Nothing is new" in done.stdout
+
+
+def test_one_side_against_the_other(folder: Path) -> None:
+    scores = run(change(folder, "groups: 10", "groups: 10\npairs: {a: eye, b: [ear, blank/layer.1]}"))
+    assert set(scores["model_a"].values) == {"eye"}
+    assert list(scores["b"].values) == [*(f"ear/layer.{i}" for i in range(4)), "blank/layer.1"]
+
+
+def test_a_plan_computes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = plan(folder / "study.yaml")
+    assert [x.state for x in made.features] == ["in the store"] * 3
+    assert [x.representations for x in made.comparisons] == [12, 9]
+    assert made.memory > 0
+    assert json.loads(json.dumps(made.rows()))["study"] == "toy"
+    made.show(Console())
+    assert "peak memory" in capsys.readouterr().out
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("[eye,", "[eyr,", "line 4, key models[0]"),
+        ("[eye,", "[{name: eye, layers: 'block*'},", "a known layer (layer.0,"),
+        ("  - cka", "  - ckaa", "line 6, key metrics[0]: expected a known metric"),
+        ("  - cka", "  - {name: cka, kernl: rbf}", "did you mean 'kernel'?"),
+        ("  - cka", "  - procrustes", "line 7, key metrics[1]: expected each metric once"),
+        ("{every: 2}", "'block*'", "line 7, key metrics[1].layers"),
+        ("stimuli: toys", "stimuli: toyz", "line 4, key models[0]"),
+        ("groups: 10", "pairs: {a: nobody, b: eye}", "line 8, key pairs.a"),
+        ("groups: 10", "precision: fast", "line 8, key precision"),
+        ("tracking: null", "tracking: mlruns", "line 10, key tracking"),
+        (
+            "metrics:",
+            "budget: 1kB\nmetrics:\n  - rsa",
+            "key budget: expected a tile pass within the budget of 1.0 kB",
+        ),
+        ("groups: 10", "executor: cluster", "line 8, key executor: expected a known executor (threads)"),
+    ],
+)
+def test_a_mistake_is_refused_before_any_compute(
+    folder: Path, computed: Counted, old: str, new: str, says: str
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        run(change(folder, old, new))
+    assert says in str(caught.value)
+    assert "Fix: " in str(caught.value)
+    assert computed.names() == []
+
+
+def test_an_output_that_cannot_be_written_is_refused(folder: Path) -> None:
+    (folder / "out").write_text("a file, not a folder")
+    with pytest.raises(BadInput, match="an output folder that can be written"):
+        run(folder / "study.yaml")
+
+
+def test_a_study_without_a_file_runs_too(folder: Path) -> None:
+    from consilience.pipelines.study import parse_study
+
+    scores = run(parse_study(STUDY, folder / "unsaved.yaml"))
+    assert scores.attrs["study"] == "toy"
+    assert not (folder / "runs.db").exists()
+
+
+def test_the_place_of_a_mistake_survives(folder: Path) -> None:
+    with pytest.raises(StudyError) as caught:
+        run(change(folder, "[eye,", "[eyr,"))
+    assert caught.value.where == "study.yaml, line 4, key models[0]"
