@@ -16,7 +16,7 @@ from consilience.engine.features.join import Joined, join
 from consilience.engine.features.representation import Representation, check, representations
 from consilience.engine.inference.null import benjamini_hochberg
 from consilience.engine.inference.subsets import Groups, deal, subsets
-from consilience.engine.machine import read_bytes, speed
+from consilience.engine.machine import Speed, nominal, read_bytes
 from consilience.engine.metrics.registry import Request, parse
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
@@ -65,7 +65,9 @@ class Comparison:
         self.joined: Joined = join([*left, *extra])
         if self.joined.n < LEAST_SAMPLES:
             raise BadInput(
-                f"at least {LEAST_SAMPLES} samples", str(self.joined.n), "compare on more stimuli, or check the ids"
+                f"at least {LEAST_SAMPLES} samples",
+                str(self.joined.n),
+                "compare on more stimuli, or check the ids",
             )
         self._check_neighbours()
         self.representations = [check(r) for r in self.joined.representations]
@@ -93,8 +95,8 @@ class Comparison:
         wanted = {(min(i, j), max(i, j)) for i in self.a for j in self.b}
         return sorted(wanted | {(i, i) for i in range(len(self.representations))})
 
-    def plan(self) -> Plan:
-        """Passes, blocks, memory and seconds."""
+    def plan(self, measured: Speed | None = None) -> Plan:
+        """Passes, blocks and memory; the seconds are those of a machine of that speed."""
         size = Size(
             self.joined.n,
             tuple(r.d for r in self.representations),
@@ -106,7 +108,7 @@ class Comparison:
         needs = Needs(frozenset(spaces(self.requests)), tuple(searches(self.requests).items()), len(first))
         merged = self._few_groups()
         return make_plan(
-            size, needs, budget=self.budget, speed=speed(self.device),
+            size, needs, budget=self.budget, speed=measured or nominal(self.device),
             evaluations=subsets(merged.count, se=self.se).count, permutations=self.permutations if self.null else 0,
         )  # fmt: skip
 
@@ -252,7 +254,7 @@ def compare(
             tables. Plain arrays must have the same length; everything with sample ids is joined on them.
         metrics: ids such as ``"cka"``, ``"cka:estimator=biased"``, or mappings.
         se: standard errors by the jackknife over `groups` row groups (20), and scores on two halves of the samples.
-        null: the mean, z and p of unrelated samples: exact where known, else by `permutations` seeded permutations (20).
+        null: mean, z and p of unrelated samples: exact where known, else by `permutations` seeded permutations (20).
         budget: memory above the inputs, for instance ``"8GB"``.
         device: of the block kernels, ``"cpu"`` or ``"cuda"``.
         seed: decides row groups and permutations.

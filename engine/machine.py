@@ -19,6 +19,12 @@ class Speed:
     threads: int
 
 
+def nominal(device: str = "cpu") -> Speed:
+    """Some machine with this many threads: for choices that do not rest on its speed."""
+    threads = len(os.sched_getaffinity(0)) if device == "cpu" else 1
+    return Speed(1e11 * threads, 5e10 * threads, 1e10, threads)
+
+
 @cache
 def speed(device: str = "cpu") -> Speed:
     """Measure once in a process."""
@@ -36,7 +42,7 @@ def speed(device: str = "cpu") -> Speed:
 
         rates.append(2 * 1024**3 / _shortest(multiply, 0.3))
     block = np.ones(2**24, np.float32)
-    return Speed(*rates, read=block.nbytes / _shortest(lambda: block.sum(), 0.1), threads=threads)
+    return Speed(rates[0], rates[1], block.nbytes / _shortest(block.sum, 0.1), threads)
 
 
 def _shortest(call: Callable[[], object], seconds: float) -> float:
@@ -56,10 +62,13 @@ def read_bytes(text: str | int | float) -> float:
 
     if isinstance(text, int | float):
         return float(text)
-    units = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+    units = {"B": 1.0} | {f"{x}B": 1e3 ** (i + 1) for i, x in enumerate("KMGT")}
+    units |= {f"{x}IB": 1024.0 ** (i + 1) for i, x in enumerate("KMGT")}
     plain = text.strip().upper()
     unit = next((u for u in sorted(units, key=len, reverse=True) if plain.endswith(u)), "")
     try:
         return float(plain.removesuffix(unit)) * units.get(unit, 1)
     except ValueError:
-        raise BadInput("a memory size such as '8GB' or '500MiB'", repr(text), "write a number and a unit") from None
+        raise BadInput(
+            "a memory size such as '8GB' or '500MiB'", repr(text), "write a number and a unit"
+        ) from None

@@ -1,6 +1,5 @@
 """What a comparison will do and cost, decided before it starts: which pass, which blocks, how much memory and time."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from consilience.engine.errors import BadInput
@@ -162,7 +161,9 @@ def _moment_step(size: Size, budget: float, speed: Speed) -> Step:
     rate = speed.float32 if size.itemsize == 4 else speed.float64
     memory = _moment_memory(size, size.groups, budget)
     read = float(size.n) * size.units * size.itemsize
-    return Step("moments", "exact", "2048 rows", flops, read, memory, flops / (0.8 * rate) + 2 * read / speed.read)
+    return Step(
+        "moments", "exact", "2048 rows", flops, read, memory, flops / (0.8 * rate) + 2 * read / speed.read
+    )
 
 
 def _first_order_step(

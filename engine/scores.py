@@ -78,7 +78,9 @@ def save(scores: xr.Dataset, path: str | Path) -> None:
     elif path.suffix == ".parquet":
         tidy(scores).to_parquet(path, index=False)
     else:
-        raise BadInput("a score table file ending in .nc or .parquet", repr(path.name), "change the file's ending")
+        raise BadInput(
+            "a score table file ending in .nc or .parquet", repr(path.name), "change the file's ending"
+        )
 
 
 def tidy(scores: xr.Dataset):  # type: ignore[no-untyped-def]  # pandas carries no types
@@ -90,6 +92,8 @@ def open_scores(path: str | Path) -> xr.Dataset:
     """Read a score table that `save` wrote as NetCDF, wholly into memory."""
     path = Path(path)
     if not path.is_file():
-        raise BadInput("a score table (.nc)", f"{path}, which does not exist", "give the path of a run's scores.nc")
+        raise BadInput(
+            "a score table (.nc)", f"{path}, which does not exist", "give the path of a run's scores.nc"
+        )
     with xr.open_dataset(path, engine="h5netcdf") as scores:
         return scores.load()

@@ -30,9 +30,10 @@ def join(representations: Sequence[Representation]) -> Joined:
     if len(plain) == len(representations):
         return _same_length(representations)
     if plain:
+        with_ids = next(r for r in representations if r.sample_ids is not None)
         raise BadInput(
             "sample ids for all representations or for none",
-            f"none for {plain[0].name!r}, ids for {next(r.name for r in representations if r.sample_ids is not None)!r}",
+            f"none for {plain[0].name!r}, ids for {with_ids.name!r}",
             "write the plain arrays with FeatureStore.write(model, stimuli, sample_ids, layers)",
         )
     positions: dict[int, dict[str, int]] = {}  # the layers of one table share one id array
@@ -42,9 +43,7 @@ def join(representations: Sequence[Representation]) -> Joined:
             positions[id(r.sample_ids)] = _positions(r)
     common = set.intersection(*(set(p) for p in positions.values()))
     if not common:
-        sizes = ", ".join(
-            f"{r.model} has {r.n} ({r.sample_ids[0]!r}, …)" for r in _one_a_model(representations)
-        )
+        sizes = ", ".join(_first_id(r) for r in {r.model: r for r in representations}.values())
         raise BadInput(
             "samples that all representations share", f"no common sample_id: {sizes}",
             "extract all models on the same stimulus set, under the same ids",
@@ -81,5 +80,6 @@ def _positions(r: Representation) -> dict[str, int]:
     return positions
 
 
-def _one_a_model(representations: Sequence[Representation]) -> list[Representation]:
-    return list({r.model: r for r in representations}.values())
+def _first_id(r: Representation) -> str:
+    assert r.sample_ids is not None
+    return f"{r.model} has {r.n} ({r.sample_ids[0]!r}, …)"

@@ -14,7 +14,7 @@ from consilience.engine.scores import label
 class Source(Protocol):
     """Where rows come from. Sent to workers, so it must pickle."""
 
-    def take(self, rows: np.ndarray) -> np.ndarray: ...
+    def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Representation:
     def name(self) -> str:
         return label(self.model, self.layer)
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        """The features of those rows, (len(rows), d)."""
-        return self.source.take(rows if self.rows is None else self.rows[rows])
+    def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """The features of those rows, (len(rows), d), in `out` if given. Without it they may be a read-only view."""
+        return self.source.take(rows if self.rows is None else self.rows[rows], out)
 
     def joined(self, rows: np.ndarray) -> "Representation":
         """The same features with only `rows` (row numbers of the source), in that order."""
@@ -52,8 +52,15 @@ class ArraySource:
 
     array: Any
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(self.array[rows])
+    def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        if isinstance(self.array, np.ndarray):
+            # The row numbers are in range; with mode="raise" NumPy would go through a second buffer.
+            return np.take(self.array, rows, axis=0, out=out, mode="clip")
+        taken = np.asarray(self.array[rows])
+        if out is None:
+            return taken
+        out[:] = taken
+        return out
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,8 @@ class TableSource:
     table: FeatureTable
     layer: str
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        return self.table.take(self.layer, rows)
+    def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        return self.table.take(self.layer, rows, out)
 
 
 def representations(features: Mapping[str, Any] | Iterable[FeatureTable]) -> list[Representation]:
@@ -89,7 +96,7 @@ def representations(features: Mapping[str, Any] | Iterable[FeatureTable]) -> lis
 
 
 def _from_table(model: str, table: FeatureTable) -> list[Representation]:
-    for layer, info in table.layers.items():
+    for layer in table.layers:
         if table.manifest["layers"][layer].get("total_variance", 1.0) == 0.0:
             raise _constant(label(model, layer), table.n)
     return [

@@ -28,7 +28,14 @@ def centred_gram(s: Sums) -> Null:
     t2 = cross + diag - 2 * square / n + (all_rows / n) ** 2
     m = all_rows / n**2
     # W_ii = k_ii - 2 ρ_i / n + m
-    s2 = diag + 4 * square / n**2 + n * m**2 - 4 * (diag_rows + diag) / n + 2 * m * s.trace[0] - 4 * m * all_rows / n
+    s2 = (
+        diag
+        + 4 * square / n**2
+        + n * m**2
+        - 4 * (diag_rows + diag) / n
+        + 2 * m * s.trace[0]
+        - 4 * m * all_rows / n
+    )
     first = (n - 1) * t2 - t**2
     second = n * (n + 1) * s2 - (n - 1) * (t**2 + 2 * t2)
     variance = 2 * _outer(first) / ((n - 1) ** 2 * (n + 1) * (n - 2))
@@ -40,8 +47,8 @@ def centred_gram(s: Sums) -> Null:
 def u_centred(s: Sums) -> Null:
     """The null of unbiased HSIC times n(n-3), for one subset of rows: mean 0, variance 2 T2 T2* / (n(n-3)).
 
-    The U-centred matrix has zero diagonal and zero row sums, so T = S2 = 0 in the formula of `centred_gram`, and what is
-    left collapses to this. T2 is n(n-3) times the unbiased HSIC of the representation with itself.
+    The U-centred matrix has zero diagonal and zero row sums, so T = S2 = 0 in the formula of `centred_gram`, and what
+    is left collapses to this. T2 is n(n-3) times the unbiased HSIC of the representation with itself.
     """
     n = float(s.n[0])
     rows, cross = np.diagonal(s.rows[0]), np.diagonal(s.cross[0])
@@ -67,11 +74,13 @@ def upper_triangle(s: Sums) -> Null:
     return Null(np.zeros_like(sd), sd, _skew(n, s.third, s.bend, sd))
 
 
-def _skew(n: float, third: np.ndarray, bend: np.ndarray | None, sd: np.ndarray) -> np.ndarray:
+def _skew(n: float, third: np.ndarray | None, bend: np.ndarray | None, sd: np.ndarray) -> np.ndarray:
     """Third cumulant over sd³: 8 n³ t t* from the degenerate part, 24 n⁴ b b* from its interplay with row effects.
 
     At most what a single chi-squared variable has (2√2): sampling error of `third` must not leave the possible range.
     """
+    if third is None:
+        return np.zeros_like(sd)
     cumulant = 8 * n**3 * _outer(third)
     if bend is not None:
         cumulant = cumulant + 24 * n**4 * _outer(bend)

@@ -6,6 +6,7 @@ choose a best pair on one and report it on the other), and the leave-one-out sco
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def deal(n: int, count: int, seed: int) -> Groups:
     order = order[order < n].astype(np.int64)
     count = max(1, min(count, n))
     edges = np.linspace(0, n, count + 1).round().astype(np.int64)
-    for start, stop in zip(edges[:-1], edges[1:]):
+    for start, stop in pairwise(edges):
         order[start:stop].sort()
     return Groups(order, edges)
 

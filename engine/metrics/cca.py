@@ -1,11 +1,14 @@
 """Canonical correlation, and its two descendants."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from consilience.engine.metrics.linear import Own, singular_values, svd
 from consilience.engine.metrics.registry import Choice, Number, register
 
-SUMMARIES = {
+SUMMARIES: dict[str, Callable[[np.ndarray], Any]] = {
     "mean": np.mean,
     "mean_squared": lambda r: np.mean(r**2),
     "first": lambda r: r[0],

@@ -20,7 +20,9 @@ def hsic(s: Sums, estimator: str) -> np.ndarray:
         total = s.total + s.trace
         return s.cross + s.diag - 2 * rows / n + total[:, :, None] * total[:, None, :] / n**2
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = s.cross + s.total[:, :, None] * s.total[:, None, :] / ((n - 1) * (n - 2)) - 2 * s.rows / (n - 2)
+        value = (
+            s.cross + s.total[:, :, None] * s.total[:, None, :] / ((n - 1) * (n - 2)) - 2 * s.rows / (n - 2)
+        )
     return np.where(n >= 4, value, np.nan)
 
 

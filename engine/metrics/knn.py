@@ -29,7 +29,10 @@ def common(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
             hot = other = _one_hot(*_relabelled(left[:, rows], width))
         else:
             ids, columns = _relabelled(np.concatenate([left[:, rows], right[:, rows]]), width)
-            hot, other = _one_hot(ids[:, :representations], columns), _one_hot(ids[:, representations:], columns)
+            hot, other = (
+                _one_hot(ids[:, :representations], columns),
+                _one_hot(ids[:, representations:], columns),
+            )
         yield torch.bmm(hot, other.transpose(1, 2)).numpy()
 
 

@@ -173,7 +173,9 @@ def parse(metric: str | Mapping[str, Any]) -> Request:
         for part in filter(None, rest.split(",")):
             key, equals, value = part.partition("=")
             if not equals:
-                raise BadInput("a metric id like 'cka:kernel=rbf'", repr(metric), f"write {part!r} as param=value")
+                raise BadInput(
+                    "a metric id like 'cka:kernel=rbf'", repr(metric), f"write {part!r} as param=value"
+                )
             given[key.strip()] = value.strip()
     known = registered()
     if name not in known:

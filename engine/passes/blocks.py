@@ -36,15 +36,17 @@ def frame(representation: Representation) -> Frame:
     if largest == 0:  # the rows looked at are equal, though not all rows are
         return Frame(origin, 1.0 / max(float(np.abs(origin).max()), 1.0))
     spread = (sample - origin) / largest  # squares of 1e200 would overflow
-    return Frame(origin, float(1.0 / (largest * np.sqrt((spread**2).sum(axis=1).mean()))))
+    length = float(largest * np.sqrt((spread**2).sum(axis=1).mean()))
+    # Products of four features must neither overflow nor vanish; within these bounds a multiplication is saved.
+    return Frame(origin, 1.0 if 1e-4 < length < 1e4 else 1.0 / length)
 
 
 @dataclass(frozen=True)
 class Block:
     """m rows of R representations in their frames.
 
-    `x` holds R tensors (m, d). The rest is (R, m) in the scaled unit: `norm2` ‖x_i‖² in the frame, `lift` x_i'o with o the
-    scaled origin (so that raw inner products are x_i'x_j + lift_i + lift_j + ‖o‖²) and `mean` the raw mean over units.
+    `x` holds R tensors (m, d). The rest is (R, m) in the scaled unit: `norm2` ‖x_i‖² in the frame, `lift` x_i'o with o
+    the scaled origin (raw inner products are x_i'x_j + lift_i + lift_j + ‖o‖²), `mean` the raw mean over units.
     """
 
     x: list[torch.Tensor]
@@ -63,13 +65,18 @@ def load(
     dtype: np.dtype,
     device: str,
     raw: bool = False,
+    into: Sequence[torch.Tensor] | None = None,
 ) -> Block:
-    """Read `rows` of every representation into its frame. `lift` and `mean` are filled only if `raw`."""
+    """Read `rows` of every representation into its frame. `lift` and `mean` are filled only if `raw`.
+
+    Args:
+        into: one tensor (at least len(rows), d) a representation to hold the rows; see `buffers`.
+    """
     xs, norm2, lift, mean = [], [], [], []
-    for r, f in zip(representations, frames):
-        x = centred(r, f, rows, dtype, device)
+    for k, (r, f) in enumerate(zip(representations, frames)):
+        x = centred(r, f, rows, dtype, device, None if into is None else into[k][: len(rows)])
         xs.append(x)
-        norm2.append(torch.einsum("ij,ij->i", x, x))
+        norm2.append(torch.linalg.vector_norm(x, dim=1).square_())
         if raw:
             origin = torch.from_numpy((f.origin * f.scale).astype(dtype)).to(device)
             lift.append(x @ origin)
@@ -79,13 +86,25 @@ def load(
     return Block(xs, stack(norm2), stack(lift) if raw else nothing, stack(mean) if raw else nothing)
 
 
-def centred(r: Representation, f: Frame, rows: np.ndarray, dtype: np.dtype, device: str) -> torch.Tensor:
-    """(len(rows), d): (x - origin) scale, subtracted in the wider of the two precisions."""
-    taken = r.take(rows)
-    if taken.dtype != dtype:
-        taken = taken.astype(dtype)
-    elif not (taken.flags.writeable and taken.flags.owndata):
-        taken = taken.copy()
-    x = torch.from_numpy(np.ascontiguousarray(taken)).to(device)
-    origin = torch.from_numpy(f.origin.astype(dtype)).to(device)
-    return x.sub_(origin).mul_(f.scale)
+def buffers(representations: Sequence[Representation], rows: int, dtype: np.dtype) -> list[torch.Tensor]:
+    """Memory for `load` to fill again and again: new memory for each block would cost as much as reading it."""
+    return [torch.empty(rows, r.d, dtype=TORCH_DTYPE[dtype]) for r in representations]
+
+
+def centred(
+    r: Representation,
+    f: Frame,
+    rows: np.ndarray,
+    dtype: np.dtype,
+    device: str,
+    into: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """(len(rows), d): (x - origin) scale, in `into` (on the CPU) if given."""
+    x = torch.empty(len(rows), r.d, dtype=TORCH_DTYPE[dtype]) if into is None else into
+    if r.dtype == dtype:
+        r.take(rows, x.numpy())
+    else:
+        x.numpy()[:] = r.take(rows)
+    x = x.to(device)
+    x.sub_(torch.from_numpy(f.origin.astype(dtype)).to(device))
+    return x if f.scale == 1.0 else x.mul_(f.scale)

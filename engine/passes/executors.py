@@ -76,4 +76,3 @@ def run(
     progress(stage, 0.0, total)
     with Callback(posttask=finished):
         return threaded.get(graph, level[0], num_workers=threads or workers())
-

@@ -1,6 +1,7 @@
 """Sums over pairs of tiles of one space: the HSIC terms of all pairs of representations at once."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,9 +81,8 @@ class GramSums:
         return Sums(masks @ groups.sizes, cross, rows, diag, diag_rows, total, trace)
 
 
-def _add(into: dict, key: object, value: np.ndarray) -> None:  # type: ignore[type-arg]
+def _add(into: dict[Any, np.ndarray], key: object, value: np.ndarray) -> None:
     if key in into:
         into[key] += value
     else:
         into[key] = value
-

@@ -15,9 +15,10 @@ from consilience.engine.passes.sums import Sums
 def empty(groups: Groups, subsets: Subsets, representations: int) -> Sums:
     """Sums to be filled in; pairs that are not wanted stay NaN."""
     shape = (subsets.count, representations, representations)
-    pairwise = [np.full(shape, np.nan) for _ in range(4)]
-    single = [np.full(shape[:2], np.nan) for _ in range(2)]
-    return Sums(subsets.masks @ groups.sizes, *pairwise, *single, np.full(shape[1], np.nan))
+    cross, rows, diag, diag_rows = (np.full(shape, np.nan) for _ in range(4))
+    total, trace = (np.full(shape[:2], np.nan) for _ in range(2))
+    third = np.full(shape[1], np.nan)
+    return Sums(subsets.masks @ groups.sizes, cross, rows, diag, diag_rows, total, trace, third)
 
 
 def fill(sums: Sums, state: State, pairs: Sequence[Pair], subsets: Subsets) -> None:

@@ -1,11 +1,12 @@
-"""The moment pass: Z_a'Z_b of the wanted pairs with Z = [1, ‖x‖², x], per group of rows, in one sweep over the samples.
+"""The moment pass: Z_a'Z_b of the wanted pairs with Z = [1, ‖x‖², x], per group of rows, in one sweep.
 
-Cost n d_a d_b multiply-adds a pair. Memory: the matrices themselves, whatever n is. Block products are made in the dtype
-of the pass and added up in float64.
+Cost n d_a d_b multiply-adds a pair. Memory: the matrices themselves, whatever n is. Block products are made in the
+dtype of the pass and added up in float64.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class MomentPass:
         x = centred(self.representations[k], self.frames[k], rows, self.dtype, self.device)
         z = x.new_empty(len(x), x.shape[1] + 2)
         z[:, 0] = 1
-        torch.sum(x * x, dim=1, out=z[:, 1])
+        z[:, 1] = torch.linalg.vector_norm(x, dim=1).square_()
         z[:, 2:] = x
         return z
 
@@ -55,10 +56,10 @@ def moments(work: MomentPass, *, run: Callable[..., Any] = executors.run, stage:
 def _calls(work: MomentPass) -> Iterator[tuple[MomentPass, int, int, int]]:
     """Runs of rows, each inside one group, so many that the threads end together."""
     target = max(BLOCK_ROWS, min(TASK_BLOCKS * BLOCK_ROWS, work.groups.n // (8 * executors.workers())))
-    for g, (start, stop) in enumerate(zip(work.groups.edges[:-1], work.groups.edges[1:])):
+    for g, (start, stop) in enumerate(pairwise(work.groups.edges)):
         pieces = max(1, -(-(stop - start) // target))
         edges = np.linspace(start, stop, pieces + 1).round().astype(int)
-        for a, b in zip(edges[:-1], edges[1:]):
+        for a, b in pairwise(edges):
             yield work, g, int(a), int(b)
 
 

@@ -86,7 +86,9 @@ class Nearest:
         """Lists of pass rows, nearest first."""
         position = np.empty(groups.n, np.int32)
         position[groups.order] = np.arange(groups.n, dtype=np.int32)
-        scopes = [_lists(state, scope, layout, position, self.width) for scope in ([WHOLE, HALF][: 1 + self.halves])]
+        scopes = [
+            _lists(state, scope, layout, position, self.width) for scope in ([WHOLE, HALF][: 1 + self.halves])
+        ]
         return Neighbours(scopes[0], scopes[1] if self.halves else None, groups)
 
 

@@ -16,7 +16,7 @@ KNOTS = 2**16
 
 @dataclass(frozen=True)
 class RankTable:
-    """A distance v in bin k = #{edges <= v} has the centred rank ``base[k] + slope[k] (v - start[k])``, over the count."""
+    """A distance v in bin k = #{edges <= v} has the centred rank base[k] + slope[k] (v - start[k]), over n(n-1)/2."""
 
     edges: torch.Tensor
     start: torch.Tensor
@@ -46,7 +46,7 @@ def table(edges: np.ndarray, counts: np.ndarray, device: str) -> RankTable:
     below = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.float64)
     start = np.concatenate([edges[:1], edges])
     gap = np.diff(edges.astype(np.float64))
-    # A bin of one float is a tie: all in it get the middle of their ranks. Elsewhere a bin's first entry is at its edge.
+    # A bin of one float is a tie: all in it get the middle of their ranks. Elsewhere a bin's first is at its edge.
     tie = np.nextafter(edges[:-1], np.inf, dtype=edges.dtype) >= edges[1:]
     slope, rank = np.zeros(len(counts)), below + (counts - 1) / 2
     slope[1:-1][~tie] = counts[1:-1][~tie] / gap[~tie]

@@ -21,7 +21,7 @@ def sample_tiles(work: TilePass, rows: np.ndarray) -> Iterator[Tile]:
     """For each representation, the tile (1, m, m) of those pass rows with themselves."""
     origin2, width = work.constants()
     for k, (r, f) in enumerate(zip(work.representations, work.frames)):
-        block = replace(work, representations=(r,), frames=(f,)).load_rows(work.groups.order[rows], raw=True)
+        block = replace(work, representations=(r,), frames=(f,)).load(work.groups.order[rows], raw=True)
         gram = (block.x[0] @ block.x[0].T)[None]
         yield Tile(0, 0, work.layout, gram, block, block, origin2[k : k + 1], width[k : k + 1])
 

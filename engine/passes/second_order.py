@@ -56,12 +56,15 @@ def second_order(
         tuple(representations), tuple(frames), groups, layout, (), compute_dtype(representations), device
     )
     spaces = sorted(spaces)
-    tables = {s: _tables(work, s.removesuffix(RANKS), seed, strip_rows, run) for s in spaces if s.endswith(RANKS)}
+    tables = {
+        s: _tables(work, s.removesuffix(RANKS), seed, strip_rows, run) for s in spaces if s.endswith(RANKS)
+    }
     grams = [GramSums(s.removesuffix(RANKS), tables.get(s)) for s in spaces]
     half = subsets.holdout is not None
     left_out = (2 if half else 1) / groups.count if subsets.leave_out.stop > 1 else 0.0
     nearest = [
-        Nearest(space, kept(k, groups.n, left_out), groups.order, half, groups.count) for space, k in (searches or {}).items()
+        Nearest(space, kept(k, groups.n, left_out), groups.order, half, groups.count)
+        for space, k in (searches or {}).items()
     ]
     statistics: tuple[Statistic, ...] = (*grams, *nearest)
     states = sweep(replace(work, statistics=statistics), strip_rows=strip_rows, run=run)
@@ -107,4 +110,3 @@ def _tables(
     counting = BinCounts(space, tuple(torch.from_numpy(e).to(work.device) for e in edges))
     (counts,) = sweep(replace(work, statistics=(counting,)), strip_rows=strip_rows, run=run, stage="ranks")
     return tuple(table(e, c, work.device) for e, c in zip(edges, counts))
-

@@ -1,11 +1,12 @@
-"""The tile pass: every pair of row blocks (i <= j) once, one Gram tile per representation, for all statistics at once.
+"""The tile pass: every pair of row blocks (i <= j) once, a Gram tile per representation, all statistics at once.
 
-Cost n² (Σd + R²) multiply-adds for R representations with d units each. Memory: two strips of rows and R tiles a thread.
+Cost n² (Σd + R²) flops for R representations with d units each. Memory: two strips of rows and R tiles a thread.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes import executors
-from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load
+from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, buffers, load
 from consilience.engine.passes.spaces import needs_raw, transform
 
 TILE_ROWS = 512
@@ -39,7 +40,7 @@ class Layout:
 def layout(groups: Groups, tile_rows: int = TILE_ROWS) -> Layout:
     """Blocks of at most `tile_rows` rows, nested in the groups."""
     edges, group = [0], []
-    for g, (start, stop) in enumerate(zip(groups.edges[:-1], groups.edges[1:])):
+    for g, (start, stop) in enumerate(pairwise(groups.edges)):
         pieces = -(-(stop - start) // tile_rows)
         edges += list(np.linspace(start, stop, pieces + 1).round().astype(int)[1:])
         group += [g] * pieces
@@ -77,14 +78,17 @@ class Tile:
     def space(self, name: str) -> torch.Tensor:
         """The tile of that space, made once. Users must not write into it."""
         if name not in self._spaces:
-            self._spaces[name] = transform(name, self.gram, self.rows_i, self.rows_j, self.origin2, self.width)
+            self._spaces[name] = transform(
+                name, self.gram, self.rows_i, self.rows_j, self.origin2, self.width
+            )
         return self._spaces[name]
 
 
 class Statistic(Protocol):
     """A reduction over tiles: a value with chunk, combine and finalize. Its states are plain, picklable values."""
 
-    space: str
+    @property
+    def space(self) -> str: ...
 
     def empty(self) -> Any: ...
 
@@ -109,13 +113,9 @@ class TilePass:
     def raw(self) -> bool:
         return any(needs_raw(s.space) for s in self.statistics)
 
-    def load(self, start: int, stop: int) -> Block:
-        """Pass rows start:stop of every representation."""
-        return self.load_rows(self.groups.order[start:stop], self.raw)
-
-    def load_rows(self, rows: np.ndarray, raw: bool) -> Block:
+    def load(self, rows: np.ndarray, raw: bool, into: list[torch.Tensor] | None = None) -> Block:
         """Those rows of every representation."""
-        return load(self.representations, self.frames, rows, self.dtype, self.device, raw)
+        return load(self.representations, self.frames, rows, self.dtype, self.device, raw, into)
 
     def constants(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Squared norms of the scaled origins and unit counts, each (R,)."""
@@ -166,15 +166,20 @@ def _task(work: TilePass, strip_i: range, strip_j: range) -> list[Any]:
     layout, start = work.layout, int(work.layout.edges[strip_i[0]])
     states = [s.empty() for s in work.statistics]
     origin2, width = work.constants()
-    held = work.load(start, int(layout.edges[strip_i[-1] + 1]))
+    held = work.load(work.groups.order[start : layout.edges[strip_i[-1] + 1]], work.raw)
+    memory = buffers(work.representations, int(np.diff(layout.edges).max()), work.dtype)
     buffer = torch.empty(0, dtype=TORCH_DTYPE[work.dtype], device=work.device)
     for j in strip_j:
         rows_j = layout.rows(j)
-        block_j = held[_shift(rows_j, start)] if j in strip_i else work.load(rows_j.start, rows_j.stop)
-        for i in (i for i in strip_i if i <= j):
-            block_i = held[_shift(layout.rows(i), start)]
-            gram, buffer = _gram(block_i, block_j, buffer)
-            tile = Tile(i, j, layout, gram, block_i, block_j, origin2, width)
+        if j in strip_i:
+            block_j = held[_shift(rows_j, start)]
+        else:
+            block_j = work.load(work.groups.order[rows_j], work.raw, memory)
+        partners = [i for i in strip_i if i <= j]
+        grams, buffer = _gram(held[: int(layout.edges[partners[-1] + 1]) - start], block_j, buffer)
+        for i in partners:
+            rows_i = _shift(layout.rows(i), start)
+            tile = Tile(i, j, layout, grams[:, rows_i], held[rows_i], block_j, origin2, width)
             for statistic, state in zip(work.statistics, states):
                 statistic.chunk(state, tile)
     return states
@@ -185,11 +190,14 @@ def _shift(rows: slice, by: int) -> slice:
 
 
 def _gram(i: Block, j: Block, buffer: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(R, m_i, m_j) inner products, in `buffer` if it is large enough; the buffer to pass on."""
+    """(R, m_i, m_j) inner products, in `buffer` if it is large enough; the buffer to pass on.
+
+    One product for all blocks of a strip: the operands are packed once.
+    """
     shape = (len(i.x), len(i.x[0]), len(j.x[0]))
     if buffer.numel() < np.prod(shape):
         buffer = buffer.new_empty(int(np.prod(shape)))
-    gram = buffer[: int(np.prod(shape))].view(shape)
+    grams = buffer[: int(np.prod(shape))].view(shape)
     for k, (x, y) in enumerate(zip(i.x, j.x)):
-        torch.mm(x, y.T, out=gram[k])
-    return gram, buffer
+        torch.mm(x, y.T, out=grams[k])
+    return grams, buffer

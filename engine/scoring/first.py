@@ -57,7 +57,9 @@ class FirstOrder:
         for batch in self.batches(pairs, budget):
             state = self.sweep(batch, self.groups)
             calls = [(self.requests, factors, state, pair, self.subsets.masks) for pair in batch]
-            self.enter(values, self.run(_scores, calls, _union, costs=self.costs(batch), stage="decompositions"))
+            self.enter(
+                values, self.run(_scores, calls, _union, costs=self.costs(batch), stage="decompositions")
+            )
         return values
 
     def draws(
@@ -82,7 +84,9 @@ class FirstOrder:
         for (a, b), scores in found.items():
             values[:, :, a, b], values[:, :, b, a] = scores[..., 0], scores[..., 1]
 
-    def batches(self, pairs: Sequence[Pair], budget: float, groups: int | None = None) -> Iterator[list[Pair]]:
+    def batches(
+        self, pairs: Sequence[Pair], budget: float, groups: int | None = None
+    ) -> Iterator[list[Pair]]:
         """Runs of `pairs` whose matrices fit the budget together; at least one pair."""
         batch: list[Pair] = []
         used = 0.0

@@ -26,7 +26,7 @@ def from_sums(request: Request, sums: Sums, subsets: Subsets, null: bool) -> Eva
             if subset is not None and sums.n[subset] >= 6:
                 tails[k] = exact_tail(metric.null(sums.at(subset), **given), values[subset], request)
     how = EXACT if tails[0] else "none"
-    return Evaluated(request, values, subsets, int(sums.n[subsets.full]), *tails, how)
+    return Evaluated(request, values, subsets, int(sums.n[subsets.full]), tails[0], tails[1], how)
 
 
 def from_neighbours(
