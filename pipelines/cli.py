@@ -8,7 +8,7 @@ import typer
 
 from consilience.engine.errors import BadInput, unknown
 
-DONE, BUG, BAD_INPUT, REJECTS = 0, 1, 2, 3
+BAD_INPUT, REJECTS, INTERRUPTED = 2, 3, 130
 
 app = typer.Typer(
     name="consilience",
@@ -62,7 +62,11 @@ def run(study: StudyFile) -> None:
 def _run(study: Path, console: Any) -> None:
     from consilience.pipelines.zoo import run as run_study
 
-    scores = run_study(study, console=console)
+    try:
+        scores = run_study(study, console=console)
+    except KeyboardInterrupt:
+        console.say("\nInterrupted. What was extracted and scored is kept: the same command goes on from here.")
+        raise typer.Exit(INTERRUPTED) from None
     if scores.attrs["status"] != "done":
         console.say(f"Exit code {REJECTS}: {scores.attrs['status']}.", style="yellow")
         raise typer.Exit(REJECTS)
@@ -131,12 +135,13 @@ def import_(
     model: Annotated[str, typer.Option(help="The name of the model whose features these are.")],
     stimuli: Annotated[str, typer.Option(help="The name of the stimulus set.")],
     store: Store = Path("features"),
+    ids: Annotated[Path | None, typer.Option(help="Sample ids for files that hold none: text or npy.")] = None,
 ) -> None:
     """Import your own features into a store. An npz holds `sample_id` and one array a layer."""
+    from consilience.engine.features.importing import import_files
     from consilience.pipelines.console import Console
-    from consilience.pipelines.tables import import_files
 
-    table = import_files(files, model, stimuli, store)
+    table = import_files(files, model, stimuli, store, ids)
     Console().say(f"{table!r}\n{table.path}")
 
 
@@ -185,9 +190,9 @@ def doctor(
 
     console = Console()
     for finding in examine(folder.resolve(), speed=speed):
-        console.say(f"{finding.what:<28}{finding.found}")
+        console.say(f"{finding.what:<34}{finding.found}")
         if finding.fix:
-            console.say(f"{'':<28}{finding.fix}", style="yellow")
+            console.say(f"{'':<34}{finding.fix}", style="yellow")
 
 
 if __name__ == "__main__":

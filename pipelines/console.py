@@ -30,7 +30,8 @@ class Console:
         """A table; columns whose cells all are numbers stand right."""
         from rich.table import Table
 
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        self.say(title, style="bold")
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for i, name in enumerate(header):
             numbers = all(str(row[i])[:1].isdigit() for row in rows)
             table.add_column(name, justify="right" if numbers else "left", overflow="fold")

@@ -1,0 +1,202 @@
+"""The command line, called as a user calls it."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from consilience.engine.errors import BadInput
+from consilience.engine.features import FeatureStore
+from consilience.engine.scores import open_scores
+from consilience.pipelines import cli
+from consilience.pipelines.demo import study_file, study_text
+
+ROOT = Path(__file__).parents[2]
+IDS = [f"s{i:02d}" for i in range(40)]
+STUDY = "name: t\nstimuli: toys\nmodels: [a, b]\nmetrics: [cka]\ngroups: 8\ntracking: null\n"
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Run the command line in this process: exit code, standard output, standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["consilience", *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+        said = capsys.readouterr()
+        return int(done.value.code or 0), said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a store of two tables and a study."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 6))
+    for name in "ab":
+        y = x @ rng.normal(size=(6, 8)) + rng.normal(size=(40, 8))
+        FeatureStore("features").write(name, "toys", IDS, {"l0": y, "l1": y + rng.normal(size=y.shape)})
+    Path("study.yaml").write_text(STUDY)
+    return tmp_path
+
+
+def test_run_then_report(call: Call, folder: Path) -> None:
+    code, out, _ = call("run", "study.yaml")
+    assert code == 0
+    assert "two models agree best" in out
+    report = folder / "out" / "report.html"
+    page = report.read_text()
+    report.unlink()
+    code, out, _ = call("report", "out")
+    assert code == 0
+    assert report.read_text() == page
+    assert call("report", "out/scores.nc", "--output", "other.html")[0] == 0
+    assert Path("other.html").read_text() == page
+
+
+def test_plan_writes_nothing(call: Call, folder: Path) -> None:
+    code, out, _ = call("plan", "study.yaml")
+    assert code == 0
+    assert "peak memory" in out
+    assert sorted(x.name for x in folder.iterdir()) == ["features", "study.yaml"]
+
+
+def test_more_rejects_than_allowed_is_exit_code_3(call: Call, folder: Path) -> None:
+    x = np.random.default_rng(1).normal(size=(40, 5))
+    x[:4, 2] = np.nan
+    with pytest.warns(UserWarning, match="4 of 40 rows"):
+        FeatureStore("features").write("a", "toys", IDS, {"l0": x})
+    code, out, _ = call("run", "study.yaml")
+    assert code == 3
+    assert "a: 4 samples rejected, the first s00" in out
+    assert (folder / "out" / "report.html").is_file(), "the results are there all the same"
+    assert call("run", "study.yaml")[0] == 3, "and the same again, when nothing is computed"
+    Path("study.yaml").write_text(STUDY + "reject_limit: 0.1\n")
+    assert call("run", "study.yaml")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "nothing.yaml"], "nothing.yaml, which does not exist"),
+        (["run", "bad.yaml"], "bad.yaml, line 5, key budgt"),
+        (["list", "metric"], "did you mean 'metrics'?"),
+        (["report", "nowhere.nc"], "which does not exist"),
+        (["compare", "features/none", "--metric", "cka"], "the folder of a feature table"),
+        (["compare", "features/a/toys", "--metric", "ckaa"], "did you mean 'cka'?"),
+        (["import", "none.npz", "--model", "m", "--stimuli", "s"], "none.npz"),
+        (["extract", "minilmm", "openmoji"], "did you mean 'minilm'?"),
+    ],
+)
+def test_bad_input_is_said_without_a_traceback(
+    call: Call, folder: Path, arguments: list[str], says: str
+) -> None:
+    Path("bad.yaml").write_text(STUDY.replace("groups", "budgt"))
+    code, _, err = call(*arguments)
+    assert code == 2
+    assert says in err
+    assert "Fix: " in err
+    assert "Traceback" not in err
+
+
+def test_wrong_usage_is_bad_input_too(call: Call) -> None:
+    assert call("run")[0] == 2
+    assert call("dmeo")[0] == 2
+
+
+def test_a_bug_keeps_its_traceback_and_is_exit_code_1(folder: Path) -> None:
+    code = "from consilience.pipelines import cli, zoo\nzoo.run = lambda *a, **k: 1 / 0\ncli.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", "study.yaml"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_import_list_and_compare(call: Call, folder: Path) -> None:
+    np.savez("mine.npz", sample_id=np.array(IDS), l0=np.random.default_rng(3).normal(size=(40, 7)))
+    code, out, _ = call("import", "mine.npz", "--model", "mine", "--stimuli", "toys")
+    assert code == 0
+    assert "mine on toys" in out
+    listed = call("list", "tables")[1]
+    assert re.findall(r"^(\w+) ", listed, re.M) == ["a", "b", "mine"]
+    code, out, _ = call("compare", "features/mine/toys", "features/a/toys", "--metric", "cka", "--groups", 8)
+    assert code == 0
+    scores = open_scores("out/scores.nc")
+    assert list(scores["a"].values) == ["mine/l0", "a/l0", "a/l1"]
+    assert json.loads(scores.attrs["join"])["rows"] == 40
+    assert Path("out/report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("metrics", "cka"), ("models", "minilm"), ("stimuli", "openmoji")]
+)
+def test_list_names_what_is_registered(call: Call, kind: str, name: str) -> None:
+    code, out, _ = call("list", kind)
+    assert code == 0
+    assert re.search(rf"^{name} +\S", out, re.M)
+
+
+def test_doctor_says_what_is_there(call: Call, folder: Path) -> None:
+    code, out, _ = call("doctor")
+    assert code == 0
+    for what in ("python", "torch", "memory", "model minilm", "GFLOP/s"):
+        assert what in out
+    assert "GFLOP/s" not in call("doctor", "--no-speed")[1]
+
+
+def test_doctor_names_what_is_missing_and_the_line_that_adds_it(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from consilience.pipelines import doctor
+
+    monkeypatch.setattr(doctor, "_PACKAGES", ("no-such-package",))
+    out = call("doctor", "--no-speed")[1]
+    assert re.search(r"no-such-package +missing\n +pip install .*no-such-package", out)
+
+
+def test_the_demo_study_is_written_once_and_then_left_to_its_user(tmp_path: Path) -> None:
+    path, edited = study_file(tmp_path / "new")
+    assert (path.read_text(), edited) == (study_text(), False)
+    path.write_text(study_text() + "# mine\n")
+    assert study_file(tmp_path / "new") == (path, True)
+    assert path.read_text().endswith("# mine\n")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="--output"):
+        study_file(tmp_path / "file")
+
+
+def test_the_demo_study_asks_for_what_the_readme_says(tmp_path: Path) -> None:
+    from consilience.pipelines.study import load_study
+
+    study = load_study(study_file(tmp_path)[0])
+    assert [x.name for x in study.models] == [
+        "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "efficientnet-lite0-random", "minilm",
+        "smollm2",
+    ]  # fmt: skip
+    assert [(x.name, x.layers.every) for x in study.metrics] == [
+        ("cka", 1), ("cka", 1), ("mutual_knn", 1), ("rsa", 1), ("svcca", 4), ("procrustes", 4),
+    ]  # fmt: skip
+    assert study.path(study.output) == tmp_path
+
+
+def test_the_readme_lists_every_command_and_its_first_result_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "README.md").read_text()
+    listed = set(re.findall(r"^\| `consilience (\w+)", text, re.M))
+    assert listed == {x.name or x.callback.__name__ for x in cli.app.registered_commands if x.callback}
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len([x for x in code.splitlines() if x]) <= 10
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    assert "mutual_knn" in capsys.readouterr().out
