@@ -42,7 +42,7 @@ def _metric(scores: xr.Dataset, metric: str) -> dict[str, Any]:
     n = one["n"].values[np.isfinite(one["n"].values)]
     return {
         "id": metric,
-        "title": told.get("title", metric),
+        "title": told.get("title", metric).rstrip("."),
         "formula": told.get("formula", ""),
         "source": told.get("source", ""),
         "range": told.get("range", ""),

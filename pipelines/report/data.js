@@ -58,7 +58,7 @@ function cell(t, i, j) {
   return { ...at, low: at.score - half, high: at.score + half, reason: DATA.reasons[at.why] };
 }
 
-// What pointing at a score shows.
+// What pointing at a score shows. (numbers.py holds the same text for the notebook.)
 function hover(t, i, j) {
   const c = cell(t, i, j);
   const title = `${escaped(NAMES.a[i])} × ${escaped(NAMES.b[j])}`;

@@ -9,63 +9,72 @@ function drawHeat(t, state) {
   heat.rows = layersOf(t, "a", state.a);
   heat.columns = layersOf(t, "b", state.b);
   heat.table = t;
-  heat.cursor = null;
+  leaveCell();
   const variable = t[state.shown];
   const z = heat.rows.map((i) => heat.columns.map((j) => variable[i * NB + j]));
-  const text = heat.rows.map((i) => heat.columns.map((j) => hover(t, i, j)));
-  const grid = { type: "heatmap", text, hovertemplate: "%{text}<extra></extra>", hoverongaps: false };
-  const traces = [
-    { ...grid, z, colorscale: state.shown === "score" ? colours(t) : colours({}), colorbar: colourbar(SHOWN[state.shown]) },
-  ];
-  if (z.some((row) => row.some(Number.isNaN))) {
-    // Without colour, so that the hatching of the background shows; it is there to be pointed at.
-    const clear = [[0, "rgba(0,0,0,0)"], [1, "rgba(0,0,0,0)"]];
-    const empty = z.map((row) => row.map((v) => (Number.isNaN(v) ? 0 : null)));
-    traces.push({ ...grid, z: empty, colorscale: clear, showscale: false });
-  }
-  if (element.data) Plotly.Fx.unhover(element);
-  Plotly.react(element, traces, heatLayout(element, state), CONFIG);
-  document.getElementById("heat-readout").textContent = HINT;
-  document.getElementById("heat-note").textContent = heatNote(t, state);
+  const look = state.shown === "calibrated" ? {} : t; // calibrated scores are similarities, whatever the metric
+  // plotly would want a text for every cell beforehand; one is made when it is pointed at instead.
+  const trace = {
+    type: "heatmap", z, hoverinfo: "none", colorscale: colours(look), colorbar: colourbar(SHOWN[state.shown]),
+  };
+  Plotly.react(element, [trace], heatLayout(element, state), CONFIG);
+  const hatched = z.some((row) => row.some(Number.isNaN));
+  document.getElementById("heat-note").textContent = heatNote(t, state, look, hatched);
 }
 
 function heatLayout(element, state) {
   const { rows, columns } = heat;
   const [down, across] = [ticks("a", rows, state.a, element), ticks("b", columns, state.b, element)];
-  const { margin, height } = fitted(element, down.ticktext, across.ticktext, 34)(rows.length, columns.length);
-  return layout(element, height, {
-    margin,
-    xaxis: bareAxis({ ...across, tickangle: -TILT }),
-    yaxis: bareAxis({ ...down, autorange: "reversed" }),
+  const fit = fitted(element, down.ticktext, across.ticktext, 34)(rows.length, columns.length);
+  heat.fit = fit;
+  return layout(element, fit.height, {
+    margin: fit.margin,
+    xaxis: bareAxis({ ...across, tickangle: -TILT, range: [-0.5, columns.length - 0.5] }),
+    yaxis: bareAxis({ ...down, range: [rows.length - 0.5, -0.5] }),
     shapes: [...seams("a", rows), ...seams("b", columns)],
   });
 }
 
-function heatNote(t, state) {
-  const left = [NA - t.a.length, NB - t.b.length];
-  const all = state.a === "" && state.b === "";
-  const missing = all && (left[0] || left[1]) ? `This metric was asked for ${t.a.length} of ${NA} layers. ` : "";
-  const toward = state.shown === "score" ? alike(t) : "larger is more alike";
-  const hatched = heat.element.data.length > 1 ? "Hatched cells have no score; pointing at one says why. " : "";
-  return `${heat.rows.length} × ${heat.columns.length} layers; ${toward}. ${missing}${hatched}`;
+function heatNote(t, state, look, hatched) {
+  const partial = t.a.length < NA || t.b.length < NB;
+  const asked = partial && state.a + state.b === "" ? `This metric was asked for ${t.a.length} of ${NA} layers. ` : "";
+  const gaps = hatched ? "Hatched cells have no score; pointing at one says why. " : "";
+  return `${heat.rows.length} × ${heat.columns.length} layers; ${alike(look)}. ${asked}${gaps}`;
 }
 
-// The arrow keys move over the cells; what they meet is read out, and shown as pointing at it would.
-function moveCursor(event) {
+// Frame the cell in row y and column x, and say beside it what it holds.
+function showCell(y, x) {
+  const { margin, height } = heat.fit;
+  const wide = (heat.element.clientWidth - margin.l - margin.r) / heat.columns.length;
+  const high = (height - margin.t - margin.b) / heat.rows.length;
+  const [left, top] = [margin.l + x * wide, margin.t + y * high];
+  const said = hover(heat.table, heat.rows[y], heat.columns[x]);
+  heat.cursor = [y, x];
+  const frame = document.getElementById("heat-frame");
+  Object.assign(frame.style, { left: `${left}px`, top: `${top}px`, width: `${wide}px`, height: `${high}px` });
+  const tip = document.getElementById("heat-tip");
+  tip.innerHTML = said;
+  frame.hidden = tip.hidden = false;
+  const room = heat.element.clientWidth - tip.offsetWidth;
+  const below = top + high + 8 + tip.offsetHeight < height;
+  tip.style.left = `${Math.max(0, Math.min(room, left + wide / 2 - tip.offsetWidth / 2))}px`;
+  tip.style.top = `${below ? top + high + 8 : top - 8 - tip.offsetHeight}px`;
+  document.getElementById("heat-readout").innerHTML = said.replace(/<br>/g, " · ");
+}
+
+function leaveCell() {
+  heat.cursor = null;
+  document.getElementById("heat-frame").hidden = document.getElementById("heat-tip").hidden = true;
+  document.getElementById("heat-readout").textContent = HINT;
+}
+
+// The arrow keys move over the cells, from the one last shown.
+function moveCell(event) {
   const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+  if (event.key === "Escape") leaveCell();
   if (!step) return;
   event.preventDefault();
-  const [r, c] = heat.cursor ?? [0, 0];
-  const limit = (v, n) => Math.min(n - 1, Math.max(0, v));
-  heat.cursor = heat.cursor
-    ? [limit(r + step[0], heat.rows.length), limit(c + step[1], heat.columns.length)]
-    : [0, 0];
-  const [y, x] = heat.cursor;
-  Plotly.Fx.hover(heat.element, { xval: x, yval: y }, "xy");
-  readOut(y, x);
-}
-
-function readOut(y, x) {
-  const said = hover(heat.table, heat.rows[y], heat.columns[x]);
-  document.getElementById("heat-readout").innerHTML = said.replace(/<br>/g, " · ");
+  const within = (v, n) => Math.min(n - 1, Math.max(0, v));
+  const [y, x] = heat.cursor ?? [-step[0], -step[1]]; // the first key shows the first cell
+  showCell(within(y + step[0], heat.rows.length), within(x + step[1], heat.columns.length));
 }

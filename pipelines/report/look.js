@@ -53,7 +53,9 @@ function fitted(element, rowLabels, columnLabels, most) {
     const side = Math.min((element.clientWidth - left - 4) / columns, most);
     const height = Math.min(Math.max(side * rows, 90), 900);
     const right = element.clientWidth - left - side * columns;
-    return { margin: { l: left, r: Math.max(4, right), t: 62, b: down }, height: height + 62 + down, side };
+    // Without `autoexpand: false` the colour bar would push the cells from where they are counted to be.
+    const margin = { l: left, r: Math.max(4, right), t: 62, b: down, autoexpand: false };
+    return { margin, height: height + 62 + down, side };
   };
 }
 

@@ -19,8 +19,15 @@ function pair(t) {
   return [a, state.b || DATA.models.b.find((m) => m !== a) || DATA.models.b[0]];
 }
 
+// A variable that a metric does not have cannot be chosen.
+function offer(t) {
+  for (const option of control("shown").options) option.disabled = t[option.value].every(Number.isNaN);
+  if (control("shown").selectedOptions[0].disabled) state.shown = control("shown").value = "score";
+}
+
 async function draw() {
   const t = await table(state.metric);
+  offer(t);
   const [a, b] = pair(t);
   drawHeat(t, state);
   drawProfile(t, a, b);
@@ -55,7 +62,7 @@ function bind() {
   control("next").addEventListener("click", () => { ranked.page += 1; drawTable(); });
   document.querySelectorAll("#ranked th").forEach((th) =>
     th.querySelector("button").addEventListener("click", () => sortBy(th.dataset.key)));
-  heat.element.addEventListener("keydown", moveCursor);
+  heat.element.addEventListener("keydown", moveCell);
   DARK.addEventListener("change", draw);
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; draw(); } });
@@ -68,7 +75,8 @@ function bind() {
 async function start() {
   bind();
   await drawAll();
-  heat.element.on("plotly_hover", ({ points: [{ pointIndex: [y, x] }] }) => readOut(y, x));
+  heat.element.on("plotly_hover", ({ points: [{ pointIndex: [y, x] }] }) => showCell(y, x));
+  heat.element.on("plotly_unhover", leaveCell);
 }
 
 // For a reader who wants the numbers behind the figures in the console.

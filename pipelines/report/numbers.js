@@ -3,7 +3,7 @@
 const MISSING = "–";
 
 function decimals(error) {
-  if (!Number.isFinite(error) || error <= 0) return 3;
+  if (!Number.isFinite(error) || error < 1e-9) return 3;
   return Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(error))));
 }
 

@@ -12,8 +12,8 @@ UNDEFINED = "–"
 
 
 def decimals(error: float) -> int:
-    """Decimals that show two significant digits of `error`; three where there is no error to go by."""
-    if not isfinite(error) or error <= 0:
+    """Decimals that show two significant digits of `error`; three where it is absent, or no more than rounding."""
+    if not isfinite(error) or error < 1e-9:
         return 3
     return min(6, max(0, 1 - floor(log10(error))))
 

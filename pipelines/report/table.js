@@ -52,20 +52,28 @@ function matches(row, words) {
   return words.every((word) => text.includes(word));
 }
 
+// The place of each name among all in reading order (layer 2 before layer 10), so that a long list sorts by numbers.
+function ranks(list) {
+  const { compare } = new Intl.Collator("en", { numeric: true });
+  const places = new Int32Array(list.length);
+  list.map((_, i) => i).sort((i, j) => compare(list[i], list[j])).forEach((i, place) => (places[i] = place));
+  return places;
+}
+
+const RANKS = { a: ranks(NAMES.a), b: ranks(NAMES.b) };
 const KEYS = {
-  a: (row) => NAMES.a[row.i],
-  b: (row) => NAMES.b[row.j],
-  metric: (row) => row.t.id,
+  a: (row) => RANKS.a[row.i],
+  b: (row) => RANKS.b[row.j],
+  metric: (row) => DATA.metrics.findIndex((metric) => metric.id === row.t.id),
   interval: (row) => row.score - row.half,
 };
 
 function sortTable() {
   const key = KEYS[ranked.key] ?? ((row) => row[ranked.key]);
   const sign = ranked.descending ? -1 : 1;
-  const order = (u, v) => (typeof u === "string" ? u.localeCompare(v, "en", { numeric: true }) : u - v);
   const keyed = ranked.rows.map((row) => [key(row), row]);
   const nan = (v) => Number.isNaN(v); // what has no value goes last, whichever way the rest is sorted
-  keyed.sort(([u], [v]) => (nan(u) || nan(v) ? nan(u) - nan(v) : sign * order(u, v)));
+  keyed.sort(([u], [v]) => (nan(u) || nan(v) ? nan(u) - nan(v) : sign * (u - v)));
   ranked.rows = keyed.map(([, row]) => row);
   drawTable();
 }

@@ -24,6 +24,12 @@ def cell_centre(page: Any, row: int, column: int) -> tuple[float, float]:
     return tuple(page.evaluate(script, [row, column]))
 
 
+def framed(page: Any) -> tuple[float, float]:
+    """The middle of the frame around the cell that is shown."""
+    box = page.locator("#heat-frame").bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def plain(html: str) -> str:
     return re.sub(r"<[^>]+>", "", html.replace("<br>", ""))
 
@@ -53,11 +59,10 @@ def test_pointing_at_a_cell_shows_what_is_stored(
 ) -> None:
     page.mouse.move(0, 0)
     page.mouse.move(*cell_centre(page, row, column))
-    label = page.wait_for_selector("#heat .hovertext")
     expected = plain(cs.plot.heatmap(scores).data[0].text[row][column])
     assert f"{scores['score'].sel(metric=CKA).values[row, column]:.4f}" in expected
-    page.wait_for_function("t => document.querySelector('#heat .hovertext')?.textContent === t", arg=expected)
-    assert label is not None
+    page.wait_for_function("t => document.getElementById('heat-tip').textContent === t", arg=expected)
+    assert framed(page) == pytest.approx(cell_centre(page, row, column), abs=1)
     assert page.inner_text("#heat-readout").replace(" · ", "") == expected
 
 
@@ -166,7 +171,7 @@ def test_cells_without_a_score_are_hatched_and_say_why(open_report: Any, make: A
     assert "hatch" in page.evaluate("getComputedStyle(document.querySelector('#heat .bglayer .bg')).fill")
     page.mouse.move(*cell_centre(page, 2, 10))
     page.wait_for_function(
-        "document.querySelector('#heat .hovertext')?.textContent.includes('the features are constant')"
+        "document.getElementById('heat-tip').textContent.includes('the features are constant')"
     )
     assert "Hatched cells" in page.inner_text("#heat-note")
     assert "at least three models" in page.inner_text("#map-note")
@@ -218,7 +223,7 @@ def test_names_are_text_never_markup(open_report: Any, make: Any, tmp_path: Path
     scores.attrs["study"] = scores.attrs["summary"] = json.dumps([bad])
     page = open_report(write(scores, tmp_path / "report.html"))
     page.mouse.move(*cell_centre(page, 0, 20))
-    page.wait_for_selector("#heat .hovertext")
+    page.wait_for_selector("#heat-tip:not([hidden])")
     assert page.evaluate("window.bad") is None
     assert page.problems == []
     page.context.close()

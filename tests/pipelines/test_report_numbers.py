@@ -13,8 +13,8 @@ from consilience.pipelines.report import numbers
     ("value", "error", "text"),
     [
         (0.251349, 0.00873, "0.2513"), (0.251349, 0.0873, "0.251"), (-0.00021, 0.011, "0.000"), (-1.5, 0.2, "−1.50"),
-        (123.4, 12.0, "123"), (0.5, 0.0, "0.500"), (0.5, math.nan, "0.500"),
-        (math.nan, 0.1, "–"), (1 / 3, 1e-12, "0.333333"),
+        (123.4, 12.0, "123"), (0.5, 0.0, "0.500"), (1.0, 9e-16, "1.000"), (0.5, math.nan, "0.500"),
+        (math.nan, 0.1, "–"), (1 / 3, 1e-8, "0.333333"),
     ],
 )  # fmt: skip
 def test_two_digits_of_the_error(value: float, error: float, text: str) -> None:
