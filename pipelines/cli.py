@@ -65,7 +65,9 @@ def _run(study: Path, console: Any) -> None:
     try:
         scores = run_study(study, console=console)
     except KeyboardInterrupt:
-        console.say("\nInterrupted. What was extracted and scored is kept: the same command goes on from here.")
+        console.say(
+            "\nInterrupted. What was extracted and scored is kept: the same command goes on from here."
+        )
         raise typer.Exit(INTERRUPTED) from None
     if scores.attrs["status"] != "done":
         console.say(f"Exit code {REJECTS}: {scores.attrs['status']}.", style="yellow")
@@ -135,7 +137,9 @@ def import_(
     model: Annotated[str, typer.Option(help="The name of the model whose features these are.")],
     stimuli: Annotated[str, typer.Option(help="The name of the stimulus set.")],
     store: Store = Path("features"),
-    ids: Annotated[Path | None, typer.Option(help="Sample ids for files that hold none: text or npy.")] = None,
+    ids: Annotated[
+        Path | None, typer.Option(help="Sample ids for files that hold none: text or npy.")
+    ] = None,
 ) -> None:
     """Import your own features into a store. An npz holds `sample_id` and one array a layer."""
     from consilience.engine.features.importing import import_files
