@@ -8,10 +8,12 @@
 - ``writer``      a table written part by part, from many processes, resumed
 - ``table``       a table read; ``gather`` its rows, ``lazy`` as Dask and xarray, ``html`` in a notebook
 - ``store``       the folder of tables
-- ``importing``   tables from users' own files
+- ``importing``   tables from users' own ``files``
+- ``representation``, ``join``  what the passes read: one layer wherever it is kept, and the samples in common
 """
 
+from consilience.engine.features.importing import import_files
 from consilience.engine.features.store import FeatureStore, RowsRejected
 from consilience.engine.features.table import FeatureTable
 
-__all__ = ["FeatureStore", "FeatureTable", "RowsRejected"]
+__all__ = ["FeatureStore", "FeatureTable", "RowsRejected", "import_files"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 _BLOCK_BYTES = 256 * 1024  # a block and its float copy stay in a core's L2 cache
+_SMALL = 1e-24  # sums of squares below this have lost digits to float32's smallest numbers
+_LARGEST = np.finfo(np.float64).max
 
 
 @dataclass(frozen=True)
@@ -20,41 +22,41 @@ class Spread:
 
     @property
     def total_variance(self) -> float:
-        """Sum over units of the variance (divisor n). Exactly 0 for a layer whose rows are all equal."""
-        return self.m2 / self.n
+        """Sum over units of the variance (divisor n); exactly 0 for a layer whose rows are all equal."""
+        # Squares of doubles beyond 1e154 overflow, and JSON knows no Inf.
+        return float(np.nan_to_num(self.m2 / self.n, nan=_LARGEST, posinf=_LARGEST))
 
     def merge(self, other: "Spread") -> "Spread":
         """The spread of both sets of rows together (Chan, Golub & LeVeque 1979)."""
         if not self.n or not other.n:
             return self if self.n else other
         n = self.n + other.n
-        step = other.mean - self.mean
-        return Spread(
-            n,
-            self.mean + step * (other.n / n),
-            self.m2 + other.m2 + float(step @ step) * (self.n * other.n / n),
-        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            step = other.mean - self.mean
+            return Spread(
+                n,
+                self.mean + step * (other.n / n),
+                self.m2 + other.m2 + float(step @ step) * (self.n * other.n / n),
+            )
 
 
 def spread(x: np.ndarray) -> Spread | None:
     """The spread of the rows of `x` (n, d), n >= 1, or None if `x` holds a NaN or an Inf.
 
-    Two-pass within a block that stays in cache: sums in float32 (float64 for float64 input) over at most some
-    hundred rows about the first row, so that equal rows give exactly 0; then float64 across blocks. No
-    BLAS, whose last bits depend on its thread count. A block whose squares are beyond float32 is done
-    in float64.
+    Two-pass within a block that stays in cache: sums in float32 (float64 for float64 input) over at most some hundred
+    rows about the first row, so that equal rows give exactly 0; then float64 across blocks. No BLAS, whose last bits
+    depend on its thread count. A block whose squares float32 cannot hold is done in float64.
     """
     n, d = x.shape
+    work = np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
+    rows = max(1, min(512, _BLOCK_BYTES // (d * work.itemsize)))
+    origin, buffer = x[0].astype(work), np.empty((rows, d), work)
     total = Spread(0, np.zeros(d), 0.0)
     with np.errstate(over="ignore", invalid="ignore"):
-        work = np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
-        rows = max(1, min(512, _BLOCK_BYTES // (d * work.itemsize)))
-        origin = x[0].astype(work)
-        buffer = np.empty((rows, d), work)
         for start in range(0, n, rows):
             block = x[start : start + rows]
             part = _block(block, origin, buffer[: len(block)])
-            if not np.isfinite(part.m2):
+            if not _SMALL < part.m2 < np.inf:
                 if not np.isfinite(block).all():
                     return None
                 part = _block(block, origin.astype(np.float64), np.empty(block.shape))

@@ -189,7 +189,9 @@ def _checked(
         raise BadInput("at least one sample", "none", "give one sample id a row")
     # What slices like an array is left where it is; a list, a tensor or a dask array is converted once.
     arrays = {
-        name: x if type(x).__module__.split(".")[0] in ("numpy", "h5py") else as_features(name, x)
+        name: x
+        if type(x).__module__.split(".")[0] in ("numpy", "h5py", "consilience")
+        else as_features(name, x)
         for name, x in layers.items()
     }
     for name, x in arrays.items():

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features import manifest as manifests
@@ -75,7 +76,8 @@ class TableWriter:
         ):
             return
         ids, rejected = as_ids(sample_ids), [(str(i), str(reason)) for i, reason in rejects]
-        refuse_duplicates([*ids, *(i for i, _ in rejected)])
+        if rejected:
+            refuse_duplicates([*ids, *(i for i, _ in rejected)])
         arrays = self._check(len(ids), layers)
         spreads = {name: spread(x) for name, x in arrays.items()} if ids else {}
         broken = [name for name, value in spreads.items() if value is None]
@@ -203,10 +205,10 @@ class TableWriter:
                 raise
 
     def _check_ids(self, receipts: Sequence[Receipt], rejected: Sequence[tuple[str, str]]) -> None:
-        ids = [i for i, _ in rejected]
-        for receipt in receipts:
-            ids += map_part(self.path / part_name(receipt.index), receipt.rows, self.layers)[0].to_pylist()
-        refuse_duplicates(ids)
+        chunks = [map_part(self.path / part_name(r.index), r.rows, self.layers)[0] for r in receipts]
+        ids = pa.chunked_array([*chunks, pa.array([i for i, _ in rejected], pa.string())])
+        if len(pc.unique(ids)) < len(ids):
+            refuse_duplicates(ids.to_pylist())
 
 
 def _without_broken_rows(
