@@ -45,16 +45,16 @@ function labelWidth(element, labels) {
 }
 
 // Margins that hold the labels of a matrix exactly, so that its left end stands where the text does, and the side of a
-// cell: as large as fits, up to `most` pixels.
-function fitted(element, rowLabels, columnLabels, most) {
+// cell: as large as fits, up to `most` pixels, with `beside` pixels kept free at the right.
+function fitted(element, rowLabels, columnLabels, most, beside = 4) {
   const left = Math.ceil(labelWidth(element, rowLabels)) + 8;
   const down = Math.ceil(labelWidth(element, columnLabels) * Math.sin((TILT * Math.PI) / 180)) + 22;
   return (rows, columns) => {
-    const side = Math.min((element.clientWidth - left - 4) / columns, most);
+    const side = Math.min((element.clientWidth - left - beside) / columns, most);
     const height = Math.min(Math.max(side * rows, 90), 900);
     const right = element.clientWidth - left - side * columns;
     // Without `autoexpand: false` the colour bar would push the cells from where they are counted to be.
-    const margin = { l: left, r: Math.max(4, right), t: 62, b: down, autoexpand: false };
+    const margin = { l: left, r: Math.max(beside, right), t: 62, b: down, autoexpand: false };
     return { margin, height: height + 62 + down, side };
   };
 }

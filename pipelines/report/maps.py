@@ -36,27 +36,40 @@ def dissimilarity(scores: xr.Dataset, metric: str) -> tuple[list[str], np.ndarra
     return models, np.maximum(square, 0)
 
 
-def order(scores: xr.Dataset, metric: str) -> list[str]:
-    """Models in the leaf order of average-linkage clustering, neighbours flipped to stand as close as they
-    can.
+@dataclass(frozen=True)
+class Tree:
+    """Models in the order of a clustering, and its merges.
+
+    A merge is four positions along the order (its two stems, each twice) and four heights, from the one stem over the
+    height of the merge to the other; heights are shares of the last.
+    """
+
+    order: list[str]
+    merges: list[tuple[list[float], list[float]]]
+
+
+def tree(scores: xr.Dataset, metric: str) -> Tree:
+    """Average-linkage clustering of the models, neighbours flipped to stand as close as they can.
 
     Models that have no score with some other model cannot be clustered, and follow in their own order.
     """
-    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.cluster.hierarchy import dendrogram, linkage
     from scipy.spatial.distance import squareform
 
     models, distance = dissimilarity(scores, metric)
     whole = complete(distance)
     if len(whole) < 3:
-        return models
+        return Tree(models, [])
     near = squareform(distance[np.ix_(whole, whole)], checks=False)
-    leaves = leaves_list(linkage(near, "average", optimal_ordering=True))
-    if (
-        whole[leaves[0]] > whole[leaves[-1]]
-    ):  # a dendrogram may be read from either end: start with the first model
-        leaves = leaves[::-1]
+    drawn = dendrogram(linkage(near, "average", optimal_ordering=True), no_plot=True)
+    leaves = drawn["leaves"]
+    places = (np.asarray(drawn["icoord"]) - 5) / 10  # scipy sets leaves 10 apart, from 5
+    if leaves[0] > leaves[-1]:  # a tree may be read from either end: start with the model that came first
+        leaves, places = leaves[::-1], len(leaves) - 1 - places
+    heights = np.asarray(drawn["dcoord"]) / max(np.max(drawn["dcoord"]), 1e-300)
     clustered = [models[whole[i]] for i in leaves]
-    return clustered + [m for m in models if m not in clustered]
+    rest = [m for m in models if m not in clustered]
+    return Tree(clustered + rest, list(zip(places.tolist(), heights.round(4).tolist())))
 
 
 def complete(distance: np.ndarray) -> list[int]:

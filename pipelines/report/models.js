@@ -48,6 +48,8 @@ function profile(t, rows, columns) {
   return found;
 }
 
+const TREE = 90; // pixels
+
 function bestOf(t, a, b) {
   return t.best.find((pair) => modelOf("a", pair.a) === a && modelOf("b", pair.b) === b);
 }
@@ -72,6 +74,15 @@ function insideCell(pair, side, digits) {
   return `<b>${fixed(pair.score, digits)}</b><br>± ${fixed(pair.se, digits)}`;
 }
 
+// The tree of the clustering, to the right of the rows; `width` is that of the cells, in pixels.
+function branches(t, width) {
+  const across = (height) => 1 + (8 + TREE * height) / width;
+  return t.merges.map(([places, heights]) => ({
+    type: "path", xref: "paper", yref: "y", line: { color: ink("soft"), width: 1 },
+    path: places.map((y, k) => `${k ? "L" : "M"}${across(heights[k])},${y}`).join(" "),
+  }));
+}
+
 function drawMatrix(t, choose) {
   const element = document.getElementById("matrix");
   const [rows, columns] = [ordered(t, "a"), ordered(t, "b")];
@@ -80,7 +91,8 @@ function drawMatrix(t, choose) {
   const why = (a, b) => (a === b ? "a model with itself" : "no held-out score for this pair");
   const text = pairs.map((row) => row.map((pair) => (pair ? bestText(t, pair) : "")));
   const label = (models) => models.map((m) => clipped(m, element));
-  const { margin, height, side } = fitted(element, label(rows), label(columns), 96)(rows.length, columns.length);
+  const beside = narrow(element) ? 4 : TREE + 12;
+  const { margin, height, side } = fitted(element, label(rows), label(columns), 96, beside)(rows.length, columns.length);
   const digits = Math.max(2, ...t.best.map((pair) => Math.min(3, decimals(pair.se)))); // one number of decimals for all
   const inside = (pair) => (pair ? insideCell(pair, side, digits) : "");
   const shown = side > 34 ? pairs.map((row) => row.map(inside)) : undefined;
@@ -98,7 +110,8 @@ function drawMatrix(t, choose) {
   Plotly.react(element, traces, layout(element, height, {
     margin,
     xaxis: bareAxis({ ...labels(columns), tickangle: -TILT }),
-    yaxis: bareAxis({ ...labels(rows), autorange: "reversed" }),
+    yaxis: bareAxis({ ...labels(rows), range: [rows.length - 0.5, -0.5] }),
+    shapes: narrow(element) ? [] : branches(t, side * columns.length),
   }), CONFIG);
   element.removeAllListeners("plotly_click");
   element.on("plotly_click", ({ points: [{ pointIndex: [y, x] }] }) => choose(rows[y], columns[x]));

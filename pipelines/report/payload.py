@@ -10,7 +10,7 @@ from consilience.engine.inference.interval import quantile
 from consilience.pipelines.report import theme
 from consilience.pipelines.report.best import Best, best_pairs, names
 from consilience.pipelines.report.labels import place
-from consilience.pipelines.report.maps import order, plane
+from consilience.pipelines.report.maps import plane, tree
 from consilience.pipelines.report.pack import COLUMNS, columns, pack
 from consilience.pipelines.report.provenance import attr, compared, reasons, why
 
@@ -42,6 +42,7 @@ def _layers(scores: xr.Dataset, side: str) -> dict[str, list[Any]]:
 def _metric(scores: xr.Dataset, metric: str) -> dict[str, Any]:
     one = scores.sel(metric=metric)
     rows, cols = compared(scores, metric)
+    clusters = tree(scores, metric)
     return {
         "id": metric,
         "direction": str(one["direction"].item()),
@@ -51,7 +52,8 @@ def _metric(scores: xr.Dataset, metric: str) -> dict[str, Any]:
         "b": cols.tolist(),
         "best": [_best(best) for best in best_pairs(scores, metric).values()],
         "profile": _profile(one),
-        "order": order(scores, metric),
+        "order": clusters.order,
+        "merges": clusters.merges,
         "map": _map(scores, metric),
     } | pack(columns(scores, metric, why(scores, metric)))  # fmt: skip
 

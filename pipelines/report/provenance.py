@@ -29,9 +29,12 @@ def why(scores: xr.Dataset, metric: str) -> np.ndarray:
     known = {text: i for i, text in enumerate(reasons(scores))}
     positions = np.zeros((len(a), len(b)))
     for key, text in attr(scores, "reasons", {}).items():
-        of, left, right = key.split("|")
-        if of == metric:
-            positions[a[left], b[right]] = known[text]
+        of, *parts = key.split("|")
+        # A layer's own name may hold the separator, and a user may have cut the table down to a part of the layers.
+        for i in range(1, len(parts)):
+            left, right = "|".join(parts[:i]), "|".join(parts[i:])
+            if of == metric and left in a and right in b:
+                positions[a[left], b[right]] = known[text]
     return positions
 
 

@@ -10,7 +10,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.inference.interval import interval
 from consilience.engine.scores import assemble
 from consilience.pipelines.report.best import best_pairs, profile
-from consilience.pipelines.report.maps import dissimilarity, order, plane
+from consilience.pipelines.report.maps import dissimilarity, plane, tree
 
 
 def table(
@@ -103,9 +103,13 @@ def test_similarities_are_read_as_inner_products_and_clipped() -> None:
 
 def test_clustering_puts_near_models_beside_each_other() -> None:
     points = np.array([[0.0, 0], [9, 0], [0.1, 0], [9.1, 0], [4, 0]])
-    found = order(placed(points, list("abcde")), "m")
-    assert found[0] == "a"
-    assert abs(found.index("a") - found.index("c")) == abs(found.index("b") - found.index("d")) == 1
+    found = tree(placed(points, list("abcde")), "m")
+    near = found.order.index
+    assert found.order[0] == "a"
+    assert abs(near("a") - near("c")) == abs(near("b") - near("d")) == 1
+    stems = {tuple(sorted((places[0], places[-1]))) for places, _ in found.merges}
+    assert {tuple(sorted((near("a"), near("c")))), tuple(sorted((near("b"), near("d"))))} <= stems
+    assert max(heights[1] for _, heights in found.merges) == 1
 
 
 def test_a_model_without_its_scores_is_left_off_the_map_and_put_last() -> None:
@@ -114,7 +118,7 @@ def test_a_model_without_its_scores_is_left_off_the_map_and_put_last() -> None:
         scores[name].loc[{"b": "c/0"}] = np.nan
         scores[name].loc[{"a": "c/0"}] = np.nan
     assert plane(scores, "m").models == list("abde")
-    assert order(scores, "m")[-1] == "c"
+    assert tree(scores, "m").order[-1] == "c"
 
 
 def test_two_models_make_no_map() -> None:
