@@ -22,20 +22,22 @@ def gather(
         out = np.empty((m, first.shape[1]), first.dtype)
     if len(pieces) == 1:
         _take(first, rows, out)
-    elif m and (np.diff(rows) >= 0).all():
+    elif (np.diff(rows) >= 0).all():
         cuts = np.searchsorted(rows, starts[1:])
         for piece, start, i, j in zip(pieces, starts, (0, *cuts), (*cuts, m)):
             if j > i:
                 _take(piece, rows[i:j] - start, out[i:j])
-    elif m:
-        # Unsorted: block by block of the output, so that what is gathered piece by piece is still in cache
-        # when it is put into its place.
-        step = max(1, _BLOCK_BYTES // max(1, first.strides[0]))
+    else:
+        # Unsorted: block by block, sorted so that each piece gives its rows at once, then put in order while in cache.
+        step = max(1, _BLOCK_BYTES // first.strides[0])
+        sorted_rows = np.empty((min(step, m), first.shape[1]), first.dtype)
         for i in range(0, m, step):
             block = rows[i : i + step]
             order = np.argsort(block, kind="stable")
-            sorted_rows = gather(pieces, starts, block[order], None)
-            out[i : i + step][order] = sorted_rows
+            place = np.empty_like(order)
+            place[order] = np.arange(len(order))
+            gather(pieces, starts, block[order], sorted_rows[: len(block)])
+            np.take(sorted_rows, place, axis=0, out=out[i : i + step], mode="clip")
     return out
 
 

@@ -18,7 +18,7 @@ from consilience.engine.features.schema import LayerInfo, as_features, as_ids, d
 from consilience.engine.features.table import FeatureTable
 from consilience.engine.features.writer import TableWriter
 
-PART_BYTES = 64 << 20
+PART_BYTES = 128 << 20
 _WRITERS = 4
 
 
