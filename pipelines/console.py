@@ -67,7 +67,7 @@ class _Bars:
 
     def __call__(self, stage: str, done: float, total: float) -> None:
         now = time.monotonic()
-        if stage not in self.tasks:
+        if stage not in self.tasks or (done < total and self.bars.tasks[self.tasks[stage]].finished):
             self.tasks[stage] = self.bars.add_task(stage, total=total, rate="")
             self.began[stage] = now
         seconds = now - self.began[stage]
@@ -85,6 +85,9 @@ class _Lines:
 
     def __call__(self, stage: str, done: float, total: float) -> None:
         now = time.monotonic()
+        if stage in self.finished and done < total:  # a stage of that name begins again
+            self.finished.discard(stage)
+            self.began[stage] = self.said[stage] = now
         began = self.began.setdefault(stage, now)
         finishing = done >= total
         if stage in self.finished or (finishing and now - began < _SHORT):
