@@ -11,7 +11,7 @@ from consilience.engine.scores import VARIABLES
 
 HERE = Path(__file__).parent
 # One scope, in this order: each file uses only what stands before it, or what runs after all are read.
-SCRIPTS = ("numbers.js", "data.js", "look.js", "heat.js", "models.js", "table.js", "main.js")
+SCRIPTS = ("numbers.js", "data.js", "look.js", "heat.js", "profile.js", "models.js", "table.js", "main.js")
 
 
 def write(scores: xr.Dataset, path: str | Path) -> Path:

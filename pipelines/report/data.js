@@ -54,20 +54,27 @@ function table(m) {
 function cell(t, i, j) {
   const k = i * NB + j;
   const at = Object.fromEntries(DATA.columns.map((name) => [name, t[name][k]]));
-  const half = (t.t ?? NaN) * at.se;
-  return { ...at, low: at.score - half, high: at.score + half, reason: DATA.reasons[at.why] };
+  return { ...at, reason: DATA.reasons[at.why] };
 }
 
 // What pointing at a score shows. (numbers.py holds the same text for the notebook.)
 function hover(t, i, j) {
   const c = cell(t, i, j);
-  const title = `${escaped(NAMES.a[i])} × ${escaped(NAMES.b[j])}`;
-  if (Number.isNaN(c.score)) return `${title}<br>no score: ${escaped(c.reason)}`;
-  const digits = decimals(c.se);
+  if (Number.isNaN(c.score)) return `${title(i, j)}<br>no score: ${escaped(c.reason)}`;
+  return `${title(i, j)}${measured(c.score, c.se, t.t)}<br>null ${short(c.null_mean)}, z ${short(c.z)}, p ${power(c.log10_p)}`;
+}
+
+function title(i, j) {
+  return `${escaped(NAMES.a[i])} × ${escaped(NAMES.b[j])}`;
+}
+
+// A score with its error and the interval of `factor` errors about it.
+function measured(score, se, factor) {
+  const digits = decimals(se);
+  const half = (factor ?? NaN) * se;
   return (
-    `${title}<br><b>${fixed(c.score, digits)}</b> ± ${fixed(c.se, digits)}` +
-    `<br>95 % interval ${fixed(c.low, digits)} to ${fixed(c.high, digits)}` +
-    `<br>null ${short(c.null_mean)}, z ${short(c.z)}, p ${power(c.log10_p)}`
+    `<br><b>${fixed(score, digits)}</b> ± ${fixed(se, digits)}` +
+    `<br>95 % interval ${fixed(score - half, digits)} to ${fixed(score + half, digits)}`
   );
 }
 

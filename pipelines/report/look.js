@@ -66,7 +66,10 @@ function layout(element, height, extra = {}) {
     font: { family: DATA.font, size: narrow(element) ? 11 : 12.5, color: ink("ink") },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: ink("page"), // plotly draws this one, which the style sheet hatches, only where the two differ
-    hoverlabel: { align: "left", bgcolor: ink("panel"), bordercolor: ink("rule"), font: { family: DATA.font, color: ink("ink"), size: 13 } },
+    hoverlabel: {
+      align: "left", bgcolor: ink("panel"), bordercolor: ink("rule"),
+      font: { family: DATA.font, color: ink("ink"), size: 13 },
+    },
     showlegend: false,
     dragmode: false,
     ...extra,

@@ -57,7 +57,10 @@ function bind() {
   control("shown").addEventListener("change", (e) => { state.shown = e.target.value; draw(); });
   for (const id of ["scope", "every-metric", "others"]) control(id).addEventListener("change", () => fillTable(state));
   let typing;
-  control("search").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => fillTable(state), 120); });
+  control("search").addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => fillTable(state), 120);
+  });
   control("previous").addEventListener("click", () => { ranked.page -= 1; drawTable(); });
   control("next").addEventListener("click", () => { ranked.page += 1; drawTable(); });
   document.querySelectorAll("#ranked th").forEach((th) =>

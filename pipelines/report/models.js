@@ -1,52 +1,4 @@
-// Figures 2 to 4: the profile over layers, the matrix of models, and the map.
-
-function drawProfile(t, a, b) {
-  const element = document.getElementById("profile");
-  const [rows, columns] = [layersOf(t, "a", a), layersOf(t, "b", b)];
-  const x = rows.map((_, k) => k);
-  const traces = columns.map((j, k) => ({
-    x, y: rows.map((i) => t.score[i * NB + j]), mode: "lines", hoverinfo: "none",
-    line: { width: 1, color: colourAt(k / Math.max(1, columns.length - 1)) },
-  }));
-  const chosen = profile(t, rows, columns);
-  if (chosen.length) {
-    const there = chosen.map((c) => c.k);
-    traces.push({
-      x: [...there, ...[...there].reverse()], y: [...chosen.map((c) => c.low), ...chosen.map((c) => c.high).reverse()],
-      fill: "toself", fillcolor: ink("band"), mode: "lines", line: { width: 0 }, hoverinfo: "skip",
-    });
-    traces.push({
-      x: there, y: chosen.map((c) => c.score), mode: "lines+markers", line: { width: 2.5, color: ink("warm") },
-      text: chosen.map((c) => c.text), hovertemplate: "%{text}<extra></extra>",
-    });
-  }
-  const size = { margin: { l: 8, r: 12, t: 16, b: 8 }, hovermode: "closest" };
-  Plotly.react(element, traces, layout(element, narrow(element) ? 320 : 400, {
-    ...size,
-    xaxis: axis({ ...ticks("a", rows, a, element), tickangle: -40, automargin: true, showgrid: false, zeroline: false,
-      title: { text: `layer of ${escaped(a)}`, standoff: 12, font: { size: 12.5 } } }),
-    yaxis: axis({ automargin: true, rangemode: t.direction === "distance" ? "normal" : "tozero", nticks: 6, title: { text: `score with ${escaped(b)}`, standoff: 8, font: { size: 12.5 } } }),
-  }), CONFIG);
-}
-
-// For each layer of a: the layer of b that one half of the samples chooses, as the other half scores it.
-function profile(t, rows, columns) {
-  const sign = t.direction === "distance" ? -1 : 1;
-  const found = [];
-  rows.forEach((i, k) => {
-    const open = columns.filter((j) => Number.isFinite(t.score_select[i * NB + j] + t.score_holdout[i * NB + j]));
-    if (!open.length) return;
-    const j = open.reduce((best, j) =>
-      sign * t.score_select[i * NB + j] > sign * t.score_select[i * NB + best] ? j : best);
-    const [score, se] = [t.score_holdout[i * NB + j], t.se_holdout[i * NB + j]];
-    const half = (t.t_holdout ?? NaN) * se;
-    const digits = decimals(se);
-    const text = `${escaped(NAMES.a[i])} × ${escaped(NAMES.b[j])}<br><b>${fixed(score, digits)}</b> ± ${fixed(se, digits)}` +
-      `<br>95 % interval ${fixed(score - half, digits)} to ${fixed(score + half, digits)}`;
-    found.push({ k, score, low: score - half, high: score + half, text });
-  });
-  return found;
-}
+// Figures 3 and 4: the matrix of models, and the map.
 
 const TREE = 90; // pixels
 
@@ -55,11 +7,8 @@ function bestOf(t, a, b) {
 }
 
 function bestText(t, pair) {
-  const half = (t.t_holdout ?? NaN) * pair.se;
-  const digits = decimals(pair.se);
-  return `${escaped(NAMES.a[pair.a])} × ${escaped(NAMES.b[pair.b])}<br><b>${fixed(pair.score, digits)}</b> ± ${fixed(pair.se, digits)}` +
-    `<br>95 % interval ${fixed(pair.score - half, digits)} to ${fixed(pair.score + half, digits)}` +
-    `<br>z ${short(pair.z ?? NaN)}, p ${power(pair.log10_p)}`;
+  const chance = `<br>z ${short(pair.z ?? NaN)}, p ${power(pair.log10_p)}`;
+  return title(pair.a, pair.b) + measured(pair.score, pair.se, t.t_holdout) + chance;
 }
 
 // Models in the order of the clustering; those that stand on one side only follow as they came.
@@ -98,7 +47,8 @@ function drawMatrix(t, choose) {
   const shown = side > 34 ? pairs.map((row) => row.map(inside)) : undefined;
   const traces = [{
     type: "heatmap", z, customdata: text, text: shown, texttemplate: shown ? "%{text}" : "", xgap: 2, ygap: 2,
-    hovertemplate: "%{customdata}<extra></extra>", hoverongaps: false, colorscale: colours(t), colorbar: colourbar("held-out score"),
+    hovertemplate: "%{customdata}<extra></extra>", hoverongaps: false,
+    colorscale: colours(t), colorbar: colourbar("held-out score"),
   }, {
     type: "heatmap", z: z.map((row) => row.map((v) => (v === null ? 0 : null))), showscale: false, hoverongaps: false,
     text: rows.map((a) => columns.map((b) => why(a, b))), hovertemplate: "%{text}<extra></extra>", xgap: 2, ygap: 2,

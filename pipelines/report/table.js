@@ -1,4 +1,4 @@
-// The ranked table: best pairs of layers first, every pair behind a choice; sorted and filtered as indices, drawn by page.
+// The ranked table: best pairs of layers first, every pair behind a choice; drawn by page.
 
 const PAGE = 25;
 const COLUMNS = [
@@ -116,7 +116,8 @@ function rowHtml(row) {
     log10_q: probability(row.log10_q),
     calibrated: fixed(row.calibrated, digits),
   };
-  return `<tr>${COLUMNS.map(([key, title]) => `<td class="${key}" data-title="${title}">${cells[key]}</td>`).join("")}</tr>`;
+  const html = COLUMNS.map(([key, head]) => `<td class="${key}" data-title="${head}">${cells[key]}</td>`);
+  return `<tr>${html.join("")}</tr>`;
 }
 
 function sortBy(key) {
