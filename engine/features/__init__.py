@@ -3,11 +3,13 @@
 - ``schema``      digest, Arrow schema, what is accepted as ids and as features
 - ``statistics``  finite rows and spread, found while writing
 - ``disk``        atomic files, and a disk's errors in words
-- ``parts``       one part: written, sealed with a receipt, mapped
+- ``checksum``    of a part, at memory speed
+- ``parts``       one part: written, mapped
+- ``receipts``    what the parts of an unfinished table hold
 - ``manifest``    the JSON that makes a folder of parts a table
 - ``writer``      a table written part by part, from many processes, resumed
 - ``table``       a table read; ``gather`` its rows, ``lazy`` as Dask and xarray, ``html`` in a notebook
-- ``store``       the folder of tables
+- ``store``       the folder of tables; ``arrays`` a user's own arrays written into it
 - ``importing``   tables from users' own ``files``
 - ``representation``, ``join``  what the passes read: one layer wherever it is kept, and the samples in common
 """

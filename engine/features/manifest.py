@@ -8,7 +8,8 @@ from typing import Any
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features import checksum
-from consilience.engine.features.parts import REPAIR, Receipt, part_name
+from consilience.engine.features.parts import REPAIR, part_name
+from consilience.engine.features.receipts import Receipt
 from consilience.engine.features.schema import LayerInfo
 from consilience.engine.features.statistics import Spread
 

@@ -1,15 +1,7 @@
-"""One part of a feature table: an Arrow IPC file with one record batch, so that a layer lies in one piece.
+"""One part of a feature table: an Arrow IPC file with one record batch, so that a layer lies in one piece."""
 
-A part is written beside a *receipt* that says what is in it. The receipt's name holds the part's checksum, so
-that two processes that write the same part at once cannot leave a receipt that belongs to the other's file.
-"""
-
-import base64
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,55 +10,13 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.disk import atomic
 from consilience.engine.features.schema import ID, LayerInfo, arrow_schema
-from consilience.engine.features.statistics import Spread
 
-_RECEIPT = re.compile(r"^\.part-(\d{5,})\.([0-9a-f]{64})\.json$")
 REPAIR = "restore the file from a copy, or delete the table's folder and extract or import it again"
 
 
 def part_name(index: int) -> str:
     """The file name of part `index`."""
     return f"part-{index:05d}.arrow"
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What a part holds: rows, bytes and checksum of its file, the rejected samples, each layer's spread."""
-
-    index: int
-    rows: int
-    bytes: int
-    checksum: str
-    rejected: list[tuple[str, str]] = field(default_factory=list)
-    spreads: dict[str, Spread] = field(default_factory=dict)
-
-    @property
-    def file(self) -> str:
-        return f".part-{self.index:05d}.{self.checksum}.json"
-
-    def to_json(self) -> dict[str, Any]:
-        # Means are float64 bits in base64: exact, and a third of the length of decimal text.
-        spreads = {
-            k: [s.n, base64.b64encode(s.mean.tobytes()).decode(), s.m2] for k, s in self.spreads.items()
-        }
-        return {"rows": self.rows, "bytes": self.bytes, "rejected": self.rejected, "spreads": spreads}
-
-    @classmethod
-    def from_json(cls, name: str, value: dict[str, Any]) -> "Receipt":
-        match = receipt_name(name)
-        assert match is not None
-        spreads = {
-            k: Spread(n, np.frombuffer(base64.b64decode(mean)), m2)
-            for k, (n, mean, m2) in value["spreads"].items()
-        }
-        rejected = [(i, reason) for i, reason in value["rejected"]]
-        return cls(match[0], value["rows"], value["bytes"], match[1], rejected, spreads)
-
-
-def receipt_name(name: str) -> tuple[int, str] | None:
-    """(part index, checksum) if `name` is a receipt's file name."""
-    match = _RECEIPT.match(name)
-    return (int(match[1]), match[2]) if match else None
 
 
 def write_part_file(

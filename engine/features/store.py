@@ -1,11 +1,8 @@
 """The feature store: a folder of feature tables, ``<root>/<model>/<stimuli>/<digest>/``."""
 
-import os
 import shutil
 import warnings
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -13,13 +10,11 @@ from uuid import uuid4
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import manifest as manifests
+from consilience.engine.features.arrays import checked_arrays, row_bytes, write_arrays
 from consilience.engine.features.disk import folder_name, writing
-from consilience.engine.features.schema import LayerInfo, as_features, as_ids, digest, layer_infos
+from consilience.engine.features.schema import LayerInfo, digest, layer_infos
 from consilience.engine.features.table import FeatureTable
 from consilience.engine.features.writer import TableWriter
-
-PART_BYTES = 128 << 20
-_WRITERS = 4
 
 
 class RowsRejected(UserWarning):
@@ -53,34 +48,13 @@ class FeatureStore:
 
         Raises BadInput for repeated ids, different lengths, an empty table, a disk that is full or read-only.
         """
-        ids, arrays, infos = _checked(sample_ids, layers)
-        row_bytes = sum(info.nbytes for info in infos.values())
-        self._refuse_full_disk(len(ids) * row_bytes)
-        rows = max(1, PART_BYTES // row_bytes)
-        starts = range(0, len(ids), rows)
+        ids, arrays, infos = checked_arrays(sample_ids, layers)
+        self._refuse_full_disk(len(ids) * row_bytes(infos))
         folder = self._folder(model, stimuli) / f".writing-{uuid4().hex}"
-        writer = TableWriter(folder, model, stimuli, "", {}, infos, dict(meta or {}), len(starts))
-
-        def write_part(index: int) -> None:
-            at = slice(starts[index], starts[index] + rows)
-            writer.write_part(index, ids[at], {name: as_features(name, x[at]) for name, x in arrays.items()})
-
         try:
-            # NumPy, Arrow and the disk all work outside the interpreter's lock.
-            with ThreadPoolExecutor(min(_WRITERS, os.cpu_count() or 1)) as pool:
-                for _ in pool.map(write_part, range(len(starts))):
-                    pass
-            receipts = writer.receipts()
-            spec = {
-                "arrays": {name: [info.dim, info.dtype] for name, info in infos.items()},
-                "meta": writer.meta,
-                "model": model,
-                "parts": [receipt.checksum for receipt in receipts],
-                "rejected": [pair for receipt in receipts for pair in receipt.rejected],
-                "stimuli": stimuli,
-                "version": manifests.VERSION,
-            }
-            table = replace(writer, spec=spec, digest=digest(spec)).finish()
+            table = write_arrays(
+                TableWriter(folder, model, stimuli, "", {}, infos, dict(meta or {})), ids, arrays
+            )
             table = self._put_in_place(table)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -178,26 +152,3 @@ class FeatureStore:
                 f"{free / 1e9:.2f} GB free",
                 "free space, or move the store",
             )
-
-
-def _checked(
-    sample_ids: Iterable[Any], layers: Mapping[str, Any]
-) -> tuple[list[str], dict[str, Any], dict[str, LayerInfo]]:
-    """Ids, arrays and layer infos of a user's features, refused here if they do not fit together."""
-    ids = as_ids(sample_ids)
-    if not ids:
-        raise BadInput("at least one sample", "none", "give one sample id a row")
-    # What slices like an array is left where it is; a list, a tensor or a dask array is converted once.
-    arrays = {
-        name: x
-        if type(x).__module__.split(".")[0] in ("numpy", "h5py", "consilience")
-        else as_features(name, x)
-        for name, x in layers.items()
-    }
-    for name, x in arrays.items():
-        if not x.shape or len(x) != len(ids):
-            raise BadInput(
-                f"{len(ids)} rows in layer {name!r}, one a sample id", f"shape {x.shape}", "give one id a row"
-            )
-    samples = {name: as_features(name, x[:1]) for name, x in arrays.items()}
-    return ids, arrays, layer_infos({name: (x.shape[1], x.dtype.name) for name, x in samples.items()})

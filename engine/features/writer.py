@@ -1,6 +1,5 @@
 """Writing a feature table part by part, from any number of processes, killed and resumed at any point."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,15 +12,10 @@ import pyarrow.compute as pc
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features import manifest as manifests
-from consilience.engine.features.checksum import file_checksum
+from consilience.engine.features import receipts
 from consilience.engine.features.disk import atomic, write_json, writing
-from consilience.engine.features.parts import (
-    Receipt,
-    map_part,
-    part_name,
-    receipt_name,
-    write_part_file,
-)
+from consilience.engine.features.parts import map_part, part_name, write_part_file
+from consilience.engine.features.receipts import Receipt
 from consilience.engine.features.schema import LayerInfo, as_ids, refuse_duplicates
 from consilience.engine.features.statistics import finite_rows, spread
 from consilience.engine.features.table import REJECTED, FeatureTable
@@ -55,8 +49,8 @@ class TableWriter:
         self.n_parts = n_parts
         if self.finished:
             return []
-        found = self._receipts()
-        return [index for index in range(n_parts) if not self._present(index, found)]
+        found = receipts.names(self.path)
+        return [index for index in range(n_parts) if not receipts.present(self.path, index, found)]
 
     def write_part(
         self,
@@ -71,9 +65,7 @@ class TableWriter:
         already there is left as it is. Raises BadInput for wrong shapes or names, repeated ids, and a disk
         that is full or read-only.
         """
-        if self.finished or (
-            (self.path / part_name(index)).exists() and self._present(index, self._receipts())
-        ):
+        if self.finished or self._has(index):
             return
         ids, rejected = as_ids(sample_ids), [(str(i), str(reason)) for i, reason in rejects]
         if rejected:
@@ -96,14 +88,14 @@ class TableWriter:
         if self.finished:
             return FeatureTable(self.path)
         try:
-            receipts = self.receipts()
-            rejected = [pair for receipt in receipts for pair in receipt.rejected]
-            if not any(receipt.rows for receipt in receipts):
+            parts = self.receipts()
+            rejected = [pair for part in parts for pair in part.rejected]
+            if not any(part.rows for part in parts):
                 first = f": {rejected[0][0]!r}, {rejected[0][1]}" if rejected else ""
                 raise BadInput(
                     "at least one sample", f"{len(rejected)} rejected and none left{first}", "mend the input"
                 )
-            self._check_ids(receipts, rejected)
+            self._check_ids(parts, rejected)
         except FileNotFoundError:
             if self.finished:  # another process was faster, and has cleared the receipts away
                 return FeatureTable(self.path)
@@ -115,7 +107,7 @@ class TableWriter:
             digest=self.digest,
             spec=self.spec,
             layers=self.layers,
-            receipts=receipts,
+            receipts=parts,
             rejected=len(rejected),
             meta=self.meta,
             times={"created": datetime.now(UTC).isoformat(), **(times or {})},
@@ -127,44 +119,13 @@ class TableWriter:
 
     def receipts(self) -> list[Receipt]:
         """The receipts of all parts, in order; BadInput names the parts that are missing."""
-        found = self._receipts()
-        n_parts = self.n_parts if self.n_parts is not None else max(found, default=-1) + 1
-        missing = [index for index in range(n_parts) if not self._present(index, found)]
-        if missing or not n_parts:
-            some = ", ".join(map(str, missing[:8])) + (", …" if missing[8:] else "")
-            raise BadInput(
-                f"all {n_parts} parts of {self.path}",
-                f"{len(missing)} missing: {some}",
-                "write the missing parts",
-            )
-        return [self._receipt(index, found[index]) for index in range(n_parts)]
+        return receipts.of_all_parts(self.path, self.n_parts)
 
-    def _receipts(self) -> dict[int, list[str]]:
-        """Part index -> names of its receipts; several if processes wrote the part at the same time."""
-        found: dict[int, list[str]] = {}
-        for path in sorted(self.path.glob(".part-*.json")):
-            match = receipt_name(path.name)
-            if match:
-                found.setdefault(match[0], []).append(path.name)
-        return found
-
-    def _read(self, name: str) -> Receipt:
-        return Receipt.from_json(name, json.loads((self.path / name).read_bytes()))
-
-    def _receipt(self, index: int, names: list[str]) -> Receipt:
-        """The receipt that belongs to the part's file, which is hashed only where there is more than one."""
-        if len(names) > 1:
-            actual = file_checksum(self.path / part_name(index))
-            names = [name for name in names if actual in name] or names
-        return self._read(names[0])
-
-    def _present(self, index: int, found: Mapping[int, list[str]]) -> bool:
-        try:
-            size = (self.path / part_name(index)).stat().st_size
-        except FileNotFoundError:
-            return False
-        # After a power cut a file can be shorter than what was written.
-        return any(self._read(name).bytes == size for name in found.get(index, ()))
+    def _has(self, index: int) -> bool:
+        # The folder is listed only for a part that seems to be there: there may be thousands.
+        return (self.path / part_name(index)).exists() and receipts.present(
+            self.path, index, receipts.names(self.path)
+        )
 
     def _check(self, n: int, layers: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if set(layers) != set(self.layers):
@@ -192,8 +153,7 @@ class TableWriter:
         spreads: Mapping[str, Any],
     ) -> None:
         def seal(size: int, checksum: str) -> None:
-            receipt = Receipt(index, len(ids), size, checksum, rejected, dict(spreads))
-            write_json(self.path / receipt.file, receipt.to_json())
+            Receipt(index, len(ids), size, checksum, rejected, dict(spreads)).write(self.path)
 
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -204,8 +164,8 @@ class TableWriter:
             if not self.finished:
                 raise
 
-    def _check_ids(self, receipts: Sequence[Receipt], rejected: Sequence[tuple[str, str]]) -> None:
-        chunks = [map_part(self.path / part_name(r.index), r.rows, self.layers)[0] for r in receipts]
+    def _check_ids(self, parts: Sequence[Receipt], rejected: Sequence[tuple[str, str]]) -> None:
+        chunks = [map_part(self.path / part_name(r.index), r.rows, self.layers)[0] for r in parts]
         ids = pa.chunked_array([*chunks, pa.array([i for i, _ in rejected], pa.string())])
         if len(pc.unique(ids)) < len(ids):
             refuse_duplicates(ids.to_pylist())

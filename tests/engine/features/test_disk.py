@@ -1,6 +1,8 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +12,11 @@ from consilience.engine.features import FeatureStore
 from consilience.engine.features.disk import atomic, write_json
 
 
-def write(root):
+def write(root: Any) -> Any:
     return FeatureStore(root).write("m", "s", ["a", "b"], {"x": np.eye(2)})
 
 
-def test_a_file_appears_whole_or_not_at_all(tmp_path):
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     write_json(path, {"a": 1})
     with pytest.raises(ZeroDivisionError), atomic(path) as temporary:
@@ -23,7 +25,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_store_where_a_file_stands_is_refused(tmp_path):
+def test_a_store_where_a_file_stands_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for root in (tmp_path / "file", tmp_path / "file" / "store"):
         with pytest.raises(BadInput, match="name a folder, not a file"):
@@ -31,12 +33,12 @@ def test_a_store_where_a_file_stands_is_refused(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.isdir("/sys/kernel"), reason="needs a file system that nobody may write to")
-def test_no_permission_is_said_with_the_place():
+def test_no_permission_is_said_with_the_place() -> None:
     with pytest.raises(BadInput, match=r"permission to write /sys/.*another place"):
         write("/sys/consilience")
 
 
-def test_a_disk_that_is_too_small_is_refused_before_writing(tmp_path):
+def test_a_disk_that_is_too_small_is_refused_before_writing(tmp_path: Path) -> None:
     free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
     huge = np.broadcast_to(np.float32(1), (2, int(free)))  # no memory behind it
     with pytest.raises(BadInput, match="GB of room in"):
@@ -44,7 +46,7 @@ def test_a_disk_that_is_too_small_is_refused_before_writing(tmp_path):
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
 
 
-def test_a_disk_that_fills_up_while_writing_is_said_and_nothing_stays_behind(tmp_path):
+def test_a_disk_that_fills_up_while_writing_is_said_and_nothing_stays_behind(tmp_path: Path) -> None:
     # A limit on the size of files fails a write in its midst, as a full disk does.
     script = (
         "import resource, signal, sys, numpy as np\n"

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from consilience.engine.features.gather import gather
 
 
 @st.composite
-def requests(draw):
+def requests(draw: Any) -> Any:
     """(whole column, its pieces, their starts, rows)."""
     sizes = draw(st.lists(st.integers(1, 12), min_size=1, max_size=6))
     n, d = sum(sizes), draw(st.integers(1, 5))
@@ -24,7 +26,7 @@ def requests(draw):
 
 
 @given(requests(), st.booleans())
-def test_rows_come_as_numpy_would_give_them(request, with_out):
+def test_rows_come_as_numpy_would_give_them(request: Any, with_out: Any) -> None:
     whole, pieces, starts, rows = request
     out = np.empty((len(rows), whole.shape[1]), whole.dtype) if with_out else None
     got = gather(pieces, starts, rows, out)
@@ -33,7 +35,7 @@ def test_rows_come_as_numpy_would_give_them(request, with_out):
     np.testing.assert_array_equal(got, whole[rows])
 
 
-def test_a_long_unsorted_request_is_gathered_in_blocks():
+def test_a_long_unsorted_request_is_gathered_in_blocks() -> None:
     rng = np.random.default_rng(0)
     whole = rng.standard_normal((5000, 128)).astype(np.float32)
     starts = np.array([0, 1000, 3500])
@@ -45,13 +47,13 @@ def test_a_long_unsorted_request_is_gathered_in_blocks():
 @pytest.mark.parametrize(
     ("rows", "view"), [(range(3, 7), True), (range(8), True), (range(6, 12), False), ([3, 5], False)]
 )
-def test_a_run_within_a_piece_is_a_view(rows, view):
+def test_a_run_within_a_piece_is_a_view(rows: Any, view: Any) -> None:
     pieces = [np.arange(8.0)[:, None], np.arange(8.0, 16.0)[:, None]]
     got = gather(pieces, np.array([0, 8]), np.array(rows), None)
     assert np.shares_memory(got, pieces[0]) is view
 
 
-def test_a_strided_out_is_filled():
+def test_a_strided_out_is_filled() -> None:
     whole = np.arange(20.0).reshape(10, 2)
     out = np.zeros((4, 6))
     for rows in ([1, 9, 9, 0], [1, 2, 3, 4], [0, 2, 5, 9]):

@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import h5py
 import numpy as np
 import pyarrow as pa
@@ -9,7 +12,7 @@ import torch
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore, RowsRejected, import_files
-from consilience.engine.features import store as store_module
+from consilience.engine.features import arrays as arrays_module
 
 RNG = np.random.default_rng(0)
 A = RNG.standard_normal((12, 4)).astype(np.float32)
@@ -18,17 +21,17 @@ IDS = [f"s{i}" for i in range(12)]
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    monkeypatch.setattr(store_module, "PART_BYTES", 200)  # 5 rows a part
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(arrays_module, "PART_BYTES", 200)  # 5 rows a part
     return FeatureStore(tmp_path / "store")
 
 
-def npz(path, ids=IDS, **layers):
+def npz(path: Path, ids: Any = IDS, **layers: Any) -> Path:
     np.savez(path, **({} if ids is None else {"sample_id": ids}), **layers)
     return path
 
 
-def save(path, ids, layers):
+def save(path: Path, ids: Any, layers: Any) -> Any:
     """`layers` in the format that the file's ending names."""
     if path.suffix == ".npz":
         npz(path, ids, **layers)
@@ -51,7 +54,9 @@ def save(path, ids, layers):
 
 
 @pytest.mark.parametrize("ending", [".npz", ".safetensors", ".parquet", ".h5", ".hdf5", ".NPZ"])
-def test_every_format_gives_the_table_that_write_gives(store, tmp_path, ending):
+def test_every_format_gives_the_table_that_write_gives(
+    store: FeatureStore, tmp_path: Path, ending: Any
+) -> None:
     path = save(tmp_path / f"features{ending.lower()}", IDS, {"layer.0": A, "layer.1": B})
     path = path.rename(path.with_suffix(ending))
     table = import_files([path], "m", "s", store)
@@ -59,25 +64,25 @@ def test_every_format_gives_the_table_that_write_gives(store, tmp_path, ending):
     np.testing.assert_array_equal(np.concatenate(table.parts("layer.1")), B)
 
 
-def test_a_folder_will_do_for_a_store(tmp_path):
+def test_a_folder_will_do_for_a_store(tmp_path: Path) -> None:
     table = import_files([npz(tmp_path / "x.npz", a=A)], "m", "s", tmp_path / "new", meta={"licence": "CC0"})
     assert table.meta == {"licence": "CC0"}
     assert FeatureStore(tmp_path / "new").open("m", "s").digest == table.digest
 
 
 @pytest.mark.parametrize("kind", ["list", "text", "npy"])
-def test_plain_arrays_take_their_ids_from_beside_them(store, tmp_path, kind):
+def test_plain_arrays_take_their_ids_from_beside_them(store: FeatureStore, tmp_path: Path, kind: Any) -> None:
     np.save(tmp_path / "block3.npy", A)
     np.save(tmp_path / "ids.npy", IDS)
     (tmp_path / "ids.txt").write_text("\n".join(IDS) + "\n")
-    ids = {"list": IDS, "text": tmp_path / "ids.txt", "npy": str(tmp_path / "ids.npy")}[kind]
+    ids: Any = {"list": IDS, "text": tmp_path / "ids.txt", "npy": str(tmp_path / "ids.npy")}[kind]
     table = import_files([tmp_path / "block3.npy"], "m", "s", store, ids)
     assert list(table.layers) == ["block3"]
     assert table.sample_ids.tolist() == IDS
     np.testing.assert_array_equal(table.take("block3", np.arange(12)), A)
 
 
-def test_safetensors_may_hold_bfloat16_and_integer_ids(store, tmp_path):
+def test_safetensors_may_hold_bfloat16_and_integer_ids(store: FeatureStore, tmp_path: Path) -> None:
     tensors = {"a": torch.from_numpy(A).bfloat16(), "sample_id": torch.arange(12)}
     safetensors.torch.save_file(tensors, tmp_path / "x.safetensors")
     table = import_files([tmp_path / "x.safetensors"], "m", "s", store)
@@ -85,7 +90,7 @@ def test_safetensors_may_hold_bfloat16_and_integer_ids(store, tmp_path):
     np.testing.assert_array_equal(table.take("a", np.arange(12)), tensors["a"].float().numpy())
 
 
-def test_parquet_lists_numbers_and_nulls(store, tmp_path):
+def test_parquet_lists_numbers_and_nulls(store: FeatureStore, tmp_path: Path) -> None:
     lists = pa.array([[1.0, 2.0], [3.0, None], [5.0, 6.0]])
     pq.write_table(pa.table({"sample_id": [7, 8, 9], "a": lists, "b": [1, 2, 3]}), tmp_path / "x.parquet")
     with pytest.warns(RowsRejected, match="the first 8"):
@@ -95,7 +100,9 @@ def test_parquet_lists_numbers_and_nulls(store, tmp_path):
     assert table.layers["b"].dim == 1
 
 
-def test_a_sliced_parquet_file_of_several_row_groups_keeps_its_rows(store, tmp_path):
+def test_a_sliced_parquet_file_of_several_row_groups_keeps_its_rows(
+    store: FeatureStore, tmp_path: Path
+) -> None:
     lists = pa.FixedSizeListArray.from_arrays(pa.array(A.reshape(-1)), 4)
     table = pa.table({"sample_id": IDS, "a": lists.cast(pa.list_(pa.float32()))})
     pq.write_table(table.slice(2, 9), tmp_path / "x.parquet", row_group_size=4)
@@ -103,14 +110,14 @@ def test_a_sliced_parquet_file_of_several_row_groups_keeps_its_rows(store, tmp_p
     np.testing.assert_array_equal(got.take("a", np.arange(9)), A[2:11])
 
 
-def test_groups_of_an_h5_file_name_the_layers(store, tmp_path):
+def test_groups_of_an_h5_file_name_the_layers(store: FeatureStore, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["sample_id"] = np.array(IDS, "S")
         file["block/0"] = A
     assert list(import_files([tmp_path / "x.h5"], "m", "s", store).layers) == ["block/0"]
 
 
-def test_files_with_the_same_ids_bring_their_layers_together(store, tmp_path):
+def test_files_with_the_same_ids_bring_their_layers_together(store: FeatureStore, tmp_path: Path) -> None:
     order = RNG.permutation(12)
     files = [
         npz(tmp_path / "a.npz", a=A),
@@ -120,7 +127,7 @@ def test_files_with_the_same_ids_bring_their_layers_together(store, tmp_path):
     assert table.digest == store.write("m", "s", IDS, {"a": A, "b": B}).digest
 
 
-def test_files_with_other_ids_and_the_same_layers_are_appended(store, tmp_path):
+def test_files_with_other_ids_and_the_same_layers_are_appended(store: FeatureStore, tmp_path: Path) -> None:
     cuts = [slice(0, 2), slice(2, 3), slice(3, 12)]
     files = [
         save(tmp_path / f"{k}{ending}", IDS[cut], {"a": A[cut], "b": B[cut]})
@@ -140,7 +147,9 @@ def test_files_with_other_ids_and_the_same_layers_are_appended(store, tmp_path):
         ((IDS[:6], {"a": A[:6]}), (IDS[6:], {"a": A[6:].astype("f8")}), "float64"),
     ],
 )
-def test_files_that_do_not_fit_together_are_refused(store, tmp_path, first, second, text):
+def test_files_that_do_not_fit_together_are_refused(
+    store: FeatureStore, tmp_path: Path, first: Any, second: Any, text: str
+) -> None:
     files = [save(tmp_path / name, *what) for name, what in [("x.npz", first), ("y.npz", second)]]
     with pytest.raises(BadInput, match=text):
         import_files(files, "m", "s", store)
@@ -169,13 +178,15 @@ def test_files_that_do_not_fit_together_are_refused(store, tmp_path, first, seco
         ("x.npy", lambda p: np.save(p, A), "nowhere.txt", "nowhere.txt, which is not there"),
     ],
 )  # fmt: skip
-def test_a_file_that_cannot_be_used_is_refused_by_name(store, tmp_path, name, make, ids, text):
+def test_a_file_that_cannot_be_used_is_refused_by_name(
+    store: FeatureStore, tmp_path: Path, name: str, make: Any, ids: Any, text: str
+) -> None:
     make(tmp_path / name)
     with pytest.raises(BadInput, match=text):
         import_files([tmp_path / name], "m", "s", store, ids)
     assert store.tables() == []
 
 
-def test_no_file_is_refused(store):
+def test_no_file_is_refused(store: FeatureStore) -> None:
     with pytest.raises(BadInput, match="at least one file"):
         import_files([], "m", "s", store)

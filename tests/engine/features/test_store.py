@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -7,11 +10,11 @@ from hypothesis.extra import numpy as hnp
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore, RowsRejected
-from consilience.engine.features import store as store_module
+from consilience.engine.features import arrays as arrays_module
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path: Path) -> Any:
     return FeatureStore(tmp_path / "store")
 
 
@@ -29,11 +32,22 @@ IDS = [f"s{i}" for i in range(20)]
     order=st.sampled_from("CF"),
     data=st.data(),
 )  # fmt: skip
-def test_what_is_written_is_read_back(store, monkeypatch, n, dims, dtypes, part_bytes, order, data):
-    monkeypatch.setattr(store_module, "PART_BYTES", part_bytes)
+def test_what_is_written_is_read_back(
+    store: FeatureStore,
+    monkeypatch: pytest.MonkeyPatch,
+    n: int,
+    dims: Any,
+    dtypes: Any,
+    part_bytes: Any,
+    order: Any,
+    data: Any,
+) -> None:
+    monkeypatch.setattr(arrays_module, "PART_BYTES", part_bytes)
     layers = {}
     for k, (dim, dtype) in enumerate(zip(dims, dtypes)):
-        finite = {"allow_nan": False, "allow_infinity": False} if np.dtype(dtype).kind == "f" else {}
+        finite: dict[str, Any] = (
+            {"allow_nan": False, "allow_infinity": False} if np.dtype(dtype).kind == "f" else {}
+        )
         if dtype == "float64":
             finite |= {"min_value": -1e100, "max_value": 1e100}  # so that the reference below has a variance
         if dtype == "int64":
@@ -64,7 +78,7 @@ def test_what_is_written_is_read_back(store, monkeypatch, n, dims, dtypes, part_
     table.verify()
 
 
-def test_the_same_call_gives_the_same_table_once(store):
+def test_the_same_call_gives_the_same_table_once(store: FeatureStore) -> None:
     first = store.write("m", "s", IDS, {"a": X})
     again = store.write("m", "s", IDS, {"a": X})
     assert again.path == first.path
@@ -73,7 +87,7 @@ def test_the_same_call_gives_the_same_table_once(store):
 
 
 @pytest.mark.parametrize("change", ["value", "id", "meta", "layer"])
-def test_anything_else_is_another_table(store, change):
+def test_anything_else_is_another_table(store: FeatureStore, change: Any) -> None:
     first = store.write("m", "s", IDS, {"a": X})
     y, ids = X.copy(), list(IDS)
     if change == "value":
@@ -85,16 +99,18 @@ def test_anything_else_is_another_table(store, change):
     assert other.digest != first.digest
     assert store.open("m", "s").digest == other.digest  # the newest
     assert store.open("m", "s", first.digest[:16]).digest == first.digest
-    assert store.find("m", "s", first.digest).digest == first.digest
+    found = store.find("m", "s", first.digest)
+    assert found is not None
+    assert found.digest == first.digest
 
 
-def test_find_gives_none_for_what_is_not_there(store):
+def test_find_gives_none_for_what_is_not_there(store: FeatureStore) -> None:
     assert store.find("m", "s", "0" * 64) is None
     store.write("m", "s", IDS, {"a": X})
     assert store.find("m", "s", "0" * 64) is None
 
 
-def test_rows_that_are_not_finite_are_rejected_and_reported(store):
+def test_rows_that_are_not_finite_are_rejected_and_reported(store: FeatureStore) -> None:
     y = X.copy()
     y[[2, 7], 1] = np.nan, np.inf
     with pytest.warns(
@@ -121,14 +137,16 @@ def test_rows_that_are_not_finite_are_rejected_and_reported(store):
         (IDS, {"sample_id": X}, "not 'sample_id'"),
     ],
 )
-def test_bad_features_are_refused_and_leave_nothing(store, ids, layers, text):
+def test_bad_features_are_refused_and_leave_nothing(
+    store: FeatureStore, ids: Any, layers: Any, text: str
+) -> None:
     with pytest.raises(BadInput, match=text):
         store.write("m", "s", ids, layers)
     assert not [p for p in store.root.rglob("*") if p.is_file()]
     assert store.tables() == []
 
 
-def test_any_kind_of_array_is_taken(store):
+def test_any_kind_of_array_is_taken(store: FeatureStore) -> None:
     import dask.array as da
     import torch
 
@@ -149,7 +167,7 @@ def test_any_kind_of_array_is_taken(store):
 
 
 @pytest.mark.parametrize("name", ["hf:org/model", "..", ".hidden", "a%2Fb", "sub-01 (V1)", "näme"])
-def test_any_name_is_one_folder_and_comes_back(store, name):
+def test_any_name_is_one_folder_and_comes_back(store: FeatureStore, name: str) -> None:
     table = store.write(name, "s", IDS, {"a": X})
     assert table.path.parents[2] == store.root.resolve()
     assert [t.model for t in store.tables()] == [name]
@@ -157,12 +175,12 @@ def test_any_name_is_one_folder_and_comes_back(store, name):
 
 
 @pytest.mark.parametrize("name", ["", "x" * 300])
-def test_a_name_that_is_no_folder_is_refused(store, name):
+def test_a_name_that_is_no_folder_is_refused(store: FeatureStore, name: str) -> None:
     with pytest.raises(BadInput, match="1 to 255"):
         store.write(name, "s", IDS, {"a": X})
 
 
-def test_an_unknown_name_is_answered_with_the_nearest(store):
+def test_an_unknown_name_is_answered_with_the_nearest(store: FeatureStore) -> None:
     table = store.write("minilm", "openmoji", IDS, {"a": X})
     with pytest.raises(BadInput, match="did you mean 'minilm'"):
         store.open("minilmm", "openmoji")
@@ -174,7 +192,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(store):
         FeatureStore(store.root / "other").open("minilm", "openmoji")
 
 
-def test_tables_are_listed_by_model_and_stimuli(store):
+def test_tables_are_listed_by_model_and_stimuli(store: FeatureStore) -> None:
     for model, stimuli in [("b", "s"), ("a", "t"), ("a", "s")]:
         store.write(model, stimuli, IDS, {"a": X})
     store.writer("a", "s", {"unfinished": True}, {"a": (5, "float32")}).write_part(0, IDS, {"a": X})

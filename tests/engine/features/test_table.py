@@ -2,6 +2,8 @@ import json
 import os
 import pickle
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import xarray as xr
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore, FeatureTable, RowsRejected
-from consilience.engine.features import store as store_module
+from consilience.engine.features import arrays as arrays_module
 
 RNG = np.random.default_rng(0)
 A = RNG.standard_normal((50, 6)).astype(np.float32)
@@ -18,20 +20,20 @@ IDS = [f"s{i}" for i in range(50)]
 
 
 @pytest.fixture
-def table(tmp_path, monkeypatch):
-    monkeypatch.setattr(store_module, "PART_BYTES", 48 * 12)  # 12 rows a part
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(arrays_module, "PART_BYTES", 48 * 12)  # 12 rows a part
     return FeatureStore(tmp_path).write(
         "model", "stimuli", IDS, {"block/0": A, "b": B}, meta={"licence": "CC0"}
     )
 
 
-def damage(path, at, flip=0x10):
+def damage(path: Path, at: int, flip: int = 0x10) -> None:
     data = bytearray(path.read_bytes())
     data[at] ^= flip
     path.write_bytes(data)
 
 
-def test_reading_is_zero_copy_and_read_only(table):
+def test_reading_is_zero_copy_and_read_only(table: FeatureTable) -> None:
     assert [len(x) for x in table.parts("b")] == [12, 12, 12, 12, 2]
     for x in table.parts("block/0"):
         assert not x.flags.owndata
@@ -39,7 +41,7 @@ def test_reading_is_zero_copy_and_read_only(table):
     assert np.shares_memory(table.take("b", np.arange(13, 20)), table.parts("b")[1])
 
 
-def test_mapped_parts_hold_no_file_descriptor(table):
+def test_mapped_parts_hold_no_file_descriptor(table: FeatureTable) -> None:
     before = len(os.listdir("/proc/self/fd"))
     views = table.parts("b")
     assert len(os.listdir("/proc/self/fd")) == before
@@ -49,7 +51,7 @@ def test_mapped_parts_hold_no_file_descriptor(table):
 
 @pytest.mark.parametrize("rows", [[], [0], [49, 0, 0, 13], np.arange(50), np.arange(10, 30), np.arange(50)[::-1],
                                   np.array([3, 1], np.uint8), range(0, 50, 7)])  # fmt: skip
-def test_take_gives_the_rows_asked_for(table, rows):
+def test_take_gives_the_rows_asked_for(table: FeatureTable, rows: Any) -> None:
     index = np.asarray(rows, np.int64)
     np.testing.assert_array_equal(table.take("block/0", rows), A[index])
     out = np.empty((len(index), 3))
@@ -58,31 +60,31 @@ def test_take_gives_the_rows_asked_for(table, rows):
 
 
 @pytest.mark.parametrize("rows", [[-1], [50], [0.5], [[0]], [True] * 50, 3])
-def test_rows_that_are_not_there_are_refused(table, rows):
+def test_rows_that_are_not_there_are_refused(table: FeatureTable, rows: Any) -> None:
     with pytest.raises(BadInput, match="row numbers"):
         table.take("b", rows)
 
 
-def test_an_out_that_does_not_fit_is_refused(table):
+def test_an_out_that_does_not_fit_is_refused(table: FeatureTable) -> None:
     for out in (np.empty((2, 3), np.float32), np.empty((3, 3)), np.empty((2, 4))):
         with pytest.raises(BadInput, match="out of shape"):
             table.take("b", [0, 1], out=out)
 
 
-def test_an_unknown_layer_is_answered_with_the_nearest(table):
+def test_an_unknown_layer_is_answered_with_the_nearest(table: FeatureTable) -> None:
     for read in (table.take, lambda layer, _: table.array(layer), lambda layer, _: table.dataset([layer])):
         with pytest.raises(BadInput, match="did you mean 'block/0'"):
             read("block/9", [0])
 
 
-def test_a_table_pickles_to_its_path(table):
+def test_a_table_pickles_to_its_path(table: FeatureTable) -> None:
     assert len(pickle.dumps(table)) < 1000
     again = pickle.loads(pickle.dumps(table))
     np.testing.assert_array_equal(again.take("b", np.arange(50)), B)
     assert again.manifest == table.manifest
 
 
-def test_dask_chunks_are_whole_parts(table):
+def test_dask_chunks_are_whole_parts(table: FeatureTable) -> None:
     assert table.array("b").chunks == ((50,), (3,))
     chunked = table.array("block/0", chunk_bytes=24 * 25)
     assert chunked.chunks == ((24, 24, 2), (6,))
@@ -92,7 +94,7 @@ def test_dask_chunks_are_whole_parts(table):
     np.testing.assert_allclose(sums.compute(scheduler="processes", num_workers=1), A.sum(axis=0), rtol=1e-5)
 
 
-def test_a_dataset_has_samples_and_units(table, tmp_path):
+def test_a_dataset_has_samples_and_units(table: FeatureTable, tmp_path: Path) -> None:
     data = table.dataset()
     assert data["block/0"].dims == ("sample", "unit:block/0")
     assert data["b"].dims == ("sample", "unit:b")
@@ -106,7 +108,7 @@ def test_a_dataset_has_samples_and_units(table, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::consilience.engine.features.RowsRejected")
-def test_it_draws_itself(tmp_path, table):
+def test_it_draws_itself(tmp_path: Path, table: FeatureTable) -> None:
     html = table._repr_html_()
     assert "model" in html
     assert "block/0" in html
@@ -124,20 +126,20 @@ def test_it_draws_itself(tmp_path, table):
     assert repr(other) == "<FeatureTable <b>m</b> on s: 35 samples, 15 rejected, 1 layers>"
 
 
-def test_a_truncated_part_is_found_on_opening(table):
+def test_a_truncated_part_is_found_on_opening(table: FeatureTable) -> None:
     part = table.path / "part-00002.arrow"
     part.write_bytes(part.read_bytes()[:-8])
     with pytest.raises(BadInput, match=r"part-00002\.arrow of \d+ bytes; got \d+ bytes\. Fix: restore"):
         FeatureTable(table.path)
 
 
-def test_a_part_that_is_gone_is_found_on_opening(table):
+def test_a_part_that_is_gone_is_found_on_opening(table: FeatureTable) -> None:
     (table.path / "part-00004.arrow").unlink()
     with pytest.raises(BadInput, match=r"part-00004\.arrow.*no such file"):
         FeatureTable(table.path)
 
 
-def test_any_flipped_bit_is_found_by_verify(table):
+def test_any_flipped_bit_is_found_by_verify(table: FeatureTable) -> None:
     table.verify()
     part = table.path / "part-00001.arrow"
     for at in RNG.integers(0, part.stat().st_size, 20):
@@ -148,7 +150,7 @@ def test_any_flipped_bit_is_found_by_verify(table):
     table.verify()
 
 
-def test_a_damaged_part_never_reads_as_another_table(table):
+def test_a_damaged_part_never_reads_as_another_table(table: FeatureTable) -> None:
     # Damage that Arrow notices is a BadInput, whatever Arrow calls it; other damage is for `verify` to find.
     part = table.path / "part-00000.arrow"
     for at in [0, 9, 30, *range(part.stat().st_size - 400, part.stat().st_size, 13)]:
@@ -158,7 +160,7 @@ def test_a_damaged_part_never_reads_as_another_table(table):
         damage(part, at)
 
 
-def test_a_newer_format_is_refused(table):
+def test_a_newer_format_is_refused(table: FeatureTable) -> None:
     manifest = table.path / "manifest.json"
     manifest.write_text(json.dumps({**table.manifest, "version": 2}))
     with pytest.raises(
@@ -167,7 +169,7 @@ def test_a_newer_format_is_refused(table):
         FeatureTable(table.path)
 
 
-def test_a_damaged_or_foreign_manifest_is_refused(table):
+def test_a_damaged_or_foreign_manifest_is_refused(table: FeatureTable) -> None:
     manifest = table.path / "manifest.json"
     manifest.write_text(manifest.read_text()[:-20])
     with pytest.raises(BadInput, match=r"manifest in JSON.*manifest\.json"):
@@ -177,7 +179,7 @@ def test_a_damaged_or_foreign_manifest_is_refused(table):
         FeatureTable(table.path)
 
 
-def test_a_folder_without_a_manifest_is_no_table(table, tmp_path):
+def test_a_folder_without_a_manifest_is_no_table(table: FeatureTable, tmp_path: Path) -> None:
     (table.path / "manifest.json").unlink()
     with pytest.raises(BadInput, match=r"has no manifest\.json"):
         FeatureTable(table.path)
@@ -185,11 +187,11 @@ def test_a_folder_without_a_manifest_is_no_table(table, tmp_path):
         FeatureTable(tmp_path / "nowhere")
 
 
-def test_damaged_rejects_are_refused(table):
+def test_damaged_rejects_are_refused(table: FeatureTable) -> None:
     (table.path / "rejected.arrow").write_bytes(b"x")
     with pytest.raises(BadInput, match=r"rejected\.arrow"):
         _ = FeatureTable(table.path).rejected
 
 
-def test_the_warning_class_is_public():
+def test_the_warning_class_is_public() -> None:
     assert issubclass(RowsRejected, UserWarning)
