@@ -53,7 +53,7 @@ class ArraySource:
     array: Any
 
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        if isinstance(self.array, np.ndarray):
+        if isinstance(self.array, np.ndarray) and (out is None or out.dtype == self.array.dtype):
             # The row numbers are in range; with mode="raise" NumPy would go through a second buffer.
             return np.take(self.array, rows, axis=0, out=out, mode="clip")
         taken = np.asarray(self.array[rows])

@@ -126,4 +126,4 @@ def jaccard_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k
     A sample is never its own neighbour; ties go to the lower row number.
     """
     counts = common(left.lists, right.lists)
-    return sum((c / (2 * k - c)).sum(axis=0, dtype=np.float64) for c in counts) / len(left.rows)
+    return sum(np.divide(c, 2 * k - c, dtype=np.float64).sum(axis=0) for c in counts) / len(left.rows)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from consilience.engine.passes.ranks_table import grid, snapped
 from consilience.engine.passes.sample import sample_rows, sample_tiles
 from consilience.engine.passes.tiles import Tile, TilePass
 
@@ -17,6 +18,7 @@ class BinCounts:
     """The statistic of the counting sweep: how many distances fall into each bin of each representation."""
 
     space: str
+    steps: tuple[float, ...]
     edges: tuple[torch.Tensor, ...]
 
     def empty(self) -> list[np.ndarray]:
@@ -27,18 +29,19 @@ class BinCounts:
         if tile.diagonal:
             m = tile.gram.shape[1]
             keep = torch.triu(torch.ones(m, m, dtype=torch.bool, device=tile.gram.device), 1)
-        for counts, edges, values in zip(state, self.edges, tile.space(self.space)):
-            k = torch.bucketize(values if keep is None else values[keep], edges, right=True)
+        for counts, step, edges, values in zip(state, self.steps, self.edges, tile.space(self.space)):
+            k = torch.bucketize(snapped(values if keep is None else values[keep], step), edges, right=True)
             counts += torch.bincount(k.flatten(), minlength=len(counts)).cpu().numpy()
 
     def combine(self, states: list[list[np.ndarray]]) -> list[np.ndarray]:
         return [np.sum(counts, axis=0) for counts in zip(*states)]
 
 
-def sampled_distances(work: TilePass, space: str, seed: int) -> Iterator[tuple[np.ndarray, bool]]:
-    """For each representation, its sorted distances among at most 2,048 rows, and whether those are all rows."""
+def sampled_distances(work: TilePass, space: str, seed: int) -> Iterator[tuple[float, np.ndarray, bool]]:
+    """For each representation its grid, its sorted distances among at most 2,048 rows, and if those are all rows."""
     rows = sample_rows(work.groups.n, SAMPLE_ROWS, seed)
     for tile in sample_tiles(work, rows):
         upper = torch.triu_indices(len(rows), len(rows), 1, device=tile.gram.device)
-        distances = torch.sort(tile.space(space)[0][upper[0], upper[1]]).values
-        yield distances.cpu().numpy(), len(rows) == work.groups.n
+        distances = tile.space(space)[0][upper[0], upper[1]]
+        step = grid(distances)
+        yield step, torch.sort(snapped(distances, step)).values.cpu().numpy(), len(rows) == work.groups.n

@@ -99,14 +99,15 @@ def _tables(
     work: TilePass, space: str, seed: int, strip_rows: int, run: Callable[..., Any]
 ) -> tuple[RankTable, ...]:
     """Rank tables of the distances of every representation."""
-    tables, edges = [], []
-    for distances, all_rows in sampled_distances(work, space, seed):
+    tables, steps, edges = [], [], []
+    for step, distances, all_rows in sampled_distances(work, space, seed):
         knots = edges_of(distances)
+        steps.append(step)
         edges.append(knots)
         if all_rows:
-            tables.append(table(knots, bin_counts(distances, knots), work.device))
+            tables.append(table(step, knots, bin_counts(distances, knots), work.device))
     if tables:
         return tuple(tables)
-    counting = BinCounts(space, tuple(torch.from_numpy(e).to(work.device) for e in edges))
+    counting = BinCounts(space, tuple(steps), tuple(torch.from_numpy(e).to(work.device) for e in edges))
     (counts,) = sweep(replace(work, statistics=(counting,)), strip_rows=strip_rows, run=run, stage="ranks")
-    return tuple(table(e, c, work.device) for e, c in zip(edges, counts))
+    return tuple(table(s, e, c, work.device) for s, e, c in zip(steps, edges, counts))

@@ -1,0 +1,255 @@
+"""Every metric equals its definition, written out literally, whatever the shapes, dtypes, blocks and threads."""
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import consilience as cs
+from consilience.engine.comparison import Comparison
+from consilience.engine.metrics.registry import registered
+
+REFERENCE = {
+    "cka": reference.cka,
+    "cka:estimator=biased": lambda x, y: reference.cka(x, y, "biased"),
+    "rsa": reference.rsa,
+    "rsa:compare=pearson": lambda x, y: reference.rsa(x, y, compare="pearson"),
+    "rsa:compare=cosine,rdm=cosine": lambda x, y: reference.rsa(x, y, "cosine", "cosine"),
+    "rsa:compare=spearman,rdm=cosine": lambda x, y: reference.rsa(x, y, "cosine"),
+    "rsa:rdm=euclidean": lambda x, y: reference.rsa(x, y, "euclidean"),
+    "rsa:compare=pearson,rdm=euclidean": lambda x, y: reference.rsa(x, y, "euclidean", "pearson"),
+    "mutual_knn:k=3": lambda x, y: reference.mutual_knn(x, y, 3),
+    "mutual_knn:distance=euclidean,k=2": lambda x, y: reference.mutual_knn(x, y, 2, "euclidean"),
+    "jaccard_knn:k=3": lambda x, y: reference.jaccard_knn(x, y, 3),
+    "cknna:k=3": lambda x, y: reference.cknna(x, y, 3),
+    "cca": reference.cca,
+    "cca:summary=mean_squared": lambda x, y: reference.cca(x, y, "mean_squared"),
+    "cca:summary=first": lambda x, y: reference.cca(x, y, "first"),
+    "cca:summary=sum": lambda x, y: reference.cca(x, y, "sum"),
+    "svcca": reference.svcca,
+    "svcca:variance=0.8": lambda x, y: reference.svcca(x, y, 0.8),
+    "pwcca": reference.pwcca,
+    "linreg": reference.linreg,
+    "linreg:ridge=0.5": lambda x, y: reference.linreg_ridge(x, y, 0.5),
+    "procrustes": reference.procrustes,
+    "procrustes:form=squared": lambda x, y: reference.procrustes(x, y, "squared"),
+    "procrustes:whiten=0.3": lambda x, y: reference.procrustes(x, y, whiten=0.3),
+    "bures": reference.bures,
+}
+SUMS = [m for m in REFERENCE if m.split(":")[0] in ("cka", "rsa")]
+NEIGHBOURS = [m for m in REFERENCE if "knn" in m]
+MOMENTS = [m for m in REFERENCE if m not in SUMS + NEIGHBOURS]
+
+
+@st.composite
+def features(draw, dtype):
+    """Two representations with something in common, of drawn width, size and offset."""
+    d1, d2 = draw(st.integers(3, 12)), draw(st.integers(3, 12))
+    # With fewer samples several canonical correlations are 1, and the variates behind `pwcca` are not unique.
+    n = d1 + d2 + draw(st.integers(4, 60))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shared = rng.normal(size=(n, 3))
+    scale, offset = 10.0 ** draw(st.integers(-3, 3)), draw(st.sampled_from([0.0, 1.0, 5.0]))
+    made = []
+    for d in (d1, d2):
+        x = shared @ rng.normal(size=(3, d)) + draw(st.sampled_from([0.3, 2.0])) * rng.normal(size=(n, d))
+        made.append(((x + offset) * scale).astype(dtype))
+    return made
+
+
+def agree(metrics, x, y, tolerance):
+    table = cs.compare({"x": x}, {"y": y}, metrics, se=False, null=False)
+    for k, metric in enumerate(metrics):
+        want = REFERENCE[metric](x.astype(np.float64), y.astype(np.float64))
+        got = float(table["score"].values[k, 0, 0])
+        # Both undefined (a negative self term), or the same number.
+        assert np.isnan(got) == (not np.isfinite(want)), (metric, got, want)
+        assert np.isnan(got) or abs(got - want) < tolerance, (metric, got, want)
+
+
+@given(features(np.float64))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_float64_input_agrees_to_1e_9(pair):
+    agree(list(REFERENCE), *pair, 1e-9)
+
+
+@given(features(np.float32))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_float32_input_agrees_to_1e_5(pair):
+    agree(list(REFERENCE), *pair, 1e-5)
+
+
+def test_float32_kernels_agree_to_1e_5():
+    """More samples than are computed in float64."""
+    rng = np.random.default_rng(14)
+    shared = rng.normal(size=(1500, 5))
+    x, y = ((shared @ rng.normal(size=(5, d)) + rng.normal(size=(1500, d)) + 2).astype(np.float32) for d in (30, 50))
+    agree([m for m in REFERENCE if not m.startswith(("jaccard", "cknna"))], x, y, 1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ">f4", np.int32, np.bool_])
+def test_other_dtypes_are_computed_in_the_nearest_float(dtype):
+    rng = np.random.default_rng(1)
+    x, y = (np.maximum(rng.normal(size=(40, d)) * 3, 0).astype(dtype) for d in (5, 7))
+    got = cs.score("cka", x, y)
+    assert abs(got - reference.cka(x.astype(np.float64), y.astype(np.float64))) < 1e-5
+
+
+def test_non_contiguous_input():
+    rng = np.random.default_rng(2)
+    wide = rng.normal(size=(40, 20))
+    x, y = wide[::2, ::-3], wide[::2, 1:4]
+    assert abs(cs.score("cka", x, y) - reference.cka(x, y)) < 1e-9
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("rows", [(5, 7), (16, 40), (512, 1024)])
+def test_blocks_and_threads_do_not_change_the_scores(monkeypatch, rows, threads):
+    rng = np.random.default_rng(3)
+    x = {f"m/{d}": rng.normal(size=(230, d)).astype(np.float32) for d in (4, 9, 17)}
+    metrics = [*SUMS, *NEIGHBOURS, "svcca"]
+    want = cs.compare(x, metrics=metrics, permutations=2)
+    comparison = Comparison(x, metrics=metrics, permutations=2, threads=threads)
+    plan = comparison.plan
+    from dataclasses import replace
+
+    monkeypatch.setattr(comparison, "plan", lambda: replace(plan(), tile_rows=rows[0], strip_rows=rows[1]))
+    got = comparison.run()
+    for name in ("score", "se", "null_mean", "score_select", "score_holdout", "se_holdout"):
+        np.testing.assert_allclose(got[name], want[name], atol=1e-6, rtol=0, err_msg=name)
+
+
+def test_tiles_and_moments_give_the_same_cka():
+    rng = np.random.default_rng(4)
+    shared = rng.normal(size=(300, 4))
+    x = {f"m/{d}": shared @ rng.normal(size=(4, d)) + rng.normal(size=(300, d)) + 7 for d in (3, 20)}
+    metrics = ["cka", "cka:estimator=biased"]
+    assert Comparison(x, metrics=metrics).plan().linear_by_moments
+    assert not Comparison(x, metrics=[*metrics, "rsa"]).plan().linear_by_moments
+    by_moments, by_tiles = cs.compare(x, metrics=metrics), cs.compare(x, metrics=[*metrics, "rsa"])
+    for name in by_moments.data_vars:
+        if name not in ("q", "calibrated", "p", "p_holdout"):  # these rest on the estimated skewness
+            want = by_tiles[name].isel(metric=[0, 1])
+            np.testing.assert_allclose(by_moments[name], want, atol=1e-9, rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("metric", sorted(REFERENCE))
+def test_identical_representations(metric):
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(50, 6))
+    table = cs.compare({"x": x, "y": x.copy()}, metrics=[metric], null=False)
+    want = 0.0 if str(table["direction"].values[0]) == "distance" else 1.0
+    want = 6.0 if metric == "cca:summary=sum" else want
+    if metric == "linreg:ridge=0.5":
+        want = reference.linreg_ridge(x, x, 0.5)
+    # The arccosine of 1 - 1e-16 is 1e-8: near identity the angle cannot be known better.
+    tolerance = 1e-7 if metric.startswith("procrustes") else 1e-9
+    np.testing.assert_allclose(table["score"].values[0], want, atol=tolerance)
+
+
+INVARIANT = {  # metric -> what it must not see
+    "cka": "rotate scale shift", "cka:estimator=biased": "rotate scale shift",
+    "rsa:rdm=euclidean": "rotate scale shift", "rsa": "scale", "rsa:rdm=cosine": "rotate scale",
+    "mutual_knn": "rotate scale", "mutual_knn:distance=euclidean": "rotate scale shift", "jaccard_knn": "rotate scale",
+    "cknna": "rotate scale", "cca": "rotate scale shift mix", "pwcca": "", "svcca": "rotate scale shift",
+    "linreg": "rotate scale shift mix", "procrustes": "rotate scale shift", "bures": "rotate scale shift",
+}  # fmt: skip
+
+
+def test_every_metric_is_held_to_a_reference_and_to_its_invariances():
+    names = set(registered())
+    assert {m.split(":")[0] for m in REFERENCE} == names
+    assert {m.split(":")[0] for m in INVARIANT} == names
+
+
+@pytest.mark.parametrize("metric", sorted(INVARIANT))
+def test_invariances(metric):
+    rng = np.random.default_rng(6)
+    shared = rng.normal(size=(60, 4))
+    x, y = (shared @ rng.normal(size=(4, 6)) + rng.normal(size=(60, 6)) for _ in range(2))
+    q = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    changed = {
+        "rotate": x @ q, "scale": x * 17.0, "shift": x + rng.normal(size=6) * 3, "mix": x @ rng.normal(size=(6, 6)),
+    }  # fmt: skip
+    want = cs.score(metric, x, y)
+    seen = {k: abs(cs.score(metric, v, y) - want) > 1e-7 for k, v in changed.items()}
+    for name in INVARIANT[metric].split():
+        assert not seen[name], name
+    # Permuting the units and the samples of both sides is seen by nothing.
+    units, samples = rng.permutation(6), rng.permutation(60)
+    assert abs(cs.score(metric, x[:, units], y) - want) < 1e-9
+    assert abs(cs.score(metric, x[samples], y[samples]) - want) < 1e-9
+
+
+@pytest.mark.parametrize("magnitude", [1e-8, 1e8, 1e150])
+def test_magnitude_of_the_features_does_not_matter(magnitude):
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(40, 5)), rng.normal(size=(40, 4))
+    for metric in ("cka", "rsa", "mutual_knn", "svcca", "procrustes"):
+        assert abs(cs.score(metric, x * magnitude, y) - cs.score(metric, x, y)) < 1e-9, metric
+
+
+def test_float32_features_far_from_the_origin():
+    """Sums of squares of these would lose every digit in float32; the shift by a provisional mean saves them."""
+    rng = np.random.default_rng(8)
+    x = (rng.normal(size=(200, 10)) + 1000).astype(np.float32)
+    y = (x[:, :4] * 2 + rng.normal(size=(200, 4))).astype(np.float32)
+    want = reference.cka(*(z.astype(np.float64) for z in (x - 1000, y - 2000)))
+    assert abs(cs.score("cka", x, y) - want) < 1e-5
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-5), (np.float64, 1e-9)])
+def test_fewer_samples_than_units(dtype, tolerance):
+    rng = np.random.default_rng(13)
+    shared = rng.normal(size=(12, 3))
+    x, y = ((shared @ rng.normal(size=(3, d)) + rng.normal(size=(12, d))).astype(dtype) for d in (40, 90))
+    agree([m for m in REFERENCE if m != "pwcca"], x, y, tolerance)
+
+
+def test_closed_forms():
+    rng = np.random.default_rng(9)
+    x = np.linalg.qr(rng.normal(size=(50, 8)) - 0)[0]
+    x = np.linalg.qr(x - x.mean(0))[0]  # orthonormal centred columns
+    # Two subspaces of 4 dimensions that share 2 of them.
+    assert abs(cs.score("cka:estimator=biased", x[:, :4], x[:, 2:6]) - 0.5) < 1e-9
+    assert abs(cs.score("cca", x[:, :4], x[:, 2:6]) - 0.5) < 1e-9
+    assert abs(cs.score("linreg", x[:, :4], x[:, 2:6]) - 0.5) < 1e-9
+    assert abs(cs.score("bures", x[:, :4], x[:, 2:6]) - 0.5) < 1e-9
+    assert abs(cs.score("procrustes", x[:, :4], x[:, 4:]) - np.pi / 2) < 1e-9
+
+
+def test_biased_cka_equals_whitened_cosine_of_squared_euclidean_rdms():
+    """As rsatoolbox computes it, a package of its own."""
+    import rsatoolbox
+
+    rng = np.random.default_rng(10)
+    x, y = rng.normal(size=(30, 6)), rng.normal(size=(30, 9))
+    y[:, :6] += x
+    rdms = [rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(z), method="euclidean") for z in (x, y)]
+    want = rsatoolbox.rdm.compare(*rdms, method="cosine_cov")[0, 0]
+    assert abs(cs.score("cka:estimator=biased", x, y) - want) < 1e-6
+
+
+def test_directed_metrics_differ_by_direction_and_the_others_do_not():
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=(80, 3))
+    data = {"x": x, "y": np.hstack([x, rng.normal(size=(80, 3))])}
+    table = cs.compare(data, metrics=sorted(registered()), null=False)
+    for k, metric in enumerate(table["metric"].values):
+        there, back = table["score"].values[k, 0, 1], table["score"].values[k, 1, 0]
+        if registered()[metric.split(":")[0]].symmetric:
+            assert there == back
+    linreg = table["score"].sel(metric="linreg:ridge=0").values
+    assert linreg[1, 0] > 0.999 > 0.8 > linreg[0, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ties_of_distances_get_their_mean_rank(dtype):
+    """Over two units every correlation is 1 or -1; copies of samples are at distance 0."""
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=(30, 2)).astype(dtype)
+    y = np.repeat(rng.normal(size=(15, 6)), 2, axis=0).astype(dtype)
+    for kind in ("correlation", "cosine", "euclidean"):
+        want = reference.rsa(x.astype(np.float64), y.astype(np.float64), kind)
+        assert abs(cs.score({"name": "rsa", "rdm": kind}, x, y) - want) < 1e-5, kind

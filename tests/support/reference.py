@@ -1,0 +1,158 @@
+"""Every metric written out from its definition, in float64 NumPy, with whole n×n matrices and no shortcuts."""
+
+import numpy as np
+from scipy.spatial.distance import cdist
+from scipy.stats import rankdata
+
+
+def gram(x):
+    return x @ x.T
+
+
+def hsic_biased(k, l):
+    n = len(k)
+    h = np.eye(n) - np.ones((n, n)) / n
+    return np.trace(k @ h @ l @ h)
+
+
+def hsic_unbiased(k, l):
+    n = len(k)
+    k, l = k - np.diag(np.diag(k)), l - np.diag(np.diag(l))
+    one = np.ones(n)
+    return (
+        np.trace(k @ l)
+        + (one @ k @ one) * (one @ l @ one) / ((n - 1) * (n - 2))
+        - 2 / (n - 2) * (one @ k @ l @ one)
+    ) / (n * (n - 3))
+
+
+def cka(x, y, estimator="unbiased"):
+    hsic = hsic_unbiased if estimator == "unbiased" else hsic_biased
+    k, l = gram(x), gram(y)
+    return hsic(k, l) / np.sqrt(hsic(k, k) * hsic(l, l))
+
+
+def rdm(x, kind):
+    if kind == "correlation":
+        return 1 - np.corrcoef(x)
+    if kind == "cosine":
+        unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+        return 1 - unit @ unit.T
+    return cdist(x, x, "sqeuclidean")
+
+
+def rsa(x, y, rdm_kind="correlation", compare="spearman"):
+    upper = np.triu_indices(len(x), 1)
+    d, e = rdm(x, rdm_kind)[upper], rdm(y, rdm_kind)[upper]
+    if compare == "cosine":
+        return d @ e / np.linalg.norm(d) / np.linalg.norm(e)
+    if compare == "spearman":
+        # Distances that are equal but for rounding are ties; correlations over two units are all 1 or -1.
+        d, e = (rankdata(np.round(z / z.mean(), 11)) for z in (d, e))
+    return np.corrcoef(d, e)[0, 1]
+
+
+def neighbours(x, k, distance="cosine"):
+    """(n, k): for each sample its k nearest others, nearest first, ties by lower index."""
+    if distance == "inner":
+        away = -gram(x)
+    else:
+        away = rdm(x, distance)
+    lists = []
+    for i in range(len(x)):
+        others = [j for j in range(len(x)) if j != i]
+        lists.append(sorted(others, key=lambda j: (away[i, j], j))[:k])
+    return np.array(lists)
+
+
+def mutual_knn(x, y, k, distance="cosine"):
+    a, b = neighbours(x, k, distance), neighbours(y, k, distance)
+    return np.mean([len(set(p) & set(q)) / k for p, q in zip(a, b)])
+
+
+def jaccard_knn(x, y, k, distance="cosine"):
+    a, b = neighbours(x, k, distance), neighbours(y, k, distance)
+    return np.mean([len(set(p) & set(q)) / len(set(p) | set(q)) for p, q in zip(a, b)])
+
+
+def cknna(x, y, k):
+    n = len(x)
+
+    def mask(features):
+        m = np.zeros((n, n))
+        for i, near in enumerate(neighbours(features, k, "inner")):
+            m[i, near] = 1
+        return m
+
+    mk, ml, kx, ky = mask(x), mask(y), gram(x), gram(y)
+    both = mk * ml
+    top = hsic_unbiased(both * kx, both * ky)
+    return top / np.sqrt(hsic_unbiased(mk * kx, mk * kx) * hsic_unbiased(ml * ky, ml * ky))
+
+
+def basis(x):
+    """Left singular vectors and singular values of the centred features, those of rounding left out."""
+    u, s, vt = np.linalg.svd(x - x.mean(0), full_matrices=False)
+    keep = s > s[0] * 1e-7
+    return u[:, keep], s[keep], vt[keep]
+
+
+def canonical(x, y):
+    return np.linalg.svd(basis(x)[0].T @ basis(y)[0], compute_uv=False)
+
+
+def cca(x, y, summary="mean"):
+    rho = canonical(x, y)
+    return {"mean": rho.mean(), "mean_squared": (rho**2).mean(), "first": rho[0], "sum": rho.sum()}[summary]
+
+
+def leading(x, variance):
+    u, s, _ = basis(x)
+    share = np.cumsum(s**2) / (s**2).sum()
+    r = next(i for i, v in enumerate(share) if v >= variance) + 1
+    return u[:, :r]
+
+
+def svcca(x, y, variance=0.99):
+    return np.linalg.svd(leading(x, variance).T @ leading(y, variance), compute_uv=False).mean()
+
+
+def pwcca(x, y):
+    u = basis(x)[0]
+    q, rho, _ = np.linalg.svd(u.T @ basis(y)[0], full_matrices=False)
+    variates = u @ q  # the canonical variates of X, one a column
+    alpha = np.abs(variates.T @ (x - x.mean(0))).sum(axis=1)
+    return (alpha * rho).sum() / alpha.sum()
+
+
+def linreg(x, y):
+    yc = y - y.mean(0)
+    return (np.linalg.norm(basis(x)[0].T @ yc) / np.linalg.norm(yc)) ** 2
+
+
+def linreg_ridge(x, y, ridge):
+    """R² of the fitted values of ridge regression, penalty in units of the mean eigenvalue of Xc'Xc."""
+    xc, yc = x - x.mean(0), y - y.mean(0)
+    penalty = ridge * np.trace(xc.T @ xc) / x.shape[1]
+    w = np.linalg.solve(xc.T @ xc + penalty * np.eye(x.shape[1]), xc.T @ yc)
+    return 1 - ((yc - xc @ w) ** 2).sum() / (yc**2).sum()
+
+
+def bures(x, y):
+    xc, yc = x - x.mean(0), y - y.mean(0)
+    nuclear = np.linalg.svd(xc.T @ yc, compute_uv=False).sum()
+    return min(nuclear / np.linalg.norm(xc) / np.linalg.norm(yc), 1.0)
+
+
+def procrustes(x, y, form="angular", whiten=1.0):
+    def prepared(z):
+        zc = z - z.mean(0)
+        if whiten < 1:
+            u, s, vt = basis(z)
+            zc = (u * ((1 - whiten) + whiten * s)) @ vt
+        return zc / np.linalg.norm(zc)
+
+    a, b = prepared(x), prepared(y)
+    if form == "squared":
+        return 2 - 2 * np.linalg.svd(a.T @ b, compute_uv=False).sum()
+    return np.arccos(min(np.linalg.svd(a.T @ b, compute_uv=False).sum(), 1.0))
