@@ -71,7 +71,7 @@ class _Bars:
             self.tasks[stage] = self.bars.add_task(stage, total=total, rate="")
             self.began[stage] = now
         seconds = now - self.began[stage]
-        self.bars.update(self.tasks[stage], completed=done, total=total, rate=_rate(done, seconds))
+        self.bars.update(self.tasks[stage], completed=done, total=total, rate=_rate(done, total, seconds))
         if done >= total and seconds < _SHORT:  # dozens of these would push what matters off the screen
             self.bars.update(self.tasks[stage], visible=False)
 
@@ -98,7 +98,7 @@ class _Lines:
         if finishing:
             self.finished.add(stage)
         seconds = now - began
-        facts = [f"{100 * done / total:.0f} %" if total else "100 %", _rate(done, seconds)]
+        facts = [f"{100 * done / total:.0f} %" if total else "100 %", _rate(done, total, seconds)]
         facts += (
             [f"{seconds:.0f} s"]
             if finishing
@@ -109,11 +109,8 @@ class _Lines:
         self.console.say(f"{stage}: {', '.join(x for x in facts if x)}")
 
 
-def _rate(done: float, seconds: float) -> str:
-    if done <= 0 or seconds < 0.2:
+def _rate(done: float, total: float, seconds: float) -> str:
+    """Things a second; nothing for a stage that counts in fractions or in work done, which no one can picture."""
+    if done <= 0 or seconds < 0.2 or not isinstance(total, int):
         return ""
-    rate = done / seconds
-    for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if rate >= size:
-            return f"{rate / size:.1f} {unit}/s"
-    return f"{rate:.1f}/s"
+    return f"{done / seconds:.1f}/s"
