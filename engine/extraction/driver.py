@@ -17,7 +17,8 @@ from consilience.engine.features.writer import TableWriter
 from consilience.engine.progress import Progress, silent
 
 _LOADS = 3  # processes that may die while they load the model
-_THREADS = 2  # per replica on CPUs; see `Placement`
+_MEMORY = 0.5  # the share of free memory that replicas may plan with
+_REPLICA_BYTES = 1 << 30  # of a process with torch and a batch of activations, beside the weights
 
 
 @dataclass(frozen=True)
@@ -70,29 +71,41 @@ def extract(
     if missing:
         progress(stage, n - sum(map(len, missing)), n)
         with ray_running(address):
-            where = place(device, replicas, gpus)
+            where = place(device, replicas, gpus, model.card.parameters)
             _run(model, stimuli, job, writer, where, missing, lambda done: progress(stage, done, n))
     return writer.finish(times={"seconds": perf_counter() - began, "shards": len(missing)})
 
 
-def place(device: str, replicas: int | None, gpus: float | None) -> Placement:
-    """Settle device and number of replicas from what the cluster has."""
+def place(device: str, replicas: int | None, gpus: float | None, parameters: int = 0) -> Placement:
+    """Settle device and number of replicas from what the cluster has, for a model of so many float32 parameters.
+
+    On CPUs a replica has one thread and there is one a core, or as many as memory allows and the cores shared among
+    them. One thread each wins since reading and preprocessing hold Python's lock, which stalls a model that is run on
+    several threads beside them; and `replicas` does not change the threads, which can move the last bits of a result.
+    """
+    import psutil
     import ray
 
     has = ray.cluster_resources()
     if device == "auto":
         device = "cuda" if has.get("GPU", 0) > 0 else "cpu"
-    share = 0.0 if not device.startswith("cuda") else 1.0 if gpus is None else gpus
-    cores = max(1, int(has.get("CPU", 1)))
-    threads = min(_THREADS, cores)
-    room = int(has.get("GPU", 0) / share) if share else cores // threads
-    if share and not room:
-        raise BadInput(
-            f"a GPU on the Ray cluster for device={device!r}", f"{has.get('GPU', 0):g}", "use device='cpu'"
-        )
     if replicas is not None and replicas < 1:
         raise BadInput("replicas of 1 or more", str(replicas), "leave it out to get the default")
-    return Placement(replicas or max(1, room), device, share, threads)
+    cores = max(1, int(has.get("CPU", 1)))
+    share = 0.0 if not device.startswith("cuda") else 1.0 if gpus is None else gpus
+    if share:
+        room = int(has.get("GPU", 0) / share)
+        if not room:
+            raise BadInput(
+                f"{share:g} GPU on the Ray cluster for device={device!r}",
+                f"{has.get('GPU', 0):g}",
+                "use device='cpu'",
+            )
+    else:
+        # While a model loads, its weights may be in memory twice.
+        bytes_each = _REPLICA_BYTES + 2 * 4 * parameters
+        room = max(1, min(cores, int(_MEMORY * psutil.virtual_memory().available / bytes_each)))
+    return Placement(replicas or room, device, share, max(1, cores // room))
 
 
 def _run(
@@ -109,7 +122,7 @@ def _run(
     from ray.exceptions import RayActorError, RayTaskError
 
     cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
-    # More replicas than cores are allowed (they wait for memory, or for a network): they then share cores.
+    # More replicas than cores may be asked for, where they wait for a network: they then share cores.
     share = min(where.threads, cores / where.replicas)
     actor: Any = ray.remote(num_cpus=share if share < 1 else int(share), num_gpus=where.gpus)(Replica)
     parts = [ray.put(part) for part in (model, stimuli, job, writer)]

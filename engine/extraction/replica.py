@@ -19,6 +19,7 @@ from consilience.engine.extraction.pools import pooled
 from consilience.engine.extraction.shards import Shard, batches
 from consilience.engine.features.writer import TableWriter
 
+_RAISED = "the model raised"
 _AHEAD = 2  # batches that are prepared while one is in the model
 
 
@@ -72,11 +73,23 @@ class Replica:
             for name, values in features.items():
                 out[name][len(kept) : len(kept) + len(rows)] = values
             kept += rows
+        if not kept:
+            self._refuse_hopeless(shard, reasons)
         ids = self.job.ids
         rejects = tuple((ids[row], reasons[row]) for row in sorted(reasons))
         arrays = {name: values[: len(kept)] for name, values in out.items()}
         self.writer.write_part(shard.index, [ids[row] for row in kept], arrays, rejects)
         return Receipt(len(shard), rejects, perf_counter() - began)
+
+    def _refuse_hopeless(self, shard: Shard, reasons: dict[int, str]) -> None:
+        """Stop, with nothing written, when the model raised on all of a full shard: it is the model to be mended."""
+        full = len(shard) >= min(self.job.rows, len(self.job.ids))
+        if full and all(reason.startswith(_RAISED) for reason in reasons.values()):
+            raise BadInput(
+                f"{self.model.card.name} to take samples {shard.start} to {shard.stop - 1}",
+                f"all rejected, the first since {reasons[shard.start]}",
+                "mend the model, or choose stimuli that it can take",
+            )
 
     def probe(self, start: int, stop: int) -> None:
         """Do all that `run` does with these rows but write: does one of them kill the process?"""
@@ -131,7 +144,7 @@ class Replica:
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()
             except Exception as error:
-                failed = f"the model raised {_words(error)}"
+                failed = f"{_RAISED} {_words(error)}"
             else:
                 yield rows, features
                 return

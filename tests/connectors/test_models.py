@@ -1,0 +1,239 @@
+"""The models of the demo and transformers folders, against a bare forward pass."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from consilience.connectors.models import open_model
+from consilience.connectors.models.huggingface import BEFORE
+from consilience.connectors.stimuli import open_stimuli
+from consilience.engine.errors import BadInput
+from consilience.engine.features import FeatureStore
+from consilience.pipelines.extract import extract
+
+
+class Few:
+    """The first samples of OpenMoji."""
+
+    def __init__(self, n):
+        self.all, self.n = open_stimuli("openmoji"), n
+        self.name, self.licence, self.citation = "few", self.all.licence, self.all.citation
+        self.fingerprint = f"{self.all.fingerprint} {n}"
+
+    def views(self):
+        return self.all.views()
+
+    def sample_ids(self):
+        return self.all.sample_ids()[: self.n]
+
+    def get(self, view, index):
+        return self.all.get(view, index)
+
+
+@pytest.fixture(scope="module")
+def few():
+    import sys
+
+    from ray import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    return Few(20)
+
+
+def close(got, want, tolerance=1e-6):
+    """Largest difference, relative to the largest value."""
+    got, want = np.asarray(got), np.asarray(want)
+    assert got.shape == want.shape
+    assert np.abs(got - want).max() <= tolerance * np.abs(want).max()
+
+
+def test_efficientnet_gives_the_blocks_of_the_published_network(few, tmp_path, ray_local):
+    table = extract("efficientnet-lite0", few, tmp_path, replicas=1)
+    assert table.n == 20
+    assert list(table.layers) == [*(f"block.{i}" for i in range(16)), "head"]
+    model = open_model("efficientnet-lite0")
+    model.load("cpu")
+    batch = [model.preprocess(few.get("image", row)) for row in range(16)]
+    with torch.inference_mode():
+        out = model.forward(batch).layers
+    for name, values in out.items():
+        close(table.take(name, np.arange(16)), values.mean((2, 3)))
+
+    from efficientnet_lite_pytorch import EfficientNet
+
+    net = EfficientNet.from_name("efficientnet-lite0").eval()
+    net.load_state_dict(torch.load(model._weights(), weights_only=True))
+    seen = []
+    for block in net._blocks:
+        block.register_forward_hook(lambda *parts: seen.append(parts[2]))
+    with torch.inference_mode():
+        head = net.extract_features(
+            (torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).float() - 127) / 128
+        )
+    # The batch norms are folded, which rounds otherwise.
+    for name, values in zip(out, [*seen, head]):
+        close(out[name], values, 2e-5)
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"])
+def test_what_an_efficientnet_says_of_itself_is_so(name):
+    from efficientnet_lite_pytorch import EfficientNet
+
+    model, net = open_model(name), EfficientNet.from_name(name)
+    assert model.card.parameters == sum(p.numel() for p in net.parameters())
+    assert model.size == net.input_image_size
+    units = [block._project_conv.out_channels for block in net._blocks]
+    assert [layer.units for layer in model.layers()] == [*units, net._conv_head.out_channels]
+
+
+def test_random_weights_are_the_same_each_time_and_leave_the_seed_alone(few):
+    torch.manual_seed(5)
+    outs = []
+    for _ in range(2):
+        model = open_model("efficientnet-lite0-random")
+        model.load("cpu")
+        with torch.inference_mode():
+            outs.append(
+                model.forward([model.preprocess(few.get("image", row)) for row in range(4)]).layers["head"]
+            )
+    assert torch.equal(*outs)
+    assert outs[0].mean((2, 3)).std(0).mean() > 1e-3  # a signal arrives at the last layer
+    state = torch.rand(1)
+    torch.manual_seed(5)
+    assert torch.equal(torch.rand(1), state)
+
+
+def test_minilm_is_the_mean_of_its_tokens(few, tmp_path, ray_local):
+    table = extract("minilm", few, tmp_path, replicas=1)
+    model = open_model("minilm")
+    net = transformers.AutoModel.from_pretrained(model.folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model.folder)
+    batch = tokenizer([few.get("text", row) for row in range(20)], padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        states = net(**batch, output_hidden_states=True).hidden_states
+    mask = batch["attention_mask"].unsqueeze(-1)
+    assert list(table.layers) == [f"hidden.{i}" for i in range(7)]
+    for name, state in zip(table.layers, states):
+        close(table.take(name, np.arange(20)), (state * mask).sum(1) / mask.sum(1))
+
+
+def test_smollm2_gives_every_hidden_state(few):
+    model = open_model("smollm2")
+    model.load("cpu")
+    texts = [few.get("text", row) for row in range(6)]
+    with torch.inference_mode():
+        out = model.forward([model.preprocess(text) for text in texts])
+        for row in (0, 5):
+            alone = model._net(
+                torch.tensor([model.preprocess(texts[row])]), output_hidden_states=True, use_cache=False
+            )
+            length = int(out.mask[row].sum())
+            for layer, state in zip(model.layers(), alone.hidden_states):
+                assert state.shape[-1] == layer.units
+                close(out.layers[layer.name][row, :length], state[0], 1e-4)
+    assert len(out.layers) == len(model.layers()) == 31
+    assert sum(p.numel() for p in model._net.parameters()) == model.card.parameters
+
+
+TEXT = {
+    "bert": transformers.BertConfig(
+        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8
+    ),
+    "roberta": transformers.RobertaConfig(
+        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8
+    ),
+    "distilbert": transformers.DistilBertConfig(dim=8, n_layers=2, n_heads=2, hidden_dim=8),
+    "mpnet": transformers.MPNetConfig(
+        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8
+    ),
+    "gpt2": transformers.GPT2Config(n_embd=8, n_layer=2, n_head=2),
+    "llama": transformers.LlamaConfig(
+        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, intermediate_size=8
+    ),
+    "mistral": transformers.MistralConfig(
+        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, intermediate_size=8
+    ),
+    "qwen2": transformers.Qwen2Config(
+        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, intermediate_size=8
+    ),
+    "qwen3": transformers.Qwen3Config(
+        hidden_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        intermediate_size=8,
+        head_dim=4,
+    ),
+}
+IMAGE = {
+    "vit": transformers.ViTConfig(
+        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8, image_size=32
+    ),
+    "dinov2": transformers.Dinov2Config(
+        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=16
+    ),
+    "convnext": transformers.ConvNextConfig(hidden_sizes=[4, 8, 12, 16], depths=[1, 1, 1, 1], image_size=32),
+    "resnet": transformers.ResNetConfig(
+        embedding_size=4, hidden_sizes=[8, 12, 16, 20], depths=[1, 1, 1, 1], layer_type="basic"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", [*TEXT, *IMAGE])
+def test_a_transformers_folder_is_what_its_family_says(kind, tmp_path, few):
+    folder = tmp_path / kind
+    config = {**TEXT, **IMAGE}[kind]
+    if kind in TEXT:
+        config.vocab_size = 30522
+        minilm = open_model("minilm").folder
+        transformers.AutoTokenizer.from_pretrained(minilm).save_pretrained(folder)
+        view = "text"
+    else:
+        size = {"height": 32, "width": 32}
+        transformers.ViTImageProcessor(size=size).save_pretrained(folder)
+        view = "image"
+    torch.manual_seed(0)
+    transformers.AutoModel.from_config(config).save_pretrained(folder)
+
+    model = open_model(f"hf:{folder}")
+    assert (model.card.name, model.card.modality) == (kind, view)
+    model.load("cpu")
+    batch = [model.preprocess(few.get(view, row)) for row in range(3)]
+    with torch.inference_mode():
+        out = model.forward(batch)
+    layers = model.layers()
+    assert list(out.layers) == [layer.name for layer in layers]
+    for layer in layers:
+        value = out.layers[layer.name]
+        assert value.shape[layer.axes.index("c" if "c" in layer.axes else "d")] == layer.units
+        assert value.ndim == len(layer.axes)
+
+    # Is the last one after the final norm? The model's own output is.
+    if kind in IMAGE:
+        inputs = {"pixel_values": torch.from_numpy(np.stack(batch))}
+    else:
+        inputs = {"input_ids": torch.tensor([batch[0]])}
+        out.layers[layers[-1].name] = out.layers[layers[-1].name][:1, : len(batch[0])]
+    with torch.inference_mode():
+        final = model._net(**inputs).last_hidden_state
+    same = torch.allclose(out.layers[layers[-1].name], final, atol=1e-5)
+    assert same == (layers[-1].meaning != BEFORE), layers[-1].meaning
+
+
+def test_an_unknown_family_and_a_folder_without_weights_are_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"a transformers folder with its config.json"):
+        open_model(f"hf:{tmp_path}")
+    (tmp_path / "config.json").write_text('{"model_type": "bertt"}')
+    with pytest.raises(BadInput, match=r"a known transformers family .*did you mean 'bert'"):
+        open_model(f"hf:{tmp_path}")
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "hidden_size": 8, "num_hidden_layers": 2}')
+    with pytest.raises(BadInput, match="weights"):
+        _ = open_model(f"hf:{tmp_path}").card
+
+
+def test_two_stores_for_one_model_are_one_call_each(tmp_path, few, ray_local):
+    store = FeatureStore(tmp_path)
+    table = extract("minilm", few, store, layers=["hidden.6"], pool="cls", replicas=1)
+    assert extract("minilm", few, str(tmp_path), layers="hidden.6", pool="cls").path == table.path
+    assert table.manifest["meta"]["licence"] == "CC BY-SA 4.0"

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from consilience.connectors.models.pictures import rgb, square
+from consilience.connectors.stimuli import open_stimuli
+from consilience.engine.errors import BadInput
+from consilience.engine.extraction.interfaces import Picture, StimulusSet
+
+
+@pytest.fixture(scope="module")
+def openmoji():
+    return open_stimuli("openmoji")
+
+
+def test_openmoji_has_named_drawings_without_skin_tones_and_flags(openmoji):
+    ids = openmoji.sample_ids()
+    assert isinstance(openmoji, StimulusSet)
+    assert len(ids) == len(set(ids)) == 1445
+    names = {i: openmoji.get("text", row) for row, i in enumerate(ids)}
+    assert names["1F600"] == "grinning face"
+    assert not any("skin tone" in name or "flag: " in name.lower() for name in names.values())
+    assert not any(mark in name for name in names.values() for mark in ":_")
+    assert openmoji.licence == "CC BY-SA 4.0"
+
+
+def test_a_drawing_is_drawn_at_the_size_asked_for_on_white(openmoji):
+    drawing = openmoji.get("image", list(openmoji.sample_ids()).index("1F600"))
+    assert isinstance(drawing, Picture)
+    for size in (224, 260):
+        pixels = square(drawing, size)
+        assert pixels.shape == (size, size, 3)
+        assert (pixels[0, 0] == 255).all()
+        assert (pixels[size // 2, size // 2] != 255).any()
+    # Drawn, not resized: a small drawing is not what a large one shrinks to.
+    small = np.asarray(drawing.image(32)).astype(int)
+    shrunk = np.asarray(drawing.image(256).resize((32, 32), Image.Resampling.BICUBIC)).astype(int)
+    assert 0 < np.abs(small - shrunk).mean() < 10
+
+
+def test_fingerprints_move_with_ids_and_contents(tmp_path):
+    for name, shade in (("a.png", 10), ("sub/b.PNG", 20)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), (shade,) * 3).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+
+    def fingerprint():
+        return open_stimuli(f"images:{tmp_path}").fingerprint
+
+    assert list(open_stimuli(f"images:{tmp_path}").sample_ids()) == ["a.png", "sub/b.PNG"]
+    first = fingerprint()
+    assert fingerprint() == first
+    Image.new("RGB", (8, 8), (11,) * 3).save(tmp_path / "a.png")
+    second = fingerprint()
+    (tmp_path / "a.png").rename(tmp_path / "c.png")
+    assert len({first, second, fingerprint()}) == 3
+
+
+def test_a_photograph_is_resized_by_its_shorter_side_and_cut_in_the_middle(tmp_path):
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[:, 20:60] = 255
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    picture = open_stimuli(f"images:{tmp_path}").get("image", 0)
+    assert (square(picture, 40) == 255).all()
+    assert square(picture, 100).shape == (100, 100, 3)
+
+
+def test_transparent_pixels_are_put_on_white():
+    assert rgb(Image.new("RGBA", (4, 4), (0, 0, 0, 0)), 4).getpixel((0, 0)) == (255, 255, 255)
+    assert rgb(Image.new("L", (4, 4), 7), 4).getpixel((0, 0)) == (7, 7, 7)
+    with pytest.raises(TypeError, match="a PIL image or a Picture; got str"):
+        rgb("x", 4)
+
+
+def test_a_picture_that_cannot_be_read_raises(tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no")
+    with pytest.raises(OSError):
+        open_stimuli(f"images:{tmp_path}").get("image", 0)
+
+
+def test_folders_without_pictures_are_refused(tmp_path):
+    with pytest.raises(BadInput, match="which has none"):
+        open_stimuli(f"images:{tmp_path}")
+    with pytest.raises(BadInput, match="which is not a folder"):
+        open_stimuli(f"images:{tmp_path}/no")
+
+
+def test_lines_are_samples_by_their_number(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("\ufeffone\r\n\ntwo\u2028words\n", encoding="utf-8")
+    texts = open_stimuli(f"text:{path}")
+    assert list(texts.sample_ids()) == ["1", "3"]
+    assert [texts.get("text", row) for row in range(2)] == ["one", "two\u2028words"]
+    assert texts.name == "words"
+
+
+def test_a_tab_in_the_first_line_makes_ids(tmp_path):
+    path = tmp_path / "words.tsv"
+    path.write_text("a\tone\nb\ttwo\twords\n")
+    texts = open_stimuli(f"text:{path}")
+    assert list(texts.sample_ids()) == ["a", "b"]
+    assert texts.get("text", 1) == "two\twords"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a\tone\ntwo\n", "no id and tab in line 2"),
+        (b"a\tone\na\ttwo\n", "an id that occurred before in line 2"),
+        (b"\n \n", "which has none"),
+        (b"caf\xe9\n", "a file in UTF-8"),
+    ],
+)
+def test_files_that_cannot_be_meant_are_refused(tmp_path, content, message):
+    path = tmp_path / "words.txt"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=message):
+        open_stimuli(f"text:{path}")

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+import torch
+
+from consilience.engine.errors import BadInput
+from consilience.engine.extraction.interfaces import Layer, Outputs
+from consilience.engine.extraction.job import plan_job, table_spec
+from consilience.engine.extraction.replica import Replica
+from consilience.engine.features import FeatureStore
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Extract in this process; gives the table and the replica."""
+
+    def run(model, stimuli, **arguments):
+        job = plan_job(model, stimuli, **arguments)
+        writer = FeatureStore(tmp_path).writer(
+            model.card.name, stimuli.name, table_spec(model, stimuli, job), job.schema()
+        )
+        replica = Replica(model, stimuli, job, writer, "cpu", 1)
+        replica.load()
+        writer.missing(len(job.shards()))
+        for shard in job.shards():
+            replica.run(shard)
+        return writer.finish(), replica
+
+    return run
+
+
+def reasons(table):
+    rejected = table.rejected
+    return dict(zip(rejected["sample_id"].to_pylist(), rejected["reason"].to_pylist()))
+
+
+def test_every_layer_is_pooled_from_one_forward_pass(run, tiny, numbers):
+    table, replica = run(tiny(), numbers(300), batch_size=10)
+    assert list(table.sample_ids) == [f"s{i}" for i in range(300)]
+    with torch.inference_mode():
+        out = replica.model.forward([float(i) for i in range(120, 130)])
+    rows = np.arange(120, 130)
+    np.testing.assert_allclose(table.take("map", rows), out.layers["map"].mean((2, 3)), atol=1e-7)
+    np.testing.assert_allclose(table.take("tokens", rows), out.layers["tokens"].mean(1), atol=1e-7)
+    np.testing.assert_array_equal(table.take("vector", rows), out.layers["vector"])
+
+
+def test_samples_that_fail_are_rejected_with_their_reason_and_no_other(run, tiny, numbers):
+    model = tiny(refused=frozenset({3}), nan=frozenset({140}), raising=frozenset({141, 299}))
+    table, _ = run(model, numbers(300, unreadable=frozenset({0, 7})))
+    got = reasons(table)
+    assert set(got) == {"s0", "s3", "s7", "s140", "s141", "s299"}
+    assert got["s7"] == "cannot be read: OSError: bad file 7"
+    assert got["s3"] == "cannot be preprocessed: ValueError: cannot take 3"
+    assert got["s140"].startswith("NaN or Inf in map")
+    assert got["s141"] == "the model raised RuntimeError: one of [141.0]"
+    assert list(table.sample_ids) == [f"s{i}" for i in range(300) if f"s{i}" not in got]
+    clean, _ = run(tiny(name="clean"), numbers(300))
+    keep = np.array([i for i in range(300) if f"s{i}" not in got])
+    np.testing.assert_allclose(table.take("map", np.arange(294)), clean.take("map", keep), atol=1e-6)
+
+
+def test_out_of_memory_halves_the_batch_for_good(run, tiny, numbers):
+    sizes = []
+
+    class Watched(tiny):
+        def forward(self, batch):
+            sizes.append(len(batch))
+            return super().forward(batch)
+
+    table, _ = run(Watched(fits=5), numbers(64), batch_size=16)
+    assert table.n == 64
+    assert sizes[:3] == [16, 8, 4]
+    assert max(sizes[3:]) == 4
+
+
+def test_a_sample_that_never_fits_is_rejected(run, tiny, numbers):
+    class Heavy(tiny):
+        def forward(self, batch):
+            if 5.0 in batch:
+                raise torch.cuda.OutOfMemoryError("tried to allocate")
+            return super().forward(batch)
+
+    table, _ = run(Heavy(), numbers(20))
+    assert reasons(table) == {"s5": "out of memory: OutOfMemoryError: tried to allocate"}
+
+
+def test_a_model_that_is_not_what_it_says_stops_the_run(run, tiny, numbers):
+    class Lying(tiny):
+        def layers(self):
+            return [Layer("map", "bchw", 8, "")]
+
+    class Silent(tiny):
+        def forward(self, batch):
+            return Outputs({"map": super().forward(batch).layers["map"]})
+
+    with pytest.raises(BadInput, match=r"layer 'map' with axes 'bchw' and 8 units; got a tensor of shape"):
+        run(Lying(), numbers(20))
+    with pytest.raises(BadInput, match="no output for tokens, vector"):
+        run(Silent(), numbers(20))
+
+
+def test_a_table_needs_at_least_one_sample(run, tiny, numbers):
+    with pytest.raises(
+        BadInput, match=r"at least one sample; got 5 rejected and none left.*'s0', cannot be read"
+    ):
+        run(tiny(), numbers(5, unreadable=frozenset(range(5))))
