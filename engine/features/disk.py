@@ -39,7 +39,10 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path for the block to write; takes the name `path` when it ends, and goes when it fails."""
+    """A temporary path for the block to write; takes the name `path` when it ends, and goes when it fails.
+
+    Nothing waits for the disk to be in step: what a power cut takes away is found by its size and checksum.
+    """
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     with writing(path):
         try:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from consilience.engine.errors import BadInput
 from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.disk import atomic
-from consilience.engine.features.schema import ID, LayerInfo, arrow_schema
+from consilience.engine.features.schema import LayerInfo, arrow_schema
 
 REPAIR = "restore the file from a copy, or delete the table's folder and extract or import it again"
 
@@ -47,10 +47,8 @@ def write_part_file(
         seal(temporary.stat().st_size, file_checksum(temporary))
 
 
-def map_part(
-    path: Path, rows: int, layers: Mapping[str, LayerInfo]
-) -> tuple[pa.Array, dict[str, np.ndarray]]:
-    """(sample ids, layer -> read-only (rows, dim) view of the memory-mapped file), without copying.
+def map_part(path: Path, rows: int, layers: Mapping[str, LayerInfo]) -> pa.RecordBatch:
+    """The part as a record batch over the memory-mapped file, nothing of it read yet.
 
     Raises BadInput when the file is not the part that the manifest describes.
     """
@@ -64,8 +62,10 @@ def map_part(
     if batch is None or batch.num_rows != rows:
         got = "other columns" if batch is None else f"{batch.num_rows} rows"
         raise BadInput(f"{rows} rows of layers {', '.join(layers)}", f"{got} in {path}", REPAIR)
-    views = {
-        name: batch.column(name).flatten().to_numpy(zero_copy_only=True).reshape(rows, info.dim)
-        for name, info in layers.items()
-    }
-    return batch.column(ID), views
+    return batch
+
+
+def units(part: pa.RecordBatch, layer: str) -> np.ndarray:
+    """One layer of a mapped part, a read-only (rows, dim) view of the file."""
+    column = part.column(layer)
+    return column.flatten().to_numpy(zero_copy_only=True).reshape(len(column), column.type.list_size)

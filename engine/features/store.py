@@ -1,6 +1,7 @@
 """The feature store: a folder of feature tables, ``<root>/<model>/<stimuli>/<digest>/``."""
 
 import shutil
+import time
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from consilience.engine.features.disk import folder_name, writing
 from consilience.engine.features.schema import LayerInfo, digest, layer_infos
 from consilience.engine.features.table import FeatureTable
 from consilience.engine.features.writer import TableWriter
+
+_WRITING = ".writing-"
 
 
 class RowsRejected(UserWarning):
@@ -50,7 +53,9 @@ class FeatureStore:
         """
         ids, arrays, infos = checked_arrays(sample_ids, layers)
         self._refuse_full_disk(len(ids) * row_bytes(infos))
-        folder = self._folder(model, stimuli) / f".writing-{uuid4().hex}"
+        digest(meta or {})  # refused now rather than after the last part
+        _clear_abandoned(self._folder(model, stimuli))
+        folder = self._folder(model, stimuli) / f"{_WRITING}{uuid4().hex}"
         try:
             table = write_arrays(
                 TableWriter(folder, model, stimuli, "", {}, infos, dict(meta or {})), ids, arrays
@@ -81,7 +86,7 @@ class FeatureStore:
 
         `layers` is name -> (dim, dtype). Nothing is written yet; see TableWriter for resuming.
         """
-        name = digest(spec)
+        name, _ = digest(spec), digest(meta or {})
         folder = self._folder(model, stimuli) / name
         return TableWriter(folder, model, stimuli, name, dict(spec), layer_infos(layers), dict(meta or {}))
 
@@ -96,13 +101,13 @@ class FeatureStore:
         Without `digest` and with several tables, the one that was finished last. Raises BadInput when there
         is none, with the nearest name that the store holds.
         """
-        tables = self._tables(self._folder(model, stimuli))
-        if digest is not None:
-            matching = [table for table in tables if table.digest.startswith(digest)]
-            if len(matching) != 1 and tables:
-                raise unknown(f"digest of {model} on {stimuli}", digest, [table.digest for table in tables])
-            tables = matching
-        if not tables:
+        paths = self._paths(self._folder(model, stimuli))
+        if digest is not None and paths:
+            matching = [path for path in paths if path.name.startswith(digest)]
+            if len(matching) != 1:
+                raise unknown(f"digest of {model} on {stimuli}", digest, [path.name for path in paths])
+            paths = matching
+        if not paths:
             known = self.names()
             names = sorted({m for m, _ in known})
             if model not in names:
@@ -110,34 +115,29 @@ class FeatureStore:
             raise unknown(
                 f"stimulus set with features of {model}", stimuli, [s for m, s in known if m == model]
             )
-        return max(tables, key=lambda table: table.manifest["times"]["created"])
+        return max(map(FeatureTable, paths), key=lambda table: table.manifest["times"]["created"])
 
     def tables(self) -> list[FeatureTable]:
         """Every finished table, by model, stimuli and digest."""
-        return [
-            table
-            for model, stimuli in self.names()
-            for table in self._tables(self._folder(model, stimuli))
-        ]  # fmt: skip
+        return [FeatureTable(path) for pair in self.names() for path in self._paths(self._folder(*pair))]
+
+    def names(self) -> list[tuple[str, str]]:
+        """The (model, stimuli) of every finished table, each once; opens none of them."""
+        found = {path.parents[1] for path in self.root.glob(f"*/*/[!.]*/{manifests.FILE}")}
+        return sorted((unquote(path.parent.name), unquote(path.name)) for path in found)
 
     def _folder(self, model: str, stimuli: str) -> Path:
         return self.root / folder_name(model) / folder_name(stimuli)
 
-    def names(self) -> list[tuple[str, str]]:
-        """The (model, stimuli) of every finished table, each once; opens none of them."""
-        found = {path.parent.parent for path in self.root.glob(f"*/*/*/{manifests.FILE}")}
-        return sorted((unquote(path.parent.name), unquote(path.name)) for path in found)
-
-    def _tables(self, folder: Path) -> list[FeatureTable]:
-        paths = sorted(folder.glob(f"*/{manifests.FILE}"))
-        return [FeatureTable(path.parent) for path in paths if not path.parent.name.startswith(".")]
+    def _paths(self, folder: Path) -> list[Path]:
+        return sorted(path.parent for path in folder.glob(f"[!.]*/{manifests.FILE}"))
 
     def _put_in_place(self, table: FeatureTable) -> FeatureTable:
         final = table.path.with_name(table.digest)
         try:
             with writing(final):
                 table.path.rename(final)
-        except OSError:
+        except (OSError, BadInput):
             if not (final / manifests.FILE).is_file():  # else the same table stands there already
                 raise
         return FeatureTable(final)
@@ -152,3 +152,10 @@ class FeatureStore:
                 f"{free / 1e9:.2f} GB free",
                 "free space, or move the store",
             )
+
+
+def _clear_abandoned(folder: Path) -> None:
+    """Remove what killed processes left behind while they wrote a user's arrays, once it is a day old."""
+    for path in folder.glob(f"{_WRITING}*"):
+        if time.time() - path.stat().st_mtime > 86400:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,7 +1,7 @@
 """A feature table on disk, read through memory maps: one model (or one brain) on one stimulus set."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,8 @@ from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import manifest as manifests
 from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.gather import gather
-from consilience.engine.features.parts import REPAIR, map_part
-from consilience.engine.features.schema import LayerInfo
+from consilience.engine.features.parts import REPAIR, map_part, units
+from consilience.engine.features.schema import ID, LayerInfo
 
 if TYPE_CHECKING:
     import dask.array
@@ -42,6 +42,7 @@ class FeatureTable:
         self.layers: dict[str, LayerInfo] = {
             name: LayerInfo(value["dim"], value["dtype"]) for name, value in self.manifest["layers"].items()
         }
+        self._views: dict[str, list[np.ndarray]] = {}
         self._check_sizes()
 
     def __reduce__(self) -> tuple[type["FeatureTable"], tuple[str]]:
@@ -63,7 +64,7 @@ class FeatureTable:
     @cached_property
     def sample_ids(self) -> np.ndarray:
         """The sample ids, (n,) of str, dtype object, in row order."""
-        return pa.chunked_array([ids for ids, _ in self._mapped], pa.string()).to_numpy()
+        return pa.chunked_array([part.column(ID) for part in self._mapped], pa.string()).to_numpy()
 
     @cached_property
     def rejected(self) -> pa.Table:
@@ -79,7 +80,9 @@ class FeatureTable:
     def parts(self, layer: str) -> list[np.ndarray]:
         """The layer's pieces in row order: read-only (rows, dim) views of mapped files, none empty."""
         self._layer(layer)
-        return [views[layer] for _, views in self._mapped]
+        if layer not in self._views:
+            self._views[layer] = [units(part, layer) for part in self._mapped]
+        return list(self._views[layer])
 
     def take(self, layer: str, rows: Sequence[int] | np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Rows `rows` (m,) of one layer, (m, dim), in the order asked for; rows may repeat.
@@ -138,7 +141,7 @@ class FeatureTable:
         return self.layers[layer]
 
     @cached_property
-    def _mapped(self) -> list[tuple[pa.Array, Mapping[str, np.ndarray]]]:
+    def _mapped(self) -> list[pa.RecordBatch]:
         parts = [part for part in self.manifest["parts"] if part["rows"]]
         return [map_part(self.path / part["file"], part["rows"], self.layers) for part in parts]
 

@@ -16,7 +16,7 @@ from consilience.engine.features import receipts
 from consilience.engine.features.disk import atomic, write_json, writing
 from consilience.engine.features.parts import map_part, part_name, write_part_file
 from consilience.engine.features.receipts import Receipt
-from consilience.engine.features.schema import LayerInfo, as_ids, refuse_duplicates
+from consilience.engine.features.schema import ID, LayerInfo, as_ids, refuse_duplicates
 from consilience.engine.features.statistics import finite_rows, spread
 from consilience.engine.features.table import REJECTED, FeatureTable
 
@@ -165,7 +165,7 @@ class TableWriter:
                 raise
 
     def _check_ids(self, parts: Sequence[Receipt], rejected: Sequence[tuple[str, str]]) -> None:
-        chunks = [map_part(self.path / part_name(r.index), r.rows, self.layers)[0] for r in parts]
+        chunks = [map_part(self.path / part_name(r.index), r.rows, self.layers).column(ID) for r in parts]
         ids = pa.chunked_array([*chunks, pa.array([i for i, _ in rejected], pa.string())])
         if len(pc.unique(ids)) < len(ids):
             refuse_duplicates(ids.to_pylist())

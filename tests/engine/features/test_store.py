@@ -1,3 +1,5 @@
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +199,28 @@ def test_tables_are_listed_by_model_and_stimuli(store: FeatureStore) -> None:
         store.write(model, stimuli, IDS, {"a": X})
     store.writer("a", "s", {"unfinished": True}, {"a": (5, "float32")}).write_part(0, IDS, {"a": X})
     assert [(t.model, t.stimuli) for t in store.tables()] == [("a", "s"), ("a", "t"), ("b", "s")]
+
+
+def test_meta_that_json_cannot_hold_is_refused_before_writing(store: FeatureStore) -> None:
+    with pytest.raises(BadInput, match="plain JSON"):
+        store.write("m", "s", IDS, {"a": X}, meta={"a": object()})
+    with pytest.raises(BadInput, match="plain JSON"):
+        store.writer("m", "s", {}, {"a": (5, "float32")}, meta={"a": X})
+
+
+def test_what_a_killed_process_left_is_cleared_a_day_later(store: FeatureStore) -> None:
+    folder = store.write("m", "s", IDS, {"a": X}).path.parent
+    for name, age in [(".writing-old", 2 * 86400), (".writing-new", 60)]:
+        (folder / name).mkdir()
+        (folder / name / "part-00000.arrow").write_bytes(b"half")
+        os.utime(folder / name, times=(time.time() - age,) * 2)
+    store.write("m", "s", IDS, {"b": X})
+    assert [p.name for p in folder.glob(".writing*")] == [".writing-new"]
+
+
+def test_a_damaged_table_does_not_hide_the_others(store: FeatureStore) -> None:
+    bad, good = store.write("m", "s", IDS, {"a": X}), store.write("m", "s", IDS, {"b": X})
+    (bad.path / "part-00000.arrow").write_bytes(b"")
+    assert store.open("m", "s", good.digest).layers.keys() == {"b"}
+    with pytest.raises(BadInput, match=bad.digest):
+        store.open("m", "s", bad.digest)
