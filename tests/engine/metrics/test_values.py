@@ -84,7 +84,10 @@ def test_float32_kernels_agree_to_1e_5():
     """More samples than are computed in float64."""
     rng = np.random.default_rng(14)
     shared = rng.normal(size=(1500, 5))
-    x, y = ((shared @ rng.normal(size=(5, d)) + rng.normal(size=(1500, d)) + 2).astype(np.float32) for d in (30, 50))
+    x, y = (
+        (shared @ rng.normal(size=(5, d)) + rng.normal(size=(1500, d)) + 2).astype(np.float32)
+        for d in (30, 50)
+    )
     agree([m for m in REFERENCE if not m.startswith(("jaccard", "cknna"))], x, y, 1e-5)
 
 
