@@ -41,7 +41,8 @@ def grid(values: torch.Tensor) -> float:
     """The step for distances like `values`: 2^-15 of their median in float32, 2^-37 in float64."""
     exponent = -15 if values.dtype == torch.float32 else -37
     median, mean = float(values.median()), float(values.mean())
-    usual = median if median > 1e-3 * mean else mean  # where half of the distances are 0 the others set the grid
+    # Where half of the distances are 0 the others set the grid.
+    usual = median if median > 1e-3 * mean else mean
     return 2.0 ** (np.floor(np.log2(usual)) + exponent) if usual > 0 else 2.0**exponent
 
 

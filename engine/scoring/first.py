@@ -47,7 +47,7 @@ class FirstOrder:
         for pairs in self.batches([(r, r) for r in range(len(self.representations))], budget):
             state = self.sweep(pairs, self.groups, stage="own moments")
             calls = [(self.requests, state, pair, self.subsets) for pair in pairs]
-            found |= self.run(_factors, calls, _union, costs=self.costs(pairs), stage="decompositions")
+            found |= self.run(_factors, calls, _union, costs=self.costs(pairs), stage="own decompositions")
         return found
 
     def values(self, factors: Factors, pairs: Sequence[Pair], budget: float) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Every metric equals its definition, written out literally, whatever the shapes, dtypes, blocks and threads."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import reference
@@ -71,13 +73,13 @@ def agree(metrics, x, y, tolerance):
 @given(features(np.float64))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_float64_input_agrees_to_1e_9(pair):
-    agree(list(REFERENCE), *pair, 1e-9)
+    agree(list(REFERENCE), pair[0], pair[1], 1e-9)
 
 
 @given(features(np.float32))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_float32_input_agrees_to_1e_5(pair):
-    agree(list(REFERENCE), *pair, 1e-5)
+    agree(list(REFERENCE), pair[0], pair[1], 1e-5)
 
 
 def test_float32_kernels_agree_to_1e_5():
@@ -229,8 +231,10 @@ def test_biased_cka_equals_whitened_cosine_of_squared_euclidean_rdms():
     rng = np.random.default_rng(10)
     x, y = rng.normal(size=(30, 6)), rng.normal(size=(30, 9))
     y[:, :6] += x
-    rdms = [rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(z), method="euclidean") for z in (x, y)]
-    want = rsatoolbox.rdm.compare(*rdms, method="cosine_cov")[0, 0]
+    rdms: list[Any] = [
+        rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(z), method="euclidean") for z in (x, y)
+    ]
+    want = rsatoolbox.rdm.compare(rdms[0], rdms[1], method="cosine_cov")[0, 0]
     assert abs(cs.score("cka:estimator=biased", x, y) - want) < 1e-6
 
 
