@@ -32,6 +32,14 @@ def is_control(card: dict[str, Any]) -> bool:
     )
 
 
+def metric_words(metric: str) -> str:
+    """A canonical id as it reads in a sentence: ``mutual_knn:distance=cosine,k=10`` -> ``mutual_knn (cosine, k=10)``."""
+    name, _, rest = metric.partition(":")
+    # A word says what it is; a number needs its name.
+    facts = [x if x[x.index("=") + 1 :][:1].isdigit() else x.partition("=")[2] for x in rest.split(",") if x]
+    return f"{name} ({', '.join(facts)})" if facts else name
+
+
 def _finding(scores: xr.Dataset, metric: str, cards: dict[str, Any], whole: bool) -> list[str]:
     pairs = best_pairs(scores, metric)
     controls = {m for m in names(scores, "a") + names(scores, "b") if is_control(cards.get(m, {}))}
@@ -43,12 +51,14 @@ def _finding(scores: xr.Dataset, metric: str, cards: dict[str, Any], whole: bool
     best = _choose(across or trained, scores, metric)
     if best is None:
         return (
-            [f"By {metric} no pair of models has a held-out score."] if pairs == {} and len(kinds) > 1 else []
+            [f"By {metric_words(metric)} no pair of models has a held-out score."]
+            if pairs == {} and len(kinds) > 1
+            else []
         )
     who = "vision and language" if across else "two models"
     agree = "lie closest" if sign(scores, metric) < 0 else "agree best"
     how = ", the pair chosen on one half of the samples and scored on the other" if whole else ""
-    sentence = f"By {metric}, {who} {agree} between {_name(best)}: {_numbers(best)}{how}."
+    sentence = f"By {metric_words(metric)}, {who} {agree} between {_name(best)}: {_numbers(best)}{how}."
     return [sentence, *_control(scores, metric, best, pairs, controls, kinds)]
 
 

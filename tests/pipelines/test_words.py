@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from consilience.engine.scores import assemble
-from consilience.pipelines.words import summary
+from consilience.pipelines.words import metric_words, summary
 
 NAMES = [("eye", "l0"), ("eye", "l1"), ("blank", "l0"), ("ear", "l0"), ("ear", "l1")]
 CARDS = {
@@ -89,3 +89,9 @@ def test_p_values_are_rounded_as_papers_do(p: float, text: str) -> None:
     scores = table()
     scores["p_holdout"] = xr.full_like(scores["p_holdout"], p)
     assert text in summary(scores)[1]
+
+
+def test_a_metric_reads_as_words() -> None:
+    assert metric_words("mutual_knn:distance=cosine,k=10") == "mutual_knn (cosine, k=10)"
+    assert metric_words("svcca:variance=0.99") == "svcca (variance=0.99)"
+    assert metric_words("cknna") == "cknna"
