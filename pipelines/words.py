@@ -33,7 +33,7 @@ def is_control(card: dict[str, Any]) -> bool:
 
 
 def metric_words(metric: str) -> str:
-    """A canonical id as it reads in a sentence: ``mutual_knn:distance=cosine,k=10`` -> ``mutual_knn (cosine, k=10)``."""
+    """An id as it reads in a sentence: ``mutual_knn:distance=cosine,k=10`` -> ``mutual_knn (cosine, k=10)``."""
     name, _, rest = metric.partition(":")
     # A word says what it is; a number needs its name.
     facts = [x if x[x.index("=") + 1 :][:1].isdigit() else x.partition("=")[2] for x in rest.split(",") if x]
