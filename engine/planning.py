@@ -7,6 +7,7 @@ from consilience.engine.machine import Speed
 
 TILE_ROWS, STRIP_ROWS, LEAST_ROWS = 512, 1024, 16
 FIRST_ORDER_GROUPS = 10
+ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each thread that frees much
 # Measured per element or operation on the kernels as they are; they enter the estimates only.
 NEIGHBOUR_NS, RANK_NS, SPACE_NS = 9.0, 45.0, 2.5
 DECOMPOSITION_FLOPS, DECOMPOSITION_RATE = 14.0, 0.12
@@ -117,7 +118,15 @@ def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threa
     tiles = 1 + 2 * len(spaces - {"linear"}) + sum(3 for s in needs.spaces if s.endswith("/ranks"))
     tiles += 6 * bool(needs.searches)  # 64-bit keys, and what the search copies
     tile = tiles * float(size.count) * tile_rows**2 * size.itemsize
-    return threads * (rows + tile) + 2 * state_memory(size, needs)
+    sample = (
+        min(size.n, 2048) ** 2 * 8.0 * size.itemsize
+        if any(s.endswith("/ranks") for s in needs.spaces)
+        else 0.0
+    )
+    overlaps = 6.0 * 4 * 2**22 if needs.searches else 0.0  # the chunks in which common neighbours are counted
+    return (
+        max(threads * (rows + tile), sample) + overlaps + 2 * state_memory(size, needs) + ALLOCATOR * threads
+    )
 
 
 def _blocks(size: Size, needs: Needs, budget: float, threads: int) -> tuple[int, int]:
@@ -181,7 +190,7 @@ def _first_order_step(
 def _moment_memory(size: Size, groups: int, budget: float) -> float:
     matrices = 8.0 * groups * sum((size.widths[a] + 2) * (size.widths[b] + 2) for a, b in size.pairs)
     blocks = 2048.0 * size.itemsize * 2 * size.units
-    return min(matrices, budget / 4) * 2 + blocks * 2
+    return min(matrices, budget / 4) * 2 + blocks * 2 + ALLOCATOR
 
 
 def gigabytes(value: float) -> str:

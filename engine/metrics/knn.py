@@ -9,7 +9,7 @@ from consilience.engine.inference.null import Null
 from consilience.engine.metrics.registry import Choice, Number, register
 from consilience.engine.passes.neighbours import NeighbourLists
 
-CHUNK_ELEMENTS = 2**24
+CHUNK_ELEMENTS = 2**22
 
 PARAMETERS = {"distance": Choice(("cosine", "euclidean")), "k": Number(10, 1)}
 

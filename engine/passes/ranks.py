@@ -41,7 +41,9 @@ def sampled_distances(work: TilePass, space: str, seed: int) -> Iterator[tuple[f
     """For each representation its grid, its sorted distances among at most 2,048 rows, and if those are all rows."""
     rows = sample_rows(work.groups.n, SAMPLE_ROWS, seed)
     for tile in sample_tiles(work, rows):
-        upper = torch.triu_indices(len(rows), len(rows), 1, device=tile.gram.device)
-        distances = tile.space(space)[0][upper[0], upper[1]]
+        upper = torch.ones(len(rows), len(rows), dtype=torch.bool, device=tile.gram.device).triu_(1)
+        distances = tile.space(space)[0][upper]
         step = grid(distances)
-        yield step, torch.sort(snapped(distances, step)).values.cpu().numpy(), len(rows) == work.groups.n
+        ordered = snapped(distances, step).cpu().numpy()
+        ordered.sort()
+        yield step, ordered, len(rows) == work.groups.n

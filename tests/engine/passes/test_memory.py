@@ -1,0 +1,57 @@
+"""The plan promises a peak; what is measured stays below it."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+PROGRAM = """
+import sys, threading, time
+import numpy as np, psutil
+import consilience as cs
+from consilience.engine.comparison import Comparison
+
+n, d, count, metrics, budget = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4].split("+"), sys.argv[5]
+rng = np.random.default_rng(0)
+warm = Comparison({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics)
+warm.run()
+x = {f"m/{i}": rng.normal(size=(n, d)).astype(np.float32) for i in range(count)}
+comparison = Comparison(x, metrics=metrics, budget=budget, permutations=1)
+promised = comparison.plan().memory
+process, peak, done = psutil.Process(), 0, False
+before = process.memory_info().rss
+
+def watch():
+    global peak
+    while not done:
+        peak = max(peak, process.memory_info().rss - before)
+        time.sleep(0.002)
+
+thread = threading.Thread(target=watch)
+thread.start()
+comparison.run()
+done = True
+thread.join()
+print(promised, peak)
+"""
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "count", "metrics", "budget"),
+    [
+        (4000, 128, 12, "cka:estimator=biased+cka", "8GB"),
+        (3000, 64, 10, "cka+mutual_knn", "8GB"),
+        (2500, 64, 10, "cka+rsa+mutual_knn", "500MB"),
+        (20000, 200, 2, "cka", "8GB"),
+        (3000, 150, 6, "svcca+procrustes", "8GB"),
+    ],
+)
+def test_peak_memory_stays_below_the_plan(n, d, count, metrics, budget):
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM), str(n), str(d), str(count), metrics, budget],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    promised, peak = map(float, run.stdout.split())
+    print(f"promised {promised / 1e6:.0f} MB, measured {peak / 1e6:.0f} MB")
+    assert peak < promised, f"promised {promised / 1e6:.0f} MB, measured {peak / 1e6:.0f} MB"

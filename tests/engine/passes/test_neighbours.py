@@ -1,0 +1,77 @@
+"""Nearest neighbours found on tiles, against a search through all samples; ties, copies, and subsets of rows."""
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consilience.engine.comparison import Comparison
+from consilience.engine.inference.subsets import subsets
+from consilience.engine.passes import executors
+from consilience.engine.passes.blocks import frame
+from consilience.engine.passes.neighbours import kept
+from consilience.engine.passes.second_order import second_order
+from consilience.engine.passes.tiles import layout
+
+SPACES = {"rdm-cosine": "cosine", "rdm-euclidean": "euclidean", "inner": "inner"}
+
+
+def search(x, space, k, groups=10, tile_rows=7, strip_rows=20):
+    """The neighbour lists of every subset, each as row number -> neighbours' row numbers."""
+    c = Comparison({"x": x}, metrics=["cka"], groups=groups)
+    chosen = subsets(c.groups.count)
+    frames = [frame(r) for r in c.representations]
+    found = second_order(
+        c.representations, frames, c.groups, chosen, layout(c.groups, tile_rows), searches={space: k}, null=False,
+        strip_rows=strip_rows, run=executors.run,
+    ).neighbours[space]  # fmt: skip
+    lists = []
+    for s in range(chosen.count):
+        view = found.lists(chosen, s, k)
+        rows = c.groups.order[view.rows]
+        lists.append({int(i): [int(rows[j]) for j in near if j >= 0] for i, near in zip(rows, view.lists[0])})
+    return lists
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(30, 70), st.sampled_from(sorted(SPACES)))
+@settings(max_examples=15, deadline=None)
+def test_lists_of_all_rows_and_of_every_subset(seed, n, space):
+    x = np.random.default_rng(seed).normal(size=(n, 4))
+    for found in search(x, space, 4):
+        rows = np.array(sorted(found))
+        want = reference.neighbours(x[rows], 4, SPACES[space])
+        for i, near in zip(rows, want):
+            assert found[int(i)] == [int(rows[j]) for j in near]
+
+
+@pytest.mark.parametrize("tile_rows", [3, 50])
+def test_ties_go_to_the_lower_row_number(tile_rows):
+    x = np.repeat(np.eye(5), 8, axis=0)  # every sample has seven copies; the rest are all at one distance
+    found = search(x, "rdm-euclidean", 3, tile_rows=tile_rows)[0]
+    for i, near in found.items():
+        copies = [j for j in range(i // 8 * 8, i // 8 * 8 + 8) if j != i]
+        assert near == copies[:3]
+
+
+def test_a_sample_without_direction_is_far_from_all():
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    x[7] = 0
+    found = search(x, "rdm-cosine", 5)[0]
+    nearer = sum(7 in near for i, near in found.items() if i != 7)
+    assert nearer < 40
+    assert len(found[7]) == 5
+
+
+def test_enough_candidates_are_kept_for_the_jackknife():
+    assert kept(10, 1000, 0.0) == 10
+    assert kept(10, 1000, 0.05) > 14
+    assert kept(10, 12, 0.5) == 11  # never more than there are
+
+
+def test_float32_similarities_of_far_features_are_ordered_by_what_is_left():
+    """Distances come from rows in a shifted frame, so a common offset does not blur them."""
+    x = (np.random.default_rng(1).normal(size=(60, 5)) + 500).astype(np.float32)
+    found = search(x, "rdm-euclidean", 3)[0]
+    want = reference.neighbours(x.astype(np.float64), 3, "euclidean")
+    assert all(found[i] == list(near) for i, near in enumerate(want))
