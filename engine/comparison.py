@@ -25,11 +25,11 @@ from consilience.engine.passes.moments import MomentPass, moments
 from consilience.engine.passes.second_order import second_order
 from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.tiles import layout
-from consilience.engine.planning import FIRST_ORDER_GROUPS, Needs, Plan, Size, make_plan
+from consilience.engine.planning import Plan, Size, first_order_groups, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.first import FirstOrder, first_order
-from consilience.engine.scoring.second import from_neighbours, from_sums, searches, spaces
+from consilience.engine.scoring.second import from_neighbours, from_sums
 
 Features = Mapping[str, Any] | Iterable[Any]
 LEAST_SAMPLES = 4
@@ -90,10 +90,9 @@ class Comparison:
                 )  # fmt: skip
 
     @property
-    def pairs(self) -> list[tuple[int, int]]:
+    def pairs(self) -> tuple[tuple[int, int], ...]:
         """The pairs wanted, each once, and every representation with itself."""
-        wanted = {(min(i, j), max(i, j)) for i in self.a for j in self.b}
-        return sorted(wanted | {(i, i) for i in range(len(self.representations))})
+        return pairs_of(self.a, self.b)
 
     def plan(self, measured: Speed | None = None) -> Plan:
         """Passes, blocks and memory; the seconds are those of a machine of that speed."""
@@ -102,20 +101,15 @@ class Comparison:
             tuple(r.d for r in self.representations),
             compute_dtype(self.representations).itemsize,
             self.groups.count,
-            tuple(self.pairs),
+            self.pairs,
         )
-        first = [r for r in self.requests if r.metric.needs == "moments"]
-        needs = Needs(frozenset(spaces(self.requests)), tuple(searches(self.requests).items()), len(first))
-        merged = self._few_groups()
         return make_plan(
-            size, needs, budget=self.budget, speed=measured or nominal(self.device),
-            evaluations=subsets(merged.count, se=self.se).count, permutations=self.permutations if self.null else 0,
+            size, needs_of(self.requests), budget=self.budget, speed=measured or nominal(self.device), se=self.se,
+            permutations=self.permutations if self.null else 0,
         )  # fmt: skip
 
     def _few_groups(self) -> Groups:
-        """First-order metrics decompose a matrix for every group: they get fewer."""
-        count = self.groups.count
-        return self.groups.merged(FIRST_ORDER_GROUPS if count % FIRST_ORDER_GROUPS == 0 else count)
+        return self.groups.merged(first_order_groups(self.groups.count, len(self.pairs)))
 
     def run(self, progress: Progress = silent) -> xr.Dataset:
         """The score table."""
@@ -133,12 +127,11 @@ class Comparison:
                 few = self._few_groups()
                 work = FirstOrder(
                     first, tuple(self.representations), tuple(frames), few, subsets(few.count, se=self.se),
-                    self.device, run,
+                    self.device, self.threads, self.budget / 4, run,
                 )  # fmt: skip
                 found = first_order(
-                    work, self.pairs, null=self.null, permutations=self.permutations, seed=self.seed,
-                    budget=self.budget / 4,
-                )  # fmt: skip
+                    work, self.pairs, null=self.null, permutations=self.permutations, seed=self.seed
+                )
                 evaluated |= {e.request.id: e for e in found}
         return self._table([evaluated[r.id] for r in self.requests], time.perf_counter() - start)
 
@@ -152,7 +145,7 @@ class Comparison:
         else:
             found = second_order(
                 self.representations, frames, self.groups, chosen, layout(self.groups, plan.tile_rows),
-                spaces=spaces(list(requests)), searches=searches(list(requests)), null=self.null,
+                spaces=needs_of(requests).spaces, searches=dict(needs_of(requests).searches), null=self.null,
                 strip_rows=plan.strip_rows, device=self.device, seed=self.seed, run=run,
             )  # fmt: skip
             sums, neighbours = found.sums, found.neighbours
@@ -170,7 +163,9 @@ class Comparison:
     def _moment_sums(self, chosen: Any, frames: list[Any], budget: float, run: Any) -> Sums:
         reps = tuple(self.representations)
         sums = empty(self.groups, chosen, len(reps))
-        work = FirstOrder((), reps, tuple(frames), self.groups, chosen, self.device, run)
+        work = FirstOrder(
+            (), reps, tuple(frames), self.groups, chosen, self.device, self.threads, budget, run
+        )
         for batch in work.batches(self.pairs, budget):
             one = MomentPass(reps, tuple(frames), self.groups, tuple(batch), compute_dtype(reps), self.device)
             fill(sums, moments(one, run=run), batch, chosen)

@@ -22,4 +22,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     fix = f"did you mean {near[0]!r}?" if near else "choose one of: " + ", ".join(names)
     listing = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    return BadInput(f"a known {kind} ({listing})" if names else f"a known {kind} (there is none)", repr(name), fix)
+    return BadInput(
+        f"a known {kind} ({listing})" if names else f"a known {kind} (there is none)", repr(name), fix
+    )

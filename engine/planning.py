@@ -1,12 +1,15 @@
 """What a comparison will do and cost, decided before it starts: which pass, which blocks, how much memory and time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from consilience.engine.errors import BadInput
+from consilience.engine.inference.subsets import subsets
 from consilience.engine.machine import Speed
+from consilience.engine.metrics.registry import Request
 
 TILE_ROWS, STRIP_ROWS, LEAST_ROWS = 512, 1024, 16
-FIRST_ORDER_GROUPS = 10
+FIRST_ORDER_GROUPS, MANY_PAIRS, GROUPS_OF_MANY = 10, 100, 5
 ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each thread that frees much
 # Measured per element or operation on the kernels as they are; they enter the estimates only.
 NEIGHBOUR_NS, RANK_NS, SPACE_NS = 9.0, 45.0, 2.5
@@ -47,6 +50,25 @@ class Needs:
     first_order: int = 0
 
 
+def needs_of(requests: Sequence[Request]) -> Needs:
+    """What these metrics need, together."""
+    searches: dict[str, int] = {}
+    for r in requests:
+        if r.metric.needs == "neighbours":
+            searches[r.space] = max(searches.get(r.space, 0), r.parameters["k"])
+    return Needs(
+        frozenset(r.space for r in requests if r.metric.needs == "sums"),
+        tuple(searches.items()),
+        sum(r.metric.needs == "moments" for r in requests),
+    )
+
+
+def pairs_of(a: Sequence[int], b: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Each pair of one of `a` with one of `b` once, and every representation with itself."""
+    wanted = {(min(i, j), max(i, j)) for i in a for j in b}
+    return tuple(sorted(wanted | {(i, i) for i in {*a, *b}}))
+
+
 @dataclass(frozen=True)
 class Step:
     """One pass of a plan. `flops` and `bytes` are totals, `memory` is the peak above the inputs, in bytes."""
@@ -80,12 +102,9 @@ class Plan:
 
 
 def make_plan(
-    size: Size, needs: Needs, *, budget: float, speed: Speed, evaluations: int = 33, permutations: int = 20
+    size: Size, needs: Needs, *, budget: float, speed: Speed, se: bool = True, permutations: int = 20
 ) -> Plan:
     """Choose passes by cost, blocks by memory.
-
-    Args:
-        evaluations: row subsets on which first-order metrics are evaluated.
 
     Raises:
         BadInput: if even the smallest blocks need more memory than `budget`; it names both numbers.
@@ -99,6 +118,8 @@ def make_plan(
         tile_rows, strip_rows = _blocks(size, needs, budget, speed.threads)
         steps += _tile_steps(size, needs, tile_rows, strip_rows, speed)
     if needs.first_order:
+        few = first_order_groups(size.groups, len(size.pairs))
+        evaluations = subsets(few, se=se).count
         steps.append(_first_order_step(size, needs, budget, speed, evaluations, permutations))
     return Plan(tuple(steps), by_moments, tile_rows, strip_rows, budget)
 
@@ -130,7 +151,10 @@ def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threa
 
 
 def _blocks(size: Size, needs: Needs, budget: float, threads: int) -> tuple[int, int]:
-    tile, strip = TILE_ROWS, STRIP_ROWS
+    tile, strip = (
+        TILE_ROWS,
+        min(STRIP_ROWS, max(TILE_ROWS // 4, size.n // (3 * threads))),
+    )  # enough tasks for all
     while tile_memory(size, needs, tile, strip, threads) > budget and tile > LEAST_ROWS:
         tile, strip = tile // 2, strip // 2
     least = tile_memory(size, needs, tile, strip, threads)
@@ -191,6 +215,12 @@ def _moment_memory(size: Size, groups: int, budget: float) -> float:
     matrices = 8.0 * groups * sum((size.widths[a] + 2) * (size.widths[b] + 2) for a, b in size.pairs)
     blocks = 2048.0 * size.itemsize * 2 * size.units
     return min(matrices, budget / 4) * 2 + blocks * 2 + ALLOCATOR
+
+
+def first_order_groups(groups: int, pairs: int) -> int:
+    """Row groups of metrics that decompose a matrix for every pair and group: fewer, and fewer still for many pairs."""
+    few = GROUPS_OF_MANY if pairs > MANY_PAIRS else FIRST_ORDER_GROUPS
+    return few if groups % few == 0 else groups
 
 
 def gigabytes(value: float) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from consilience.engine.errors import BadInput
-from consilience.engine.planning import Needs, Plan, Size, gigabytes, make_plan
+from consilience.engine.planning import Plan, Size, gigabytes, make_plan, needs_of, pairs_of
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Comparison, Prepared
 
@@ -119,29 +119,19 @@ def study_plan(prepared: Prepared, reused: Sequence[str] = ()) -> StudyPlan:
 
 def _passes(prepared: Prepared, comparison: Comparison, metrics: Sequence[str]) -> Plan:
     """As `Comparison.plan` of the engine, from the shapes alone: the features may not exist yet."""
-    from consilience.engine.inference.subsets import deal, subsets
     from consilience.engine.machine import read_bytes, speed
     from consilience.engine.metrics import parse
-    from consilience.engine.planning import FIRST_ORDER_GROUPS
-    from consilience.engine.scoring.second import searches, spaces
 
     study = prepared.study
     units = {(x.name, layer): d for x in prepared.seats for layer, d in x.layers.items()}
     names = list(dict.fromkeys([*comparison.a, *(comparison.b or ())]))
     at = {name: i for i, name in enumerate(names)}
-    sides = [at[x] for x in comparison.a], [at[x] for x in comparison.b or comparison.a]
-    wanted = {(min(i, j), max(i, j)) for i in sides[0] for j in sides[1]} | {
-        (i, i) for i in range(len(names))
-    }
-    groups = deal(min(x.samples for x in prepared.seats), study.groups, study.seed)
-    requests = [parse(m) for m in metrics]
-    size = Size(groups.n, tuple(units[x] for x in names), ITEM, groups.count, tuple(sorted(wanted)))
-    first = sum(x.metric.needs == "moments" for x in requests)
-    few = FIRST_ORDER_GROUPS if groups.count % FIRST_ORDER_GROUPS == 0 else groups.count
+    pairs = pairs_of([at[x] for x in comparison.a], [at[x] for x in comparison.b or comparison.a])
+    n = min(x.samples for x in prepared.seats)
+    size = Size(n, tuple(units[x] for x in names), ITEM, min(study.groups, n), pairs)
     try:
         return make_plan(
-            size, Needs(frozenset(spaces(requests)), tuple(searches(requests).items()), first),
-            budget=read_bytes(study.budget), speed=speed(study.device), evaluations=subsets(few).count,
+            size, needs_of([parse(m) for m in metrics]), budget=read_bytes(study.budget), speed=speed(study.device),
             permutations=study.permutations if study.null else 0,
         )  # fmt: skip
     except BadInput as bad:

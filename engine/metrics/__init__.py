@@ -4,7 +4,7 @@ A metric is a registered pure function. What it gets depends on the statistic it
 
 - ``sums``: `Sums` over S row subsets -> (S, R, R) scores of all pairs.
 - ``neighbours``: two `NeighbourLists` -> (R, R) scores.
-- ``moments``: what its `factor` made of each side, and Xc'Yc -> one score.
+- ``moments``: what its `factor` made of each side, and the `Cross` of the two -> one score.
 """
 
 from consilience.engine.metrics import cca, cka, cknna, knn, linreg, procrustes, rsa

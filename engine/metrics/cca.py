@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.engine.metrics.linear import Own, singular_values, svd
+from consilience.engine.metrics.linear import Cross, Own, svd
 from consilience.engine.metrics.registry import Choice, Number, register
 
 SUMMARIES: dict[str, Callable[[np.ndarray], Any]] = {
@@ -29,9 +29,9 @@ def leading(own: Own, variance: float) -> np.ndarray:
     return vectors[:, :r] / np.sqrt(values[:r])
 
 
-def correlations(left: np.ndarray, right: np.ndarray, cross: np.ndarray) -> np.ndarray:
+def correlations(left: np.ndarray, right: np.ndarray, cross: Cross) -> np.ndarray:
     """Canonical correlations, largest first; rounding above 1 is cut."""
-    return np.minimum(singular_values(left.T @ cross @ right), 1.0)
+    return np.minimum(cross.singular_values(left, right), 1.0)
 
 
 @register(
@@ -45,7 +45,7 @@ def correlations(left: np.ndarray, right: np.ndarray, cross: np.ndarray) -> np.n
     source="Hotelling 1936; Kornblith et al. 2019",
     best=lambda ridge, summary: 1.0 if summary != "sum" else np.nan,
 )
-def cca(left: np.ndarray, right: np.ndarray, cross: np.ndarray, *, ridge: float, summary: str) -> float:
+def cca(left: np.ndarray, right: np.ndarray, cross: Cross, *, ridge: float, summary: str) -> float:
     """Canonical correlation analysis.
 
     mean of the canonical correlations ρ_i, i <= min(rank X, rank Y); or of their squares (Yanai), the first, the sum
@@ -65,7 +65,7 @@ def cca(left: np.ndarray, right: np.ndarray, cross: np.ndarray, *, ridge: float,
     range="0..1",
     source="Raghu et al. 2017",
 )
-def svcca(left: np.ndarray, right: np.ndarray, cross: np.ndarray, *, variance: float) -> float:
+def svcca(left: np.ndarray, right: np.ndarray, cross: Cross, *, variance: float) -> float:
     """Singular vector canonical correlation analysis.
 
     mean canonical correlation of the leading principal components that explain `variance` of each representation
@@ -82,15 +82,13 @@ def svcca(left: np.ndarray, right: np.ndarray, cross: np.ndarray, *, variance: f
     range="0..1",
     source="Morcos et al. 2018",
 )
-def pwcca(
-    left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray], cross: np.ndarray
-) -> float:
+def pwcca(left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray], cross: Cross) -> float:
     """Projection-weighted canonical correlation analysis (directed: the weights are X's).
 
     Σ α_i ρ_i / Σ α_i, α_i = Σ_j |<h_i, x_j>|, h_i the canonical variates of X
 
     The variates are of the whitened X, as the paper has it; the widely copied code omits the whitening.
     """
-    u, rho = svd(left[0].T @ cross @ right[0])
+    u, rho = svd(cross.between(left[0], right[0]))
     weights = np.abs(u.T @ left[1]).sum(axis=1)
     return float(weights @ np.minimum(rho, 1.0) / weights.sum())

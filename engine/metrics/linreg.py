@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from consilience.engine.metrics.linear import Own
+from consilience.engine.metrics.linear import Cross, Own
 from consilience.engine.metrics.registry import Number, register
 
 Factor = tuple[np.ndarray, float]
@@ -26,11 +26,11 @@ def _factor(own: Own, ridge: float) -> Factor:
     range="0..1",
     source="Kornblith et al. 2019",
 )
-def linreg(left: Factor, right: Factor, cross: np.ndarray, *, ridge: float) -> float:
+def linreg(left: Factor, right: Factor, cross: Cross, *, ridge: float) -> float:
     """Linear regression, in sample (directed: Y from X).
 
     R² = ‖Q_x'Yc‖² / ‖Yc‖², Q_x an orthonormal basis of the columns of Xc
 
     `ridge` is added to the eigenvalues of Xc'Xc, in units of their mean. With n <= d it is 1.
     """
-    return float(((left[0].T @ cross) ** 2).sum() / right[1])
+    return float((cross.between(left[0], None) ** 2).sum() / right[1])

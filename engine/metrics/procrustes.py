@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from consilience.engine.metrics.linear import Own, singular_values
+from consilience.engine.metrics.linear import Cross, Own
 from consilience.engine.metrics.registry import Choice, Number, register
 
 Factor = tuple[np.ndarray | None, float]
@@ -17,10 +17,9 @@ def _factor(own: Own, whiten: float, form: str = "") -> Factor:
     return (vectors * stretch) @ vectors.T, float(np.sqrt((values * stretch**2).sum()))
 
 
-def nuclear_cosine(left: Factor, right: Factor, cross: np.ndarray) -> float:
+def nuclear_cosine(left: Factor, right: Factor, cross: Cross) -> float:
     """‖X'Y‖_* / (‖X‖ ‖Y‖), at most 1."""
-    matrix = cross if left[0] is None or right[0] is None else left[0].T @ cross @ right[0]
-    return min(float(singular_values(matrix).sum()) / (left[1] * right[1]), 1.0)
+    return min(float(cross.singular_values(left[0], right[0]).sum()) / (left[1] * right[1]), 1.0)
 
 
 @register(
@@ -34,7 +33,7 @@ def nuclear_cosine(left: Factor, right: Factor, cross: np.ndarray) -> float:
     source="Williams et al. 2021",
     best=0.0,
 )
-def procrustes(left: Factor, right: Factor, cross: np.ndarray, *, form: str, whiten: float) -> float:
+def procrustes(left: Factor, right: Factor, cross: Cross, *, form: str, whiten: float) -> float:
     """Procrustes distance after the best rotation.
 
     squared: ‖X‖² + ‖Y‖² - 2 ‖X'Y‖_* of centred X, Y of unit norm; angular: arccos of ‖X'Y‖_*
@@ -54,7 +53,7 @@ def procrustes(left: Factor, right: Factor, cross: np.ndarray, *, form: str, whi
     range="0..1",
     source="Harvey et al. 2024",
 )
-def bures(left: Factor, right: Factor, cross: np.ndarray) -> float:
+def bures(left: Factor, right: Factor, cross: Cross) -> float:
     """Normalised Bures similarity.
 
     ‖X'Y‖_* / (‖X‖ ‖Y‖) of centred X, Y: the cosine of the angular Procrustes distance

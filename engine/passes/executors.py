@@ -18,6 +18,16 @@ def workers(device: str = "cpu") -> int:
     return len(os.sched_getaffinity(0)) if device == "cpu" else 1
 
 
+def serial(
+    function: Callable[..., Any],
+    calls: Sequence[tuple[Any, ...]],
+    combine: Callable[[list[Any]], Any],
+    **_: Any,
+) -> Any:
+    """As `run`, one call after the other: for a task that is one of many already."""
+    return combine([function(*call) for call in calls])
+
+
 @contextmanager
 def threads_of_its_own(device: str) -> Iterator[None]:
     """Tasks set torch to one thread each; put its number of threads back afterwards."""

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.null import from_permutations
 from consilience.engine.inference.subsets import Groups, Subsets
-from consilience.engine.metrics.linear import Own, centred
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import Frame
-from consilience.engine.passes.moments import MomentPass, Pair, State, moments, over_groups, pair_bytes
+from consilience.engine.passes.moments import MomentPass, Pair, moments, pair_bytes
 from consilience.engine.scoring.evaluated import Evaluated, Tail
+from consilience.engine.scoring.spectral import Factors, Found, contributions, from_rows, from_state, union
 
-Factors = dict[tuple[int, int], list[Any]]  # representation, subset -> one factor a request
-Run = Callable[..., Any]
+# A decomposition for each pair and subset is the work: pairs go to the threads in about this many chunks each.
+CHUNKS = 8
+NEAR = 12  # representations; pairs of one chunk come from few of them, so that few are read
 
 
 @dataclass(frozen=True)
@@ -30,68 +30,92 @@ class FirstOrder:
     groups: Groups
     subsets: Subsets
     device: str
-    run: Run
+    threads: int
+    budget: float
+    run: Callable[..., Any]
 
-    def sweep(
-        self, pairs: Sequence[Pair], groups: Groups, right: np.ndarray | None = None, stage: str = "moments"
-    ) -> State:
-        """The moments of `pairs`, in float64: a covariance squares what float32 can tell apart."""
-        work = MomentPass(
+    def work(self, pairs: Sequence[Pair], groups: Groups, right: np.ndarray | None = None) -> MomentPass:
+        """The pass for `pairs`, in float64: a covariance squares what float32 can tell apart."""
+        return MomentPass(
             self.representations, self.frames, groups, tuple(pairs), np.dtype(np.float64), self.device, right
         )
-        return moments(work, run=self.run, stage=stage)
 
-    def factors(self, budget: float) -> Factors:
+    def factors(self) -> Factors:
         """What every representation contributes, on every subset."""
         found: Factors = {}
-        for pairs in self.batches([(r, r) for r in range(len(self.representations))], budget):
-            state = self.sweep(pairs, self.groups, stage="own moments")
+        for pairs in self.batches([(r, r) for r in range(len(self.representations))], self.budget):
+            state = moments(self.work(pairs, self.groups), run=self.run, stage="own moments")
             calls = [(self.requests, state, pair, self.subsets) for pair in pairs]
-            found |= self.run(_factors, calls, _union, costs=self.costs(pairs), stage="own decompositions")
+            costs = [self.cost(pair) for pair in pairs]
+            found |= self.run(contributions, calls, union, costs=costs, stage="own decompositions")
         return found
 
-    def values(self, factors: Factors, pairs: Sequence[Pair], budget: float) -> np.ndarray:
+    def values(self, factors: Factors, pairs: Sequence[Pair]) -> np.ndarray:
         """Scores of `pairs`, (requests, S, R, R), NaN elsewhere."""
-        size = len(self.representations)
-        values = np.full((len(self.requests), self.subsets.count, size, size), np.nan)
-        for batch in self.batches(pairs, budget):
-            state = self.sweep(batch, self.groups)
-            calls = [(self.requests, factors, state, pair, self.subsets.masks) for pair in batch]
-            self.enter(
-                values, self.run(_scores, calls, _union, costs=self.costs(batch), stage="decompositions")
-            )
-        return values
+        chosen = self.subsets
+        precise = np.zeros(chosen.count, bool)
+        precise[[k for k in (chosen.full, chosen.select, chosen.holdout) if k is not None]] = True
+        found: Found = {}
+        if len(pairs) >= CHUNKS * self.threads:
+            chunks = list(self.chunks(pairs, self.groups))
+            tasks = [
+                (self.requests, factors, self.work(c, self.groups), chosen.masks, precise, 0) for c in chunks
+            ]
+            costs = [sum(map(self.cost, c)) for c in chunks]
+            found = self.run(from_rows, tasks, union, costs=costs, stage="decompositions")
+        else:  # the rows of few pairs go to the threads instead
+            for batch in self.batches(pairs, self.budget):
+                state = moments(self.work(batch, self.groups), run=self.run)
+                calls = [(self.requests, factors, state, pair, chosen.masks, precise) for pair in batch]
+                found |= self.run(from_state, calls, union, stage="decompositions")
+        return self.entered(found, 0, chosen.count)
 
-    def draws(
-        self, factors: Factors, pairs: Sequence[Pair], permutations: int, seed: int, budget: float
-    ) -> np.ndarray:
+    def draws(self, factors: Factors, pairs: Sequence[Pair], permutations: int, seed: int) -> np.ndarray:
         """Scores of all rows with the right side's permuted, (permutations, requests, R, R)."""
-        size, order = len(self.representations), self.groups.order
-        rng = np.random.default_rng([seed, 1])
+        order = self.groups.order
         whole = Groups(order, np.array([0, len(order)]))
-        draws = np.full((permutations, len(self.requests), 1, size, size), np.nan)
+        rng = np.random.default_rng([seed, 1])
+        chunks = list(self.chunks(pairs, whole))
+        once, rough = np.ones((1, 1), bool), np.zeros(1, bool)
+        calls, costs = [], []
         for p in range(permutations):
             right = order[rng.permutation(len(order))]
-            for batch in self.batches(pairs, budget, groups=1):
-                state = self.sweep(batch, whole, right, stage=f"permutation {p + 1} of {permutations}")
-                calls = [(self.requests, factors, state, pair, np.ones((1, 1), bool)) for pair in batch]
-                stage = f"decompositions, permutation {p + 1} of {permutations}"
-                self.enter(draws[p], self.run(_scores, calls, _union, costs=self.costs(batch), stage=stage))
-        return draws[:, :, 0]
+            calls += [(self.requests, factors, self.work(c, whole, right), once, rough, p) for c in chunks]
+            costs += [sum(map(self.cost, c)) for c in chunks]
+        found = self.run(from_rows, calls, union, costs=costs, stage="permutations")
+        return np.stack([self.entered(found, p, 1)[:, 0] for p in range(permutations)])
 
-    def enter(self, values: np.ndarray, found: dict[Pair, np.ndarray]) -> None:
-        """Write (requests, S, 2) scores of each pair, in both directions, into (requests, S, R, R)."""
-        for (a, b), scores in found.items():
-            values[:, :, a, b], values[:, :, b, a] = scores[..., 0], scores[..., 1]
+    def entered(self, found: Found, draw: int, count: int) -> np.ndarray:
+        """(requests, count, R, R) from the (requests, count, 2) scores of each pair, both directions."""
+        size = len(self.representations)
+        values = np.full((len(self.requests), count, size, size), np.nan)
+        for (a, b, d), scores in found.items():
+            if d == draw:
+                values[:, :, a, b], values[:, :, b, a] = scores[..., 0], scores[..., 1]
+        return values
+
+    def chunks(self, pairs: Sequence[Pair], groups: Groups) -> Iterator[list[Pair]]:
+        """Pairs of near representations, of about equal cost, whose matrices fit the budget of one thread."""
+        near = sorted(pairs, key=lambda pair: (pair[0] // NEAR, pair[1] // NEAR, pair))
+        most = sum(map(self.cost, pairs)) / (CHUNKS * self.threads)
+        for batch in self.batches(near, self.budget / self.threads, groups):
+            chunk: list[Pair] = []
+            for pair in batch:
+                chunk.append(pair)
+                if sum(map(self.cost, chunk)) >= most:
+                    yield chunk
+                    chunk = []
+            if chunk:
+                yield chunk
 
     def batches(
-        self, pairs: Sequence[Pair], budget: float, groups: int | None = None
+        self, pairs: Sequence[Pair], budget: float, groups: Groups | None = None
     ) -> Iterator[list[Pair]]:
-        """Runs of `pairs` whose matrices fit the budget together; at least one pair."""
+        """Runs of `pairs` whose matrices fit `budget` together; at least one pair."""
         batch: list[Pair] = []
         used = 0.0
         for pair in pairs:
-            size = pair_bytes(self.representations, pair, groups or self.groups.count)
+            size = pair_bytes(self.representations, pair, (groups or self.groups).count)
             if batch and used + size > budget:
                 yield batch
                 batch, used = [], 0.0
@@ -100,21 +124,21 @@ class FirstOrder:
         if batch:
             yield batch
 
-    def costs(self, pairs: Sequence[Pair]) -> list[float]:
+    def cost(self, pair: Pair) -> float:
         """A decomposition of a (d_a, d_b) matrix takes about d_a d_b min(d_a, d_b)."""
-        widths = [(self.representations[a].d, self.representations[b].d) for a, b in pairs]
-        return [float(x * y * min(x, y)) for x, y in widths]
+        x, y = (self.representations[k].d for k in pair)
+        return float(x * y * min(x, y))
 
 
 def first_order(
-    work: FirstOrder, pairs: Sequence[Pair], *, null: bool, permutations: int, seed: int, budget: float
+    work: FirstOrder, pairs: Sequence[Pair], *, null: bool, permutations: int, seed: int
 ) -> list[Evaluated]:
     """Every request over `pairs`, with the null of seeded permutations."""
-    factors = work.factors(budget)
-    values = work.values(factors, pairs, budget)
+    factors = work.factors()
+    values = work.values(factors, pairs)
     tails: list[Tail | None] = [None] * len(work.requests)
     if null and permutations:
-        draws = work.draws(factors, pairs, permutations, seed, budget)
+        draws = work.draws(factors, pairs, permutations, seed)
         for k, request in enumerate(work.requests):
             score = values[k, work.subsets.full]
             tails[k] = Tail(*from_permutations(draws[:, k], score, request.metric.direction))
@@ -123,38 +147,3 @@ def first_order(
         Evaluated(request, values[k], work.subsets, work.groups.n, tails[k], None, how)
         for k, request in enumerate(work.requests)
     ]
-
-
-def _factors(requests: Sequence[Request], state: State, pair: Pair, subsets: Subsets) -> Factors:
-    torch.set_num_threads(1)
-    found: Factors = {}
-    for s, z in enumerate(over_groups(state, pair, subsets.masks)):
-        own = Own(centred(z), round(z[0, 0]))
-        found[pair[0], s] = [r.metric.factor(own, **r.parameters) for r in requests]  # type: ignore[misc]
-    return found
-
-
-def _scores(
-    requests: Sequence[Request], factors: Factors, state: State, pair: Pair, masks: np.ndarray
-) -> dict[Pair, np.ndarray]:
-    """(requests, S, 2): the score of each direction on each subset."""
-    torch.set_num_threads(1)
-    a, b = pair
-    scores = np.empty((len(requests), len(masks), 2))
-    for s, z in enumerate(over_groups(state, pair, masks)):
-        cross = centred(z)
-        for k, request in enumerate(requests):
-            finish, given = request.metric.finish, request.parameters
-            there = finish(factors[a, s][k], factors[b, s][k], cross, **given)
-            back = there
-            if not request.metric.symmetric:
-                back = finish(factors[b, s][k], factors[a, s][k], cross.T, **given)
-            scores[k, s] = there, back
-    return {pair: scores}
-
-
-def _union(parts: list[dict[Any, Any]]) -> dict[Any, Any]:
-    merged: dict[Any, Any] = {}
-    for part in parts:
-        merged |= part
-    return merged

@@ -1,7 +1,5 @@
 """Metrics on sums and on neighbour lists, evaluated on every subset of rows."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from consilience.engine.inference.null import from_permutations
@@ -69,17 +67,3 @@ def _tail(
     orders = [rng.permutation(len(view.rows)) for _ in range(permutations)]
     draws = np.array([metric.finish(view, view.permuted(order), **given) for order in orders])
     return Tail(*from_permutations(draws, score, metric.direction)), f"{permutations} permutations"
-
-
-def spaces(requests: list[Request]) -> set[str]:
-    """The spaces whose sums the requests need."""
-    return {r.space for r in requests if r.metric.needs == "sums"}
-
-
-def searches(requests: list[Request]) -> Mapping[str, int]:
-    """The neighbour searches that the requests need: space -> largest k."""
-    found: dict[str, int] = {}
-    for r in requests:
-        if r.metric.needs == "neighbours":
-            found[r.space] = max(found.get(r.space, 0), r.parameters["k"])
-    return found
