@@ -12,8 +12,8 @@ TILE_ROWS, STRIP_ROWS, LEAST_ROWS = 512, 1024, 16
 FIRST_ORDER_GROUPS, MANY_PAIRS, GROUPS_OF_MANY = 10, 100, 5
 ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each thread that frees much
 # Measured per element or operation on the kernels as they are; they enter the estimates only.
-NEIGHBOUR_NS, RANK_NS, SPACE_NS = 9.0, 45.0, 2.5
-DECOMPOSITION_FLOPS, DECOMPOSITION_RATE = 14.0, 0.12
+NEIGHBOUR_NS, RANK_NS, SPACE_NS, SORT_NS = 12.0, 200.0, 2.5, 40.0
+DECOMPOSITION_FLOPS, DECOMPOSITION_RATE, OVERLAP_RATE = 5.0, 0.5, 0.6
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,11 @@ def _tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) -
     per_element += sum(RANK_NS for s in needs.spaces if s.endswith("/ranks"))
     per_element += NEIGHBOUR_NS * 2 * len(needs.searches)
     seconds += elements * per_element * 1e-9 / speed.threads
+    sorts = sum(SORT_NS for s in needs.spaces if s.endswith("/ranks"))
+    seconds += min(size.n, 2048) ** 2 / 2 * size.count * sorts * 1e-9
+    for _, k in needs.searches:  # common neighbours, counted on every subset of rows
+        overlaps = 2.0 * size.n * min(size.n, 2 * size.count * k) * size.count**2
+        seconds += 1.6 * size.groups * overlaps / (OVERLAP_RATE * speed.float32)
     step = Step("tiles", "exact", block, flops, loads, memory, seconds)
     counting = [s for s in needs.spaces if s.endswith("/ranks")]
     if counting and size.n > 2048:

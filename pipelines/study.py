@@ -6,7 +6,7 @@ stimuli: openmoji
 models: [efficientnet-lite0, {name: minilm, layers: all, pool: mean}]
 metrics:
   - cka
-  - {name: cka, kernel: rbf}                  # parameters of the metric, as in `cka:kernel=rbf`
+  - {name: cka, estimator: biased}            # parameters of the metric, as in `cka:estimator=biased`
   - {name: svcca, layers: {every: 4}}         # only every fourth layer of each model, and the last
 store: features            # every key from here on has a default
 pairs: all                 # or {a: [patterns], b: [patterns]} over "model/layer" or "model"

@@ -159,7 +159,7 @@ def metrics() -> dict[str, str]:
 
 
 def parse(metric: str | Mapping[str, Any]) -> Request:
-    """Read an id (``"cka:kernel=rbf"``) or a mapping (``{"name": "cka", "kernel": "rbf"}``).
+    """Read an id (``"cka:estimator=biased"``) or a mapping (``{"name": "cka", "estimator": "biased"}``).
 
     Raises:
         BadInput: for an unknown metric, parameter or value.
@@ -174,7 +174,7 @@ def parse(metric: str | Mapping[str, Any]) -> Request:
             key, equals, value = part.partition("=")
             if not equals:
                 raise BadInput(
-                    "a metric id like 'cka:kernel=rbf'", repr(metric), f"write {part!r} as param=value"
+                    "a metric id like 'cka:estimator=biased'", repr(metric), f"write {part!r} as param=value"
                 )
             given[key.strip()] = value.strip()
     known = registered()

@@ -4,14 +4,11 @@ Each figure is the best of several rounds in which the reference takes its turn,
 """
 
 import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from measure import peak, seconds
 
 from consilience.engine.features import FeatureStore, FeatureTable
 
@@ -24,36 +21,6 @@ IDS = [f"sample-{i}" for i in range(N)]
 @pytest.fixture(scope="module")
 def features() -> np.ndarray:
     return np.random.default_rng(0).standard_normal((N, D), dtype=np.float32)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def anonymous() -> int:
-    """Bytes of memory that no file backs."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
-
-
-@contextmanager
-def peak() -> Iterator[list[int]]:
-    """A list that holds, once the block has ended, how far anonymous memory rose within it."""
-    done, before, rise = threading.Event(), anonymous(), [0]
-
-    def watch() -> None:
-        while not done.wait(0.002):
-            rise[0] = max(rise[0], anonymous() - before)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield rise
-    finally:
-        done.set()
-        thread.join()
 
 
 def test_a_table_is_written_at_a_gigabyte_a_second(features: np.ndarray, tmp_path: Path) -> None:

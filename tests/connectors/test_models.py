@@ -1,16 +1,21 @@
 """The models of the demo and transformers folders, against a bare forward pass."""
 
+from typing import TypeVar
+
 import numpy as np
 import pytest
 import torch
 import transformers
 
 from consilience.connectors.models import open_model
-from consilience.connectors.models.huggingface import BEFORE
+from consilience.connectors.models.efficientnet import EfficientNetLite
+from consilience.connectors.models.huggingface import BEFORE, HuggingFace
 from consilience.connectors.stimuli import open_stimuli
 from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore
 from consilience.pipelines.extract import extract
+
+M = TypeVar("M")
 
 
 class Few:
@@ -41,6 +46,13 @@ def few():
     return Few(20)
 
 
+def opened(name: str, kind: type[M]) -> M:
+    """The model of that name, which is one of `kind`."""
+    model = open_model(name)
+    assert isinstance(model, kind)
+    return model
+
+
 def close(got, want, tolerance=1e-6):
     """Largest difference, relative to the largest value."""
     got, want = np.asarray(got), np.asarray(want)
@@ -52,7 +64,7 @@ def test_efficientnet_gives_the_blocks_of_the_published_network(few, tmp_path, r
     table = extract("efficientnet-lite0", few, tmp_path, replicas=1)
     assert table.n == 20
     assert list(table.layers) == [*(f"block.{i}" for i in range(16)), "head"]
-    model = open_model("efficientnet-lite0")
+    model = opened("efficientnet-lite0", EfficientNetLite)
     model.load("cpu")
     batch = [model.preprocess(few.get("image", row)) for row in range(16)]
     with torch.inference_mode():
@@ -80,7 +92,7 @@ def test_efficientnet_gives_the_blocks_of_the_published_network(few, tmp_path, r
 def test_what_an_efficientnet_says_of_itself_is_so(name):
     from efficientnet_lite_pytorch import EfficientNet
 
-    model, net = open_model(name), EfficientNet.from_name(name)
+    model, net = opened(name, EfficientNetLite), EfficientNet.from_name(name)
     assert model.card.parameters == sum(p.numel() for p in net.parameters())
     assert model.size == net.input_image_size
     units = [block._project_conv.out_channels for block in net._blocks]
@@ -106,7 +118,7 @@ def test_random_weights_are_the_same_each_time_and_leave_the_seed_alone(few):
 
 def test_minilm_is_the_mean_of_its_tokens(few, tmp_path, ray_local):
     table = extract("minilm", few, tmp_path, replicas=1)
-    model = open_model("minilm")
+    model = opened("minilm", HuggingFace)
     net = transformers.AutoModel.from_pretrained(model.folder).eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(model.folder)
     batch = tokenizer([few.get("text", row) for row in range(20)], padding=True, return_tensors="pt")
@@ -119,11 +131,12 @@ def test_minilm_is_the_mean_of_its_tokens(few, tmp_path, ray_local):
 
 
 def test_smollm2_gives_every_hidden_state(few):
-    model = open_model("smollm2")
+    model = opened("smollm2", HuggingFace)
     model.load("cpu")
     texts = [few.get("text", row) for row in range(6)]
     with torch.inference_mode():
         out = model.forward([model.preprocess(text) for text in texts])
+        assert out.mask is not None
         for row in (0, 5):
             alone = model._net(
                 torch.tensor([model.preprocess(texts[row])]), output_hidden_states=True, use_cache=False
@@ -186,7 +199,7 @@ def test_a_transformers_folder_is_what_its_family_says(kind, tmp_path, few):
     config = {**TEXT, **IMAGE}[kind]
     if kind in TEXT:
         config.vocab_size = 30522
-        minilm = open_model("minilm").folder
+        minilm = opened("minilm", HuggingFace).folder
         transformers.AutoTokenizer.from_pretrained(minilm).save_pretrained(folder)
         view = "text"
     else:
@@ -196,7 +209,7 @@ def test_a_transformers_folder_is_what_its_family_says(kind, tmp_path, few):
     torch.manual_seed(0)
     transformers.AutoModel.from_config(config).save_pretrained(folder)
 
-    model = open_model(f"hf:{folder}")
+    model = opened(f"hf:{folder}", HuggingFace)
     assert (model.card.name, model.card.modality) == (kind, view)
     model.load("cpu")
     batch = [model.preprocess(few.get(view, row)) for row in range(3)]
@@ -210,14 +223,15 @@ def test_a_transformers_folder_is_what_its_family_says(kind, tmp_path, few):
         assert value.ndim == len(layer.axes)
 
     # Is the last one after the final norm? The model's own output is.
+    last = out.layers[layers[-1].name]
     if kind in IMAGE:
         inputs = {"pixel_values": torch.from_numpy(np.stack(batch))}
     else:
         inputs = {"input_ids": torch.tensor([batch[0]])}
-        out.layers[layers[-1].name] = out.layers[layers[-1].name][:1, : len(batch[0])]
+        last = last[:1, : len(batch[0])]
     with torch.inference_mode():
         final = model._net(**inputs).last_hidden_state
-    same = torch.allclose(out.layers[layers[-1].name], final, atol=1e-5)
+    same = torch.allclose(last, final, atol=1e-5)
     assert same == (layers[-1].meaning != BEFORE), layers[-1].meaning
 
 

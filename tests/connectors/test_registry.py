@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_a_kind_without_its_argument_is_refused():
 
 
 def test_factories_by_decorator_and_entry_point(monkeypatch):
-    registry = Registry("thing", "some.group")
+    registry: Registry[Any] = Registry("thing", "some.group")
     registry.register("here", "made here")(lambda: "plain")
     registry.register("kind:WHAT", "with an argument")(lambda argument: argument)
     point = EntryPoint("there", "collections:OrderedDict", "some.group")

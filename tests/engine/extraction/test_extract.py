@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+import tiny
+from tiny import Numbers, Tiny
 
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction import driver, extract
@@ -31,9 +33,9 @@ def reasons(table):
     return dict(zip(rejected["sample_id"].to_pylist(), rejected["reason"].to_pylist()))
 
 
-def test_the_table_is_the_same_to_the_byte_for_any_number_of_replicas(tmp_path, tiny, numbers):
+def test_the_table_is_the_same_to_the_byte_for_any_number_of_replicas(tmp_path):
     seen = []
-    model, stimuli = tiny(seconds=0.01, nan=frozenset({9})), numbers(700, unreadable=frozenset({300}))
+    model, stimuli = Tiny(seconds=0.01, nan=frozenset({9})), Numbers(700, unreadable=frozenset({300}))
     one = extract(model, stimuli, FeatureStore(tmp_path / "one"), replicas=1)
     two = extract(
         model, stimuli, FeatureStore(tmp_path / "two"), replicas=2, progress=lambda *step: seen.append(step)
@@ -47,21 +49,21 @@ def test_the_table_is_the_same_to_the_byte_for_any_number_of_replicas(tmp_path, 
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
 
 
-def test_a_table_that_is_there_needs_no_ray(tmp_path, tiny, numbers, monkeypatch):
+def test_a_table_that_is_there_needs_no_ray(tmp_path, monkeypatch):
     store = FeatureStore(tmp_path)
-    first = extract(tiny(), numbers(40), store)
+    first = extract(Tiny(), Numbers(40), store)
 
     def refuse(*_):
         raise AssertionError("Ray was asked for")
 
     monkeypatch.setattr(driver, "ray_running", refuse)
-    assert extract(tiny(), numbers(40), store).path == first.path
+    assert extract(Tiny(), Numbers(40), store).path == first.path
 
 
-def test_a_killed_replica_costs_its_shard_a_second_run_and_no_more(tmp_path, tiny, numbers):
+def test_a_killed_replica_costs_its_shard_a_second_run_and_no_more(tmp_path):
     pids = tmp_path / "pids"
     pids.mkdir()
-    model = tiny(seconds=0.05, pid_file=pids / "replica")
+    model = Tiny(seconds=0.05, pid_file=pids / "replica")
 
     def kill_one():
         while not (found := list(pids.iterdir())):
@@ -71,66 +73,62 @@ def test_a_killed_replica_costs_its_shard_a_second_run_and_no_more(tmp_path, tin
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    table = extract(model, numbers(700), FeatureStore(tmp_path / "store"), replicas=2)
+    table = extract(model, Numbers(700), FeatureStore(tmp_path / "store"), replicas=2)
     killer.join()
     assert len(list(pids.iterdir())) == 3  # two replicas and the one that took the dead one's place
     assert table.n == 700
     assert not reasons(table)
-    clean = extract(tiny(), numbers(700), FeatureStore(tmp_path / "clean"))
+    clean = extract(Tiny(), Numbers(700), FeatureStore(tmp_path / "clean"))
     assert parts(table.path) == parts(clean.path)
 
 
-def test_a_sample_that_kills_its_process_is_found_and_rejected(tmp_path, tiny, numbers):
+def test_a_sample_that_kills_its_process_is_found_and_rejected(tmp_path):
     table = extract(
-        tiny(killing=frozenset({5})), numbers(12), FeatureStore(tmp_path), batch_size=4, replicas=2
+        Tiny(killing=frozenset({5})), Numbers(12), FeatureStore(tmp_path), batch_size=4, replicas=2
     )
     assert reasons(table) == {"s5": "the process died whenever this sample was in it"}
     assert table.n == 11
 
 
-def test_what_a_model_raises_while_it_loads_reaches_the_caller(tmp_path, tiny, numbers):
-    class Broken(tiny):
+def test_what_a_model_raises_while_it_loads_reaches_the_caller(tmp_path):
+    class Broken(Tiny):
         def load(self, device):
             raise BadInput("weights", "none", "download them")
 
-    class Deadly(tiny):
+    class Deadly(Tiny):
         def load(self, device):
             os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.raises(BadInput, match=r"^expected weights; got none. Fix: download them$"):
-        extract(Broken(), numbers(12), FeatureStore(tmp_path))
+        extract(Broken(), Numbers(12), FeatureStore(tmp_path))
     with pytest.raises(BadInput, match="tiny to load; got a process that died while it loaded, 3 times"):
-        extract(Deadly(), numbers(12), FeatureStore(tmp_path))
+        extract(Deadly(), Numbers(12), FeatureStore(tmp_path))
 
 
-def test_a_model_that_takes_no_sample_is_stopped_early(tmp_path, tiny, numbers):
-    model = tiny(raising=frozenset(range(10_000)))
+def test_a_model_that_takes_no_sample_is_stopped_early(tmp_path):
+    model = Tiny(raising=frozenset(range(10_000)))
     with pytest.raises(
         BadInput,
         match="tiny to take samples 0 to 127; got all rejected, the first since the model raised Run",
     ):
-        extract(model, numbers(5_000), FeatureStore(tmp_path), replicas=1)
+        extract(model, Numbers(5_000), FeatureStore(tmp_path), replicas=1)
     assert not list(tmp_path.rglob("part-*"))  # or the same command would go on with nothing but rejects
 
 
 SCRIPT = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("failing", {conftest!r})
-failing = importlib.util.module_from_spec(spec)
-sys.modules["failing"] = failing
-spec.loader.exec_module(failing)
+import sys
+sys.path.insert(0, {support!r})
+import tiny
 from ray import cloudpickle
-cloudpickle.register_pickle_by_value(failing)
+cloudpickle.register_pickle_by_value(tiny)
 from consilience.engine.extraction import extract
 from consilience.engine.features import FeatureStore
-extract(failing.Tiny(seconds=0.05), failing.Numbers(1300), FeatureStore({store!r}), replicas=1)
+extract(tiny.Tiny(seconds=0.05), tiny.Numbers(1300), FeatureStore({store!r}), replicas=1)
 """
 
 
-def test_after_a_killed_driver_only_the_missing_shards_are_extracted(tmp_path, tiny, numbers):
-    script = SCRIPT.format(
-        conftest=str(Path(__file__).with_name("conftest.py")), store=str(tmp_path / "store")
-    )
+def test_after_a_killed_driver_only_the_missing_shards_are_extracted(tmp_path):
+    script = SCRIPT.format(support=str(Path(tiny.__file__).parent), store=str(tmp_path / "store"))
     first = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while len(found := list((tmp_path / "store").rglob("part-*.arrow"))) < 3:
@@ -144,10 +142,10 @@ def test_after_a_killed_driver_only_the_missing_shards_are_extracted(tmp_path, t
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("part-*.arrow")}
     assert not (folder / "manifest.json").exists()
 
-    table = extract(tiny(), numbers(1300), FeatureStore(tmp_path / "store"))
+    table = extract(Tiny(), Numbers(1300), FeatureStore(tmp_path / "store"))
     assert table.path == folder
     assert table.manifest["times"]["shards"] == 11 - len(before) > 0
     assert {name: (folder / name).stat().st_mtime_ns for name in before} == before
-    clean = extract(tiny(), numbers(1300), FeatureStore(tmp_path / "clean"))
+    clean = extract(Tiny(), Numbers(1300), FeatureStore(tmp_path / "clean"))
     assert parts(table.path) == parts(clean.path)
     assert timeless(table) == timeless(clean)

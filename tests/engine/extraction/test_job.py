@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from tiny import Numbers, Tiny
 
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.job import plan_job, table_spec
@@ -11,10 +12,10 @@ def names(job):
     return [layer.name for layer in job.layers]
 
 
-def test_layers_are_chosen_by_name_and_pattern_in_the_order_of_the_model(tiny, numbers):
-    assert names(plan_job(tiny(), numbers(9))) == ["map", "tokens", "vector"]
-    assert names(plan_job(tiny(), numbers(9), ["vec*", "map"])) == ["map", "vector"]
-    assert names(plan_job(tiny(), numbers(9), "tokens")) == ["tokens"]
+def test_layers_are_chosen_by_name_and_pattern_in_the_order_of_the_model():
+    assert names(plan_job(Tiny(), Numbers(9))) == ["map", "tokens", "vector"]
+    assert names(plan_job(Tiny(), Numbers(9), ["vec*", "map"])) == ["map", "vector"]
+    assert names(plan_job(Tiny(), Numbers(9), "tokens")) == ["tokens"]
 
 
 @pytest.mark.parametrize(
@@ -27,35 +28,35 @@ def test_layers_are_chosen_by_name_and_pattern_in_the_order_of_the_model(tiny, n
         ({"batch_size": 0}, "batch_size of 1 or more"),
     ],
 )
-def test_what_does_not_exist_is_refused(tiny, numbers, arguments, message):
+def test_what_does_not_exist_is_refused(arguments, message):
     with pytest.raises(BadInput, match=message):
-        plan_job(tiny(), numbers(9), **arguments)
+        plan_job(Tiny(), Numbers(9), **arguments)
 
 
-def test_a_model_needs_the_view_of_its_modality(tiny, numbers, monkeypatch):
-    monkeypatch.setattr(numbers, "views", lambda self: ("image",))
+def test_a_model_needs_the_view_of_its_modality(monkeypatch):
+    monkeypatch.setattr(Numbers, "views", lambda self: ("image",))
     with pytest.raises(BadInput, match="the view 'text', which tiny takes; got numbers, which has image"):
-        plan_job(tiny(), numbers(9))
+        plan_job(Tiny(), Numbers(9))
 
 
-def test_empty_stimuli_are_refused(tiny, numbers):
+def test_empty_stimuli_are_refused():
     with pytest.raises(BadInput, match="at least one stimulus; got numbers, which is empty"):
-        plan_job(tiny(), numbers(0))
+        plan_job(Tiny(), Numbers(0))
 
 
-def test_the_digest_moves_with_everything_that_decides_the_table(tiny, numbers):
+def test_the_digest_moves_with_everything_that_decides_the_table():
     def of(model=None, stimuli=None, **arguments):
-        model, stimuli = model or tiny(), stimuli or numbers(500)
+        model, stimuli = model or Tiny(), stimuli or Numbers(500)
         return digest(table_spec(model, stimuli, plan_job(model, stimuli, **arguments)))
 
-    class Revised(tiny):
+    class Revised(Tiny):
         @property
         def card(self):
             return replace(super().card, revision="2")
 
     others = [
         of(Revised()),
-        of(stimuli=numbers(501)),
+        of(stimuli=Numbers(501)),
         of(layers=["map"]),
         of(pool="max"),
         of(batch_size=7),

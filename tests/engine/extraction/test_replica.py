@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from tiny import Numbers, Tiny
 
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import Layer, Outputs
@@ -33,8 +34,8 @@ def reasons(table):
     return dict(zip(rejected["sample_id"].to_pylist(), rejected["reason"].to_pylist()))
 
 
-def test_every_layer_is_pooled_from_one_forward_pass(run, tiny, numbers):
-    table, replica = run(tiny(), numbers(300), batch_size=10)
+def test_every_layer_is_pooled_from_one_forward_pass(run):
+    table, replica = run(Tiny(), Numbers(300), batch_size=10)
     assert list(table.sample_ids) == [f"s{i}" for i in range(300)]
     with torch.inference_mode():
         out = replica.model.forward([float(i) for i in range(120, 130)])
@@ -44,9 +45,9 @@ def test_every_layer_is_pooled_from_one_forward_pass(run, tiny, numbers):
     np.testing.assert_array_equal(table.take("vector", rows), out.layers["vector"])
 
 
-def test_samples_that_fail_are_rejected_with_their_reason_and_no_other(run, tiny, numbers):
-    model = tiny(refused=frozenset({3}), nan=frozenset({140}), raising=frozenset({141, 299}))
-    table, _ = run(model, numbers(300, unreadable=frozenset({0, 7})))
+def test_samples_that_fail_are_rejected_with_their_reason_and_no_other(run):
+    model = Tiny(refused=frozenset({3}), nan=frozenset({140}), raising=frozenset({141, 299}))
+    table, _ = run(model, Numbers(300, unreadable=frozenset({0, 7})))
     got = reasons(table)
     assert set(got) == {"s0", "s3", "s7", "s140", "s141", "s299"}
     assert got["s7"] == "cannot be read: OSError: bad file 7"
@@ -54,53 +55,53 @@ def test_samples_that_fail_are_rejected_with_their_reason_and_no_other(run, tiny
     assert got["s140"].startswith("NaN or Inf in map")
     assert got["s141"] == "the model raised RuntimeError: one of [141.0]"
     assert list(table.sample_ids) == [f"s{i}" for i in range(300) if f"s{i}" not in got]
-    clean, _ = run(tiny(name="clean"), numbers(300))
+    clean, _ = run(Tiny(name="clean"), Numbers(300))
     keep = np.array([i for i in range(300) if f"s{i}" not in got])
     np.testing.assert_allclose(table.take("map", np.arange(294)), clean.take("map", keep), atol=1e-6)
 
 
-def test_out_of_memory_halves_the_batch_for_good(run, tiny, numbers):
+def test_out_of_memory_halves_the_batch_for_good(run):
     sizes = []
 
-    class Watched(tiny):
+    class Watched(Tiny):
         def forward(self, batch):
             sizes.append(len(batch))
             return super().forward(batch)
 
-    table, _ = run(Watched(fits=5), numbers(64), batch_size=16)
+    table, _ = run(Watched(fits=5), Numbers(64), batch_size=16)
     assert table.n == 64
     assert sizes[:3] == [16, 8, 4]
     assert max(sizes[3:]) == 4
 
 
-def test_a_sample_that_never_fits_is_rejected(run, tiny, numbers):
-    class Heavy(tiny):
+def test_a_sample_that_never_fits_is_rejected(run):
+    class Heavy(Tiny):
         def forward(self, batch):
             if 5.0 in batch:
                 raise torch.cuda.OutOfMemoryError("tried to allocate")
             return super().forward(batch)
 
-    table, _ = run(Heavy(), numbers(20))
+    table, _ = run(Heavy(), Numbers(20))
     assert reasons(table) == {"s5": "out of memory: OutOfMemoryError: tried to allocate"}
 
 
-def test_a_model_that_is_not_what_it_says_stops_the_run(run, tiny, numbers):
-    class Lying(tiny):
+def test_a_model_that_is_not_what_it_says_stops_the_run(run):
+    class Lying(Tiny):
         def layers(self):
             return [Layer("map", "bchw", 8, "")]
 
-    class Silent(tiny):
+    class Silent(Tiny):
         def forward(self, batch):
             return Outputs({"map": super().forward(batch).layers["map"]})
 
     with pytest.raises(BadInput, match=r"layer 'map' with axes 'bchw' and 8 units; got a tensor of shape"):
-        run(Lying(), numbers(20))
+        run(Lying(), Numbers(20))
     with pytest.raises(BadInput, match="no output for tokens, vector"):
-        run(Silent(), numbers(20))
+        run(Silent(), Numbers(20))
 
 
-def test_a_table_needs_at_least_one_sample(run, tiny, numbers):
+def test_a_table_needs_at_least_one_sample(run):
     with pytest.raises(
         BadInput, match=r"at least one sample; got 5 rejected and none left.*'s0', cannot be read"
     ):
-        run(tiny(), numbers(5, unreadable=frozenset(range(5))))
+        run(Tiny(), Numbers(5, unreadable=frozenset(range(5))))

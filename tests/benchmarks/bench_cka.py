@@ -1,0 +1,97 @@
+"""CKA of many representations and of many samples, beside the matrix products it cannot do without.
+
+Each figure is the best of several rounds in which the references take their turns. Ours carries its standard errors,
+its null and the scores of both halves; the references give the score alone.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from measure import matmul_rate, peak, seconds
+
+import consilience as cs
+
+pytestmark = pytest.mark.bench
+LAYERS, D = 24, 768
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> None:
+    rng = np.random.default_rng(0)
+    cs.compare({str(i): rng.standard_normal((2000, 64), dtype=np.float32) for i in range(3)})
+
+
+def layers(n: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {f"model/{i}": rng.standard_normal((n, D), dtype=np.float32) for i in range(LAYERS)}
+
+
+def feature_space_loop(x: list[np.ndarray]) -> list[float]:
+    """Biased linear CKA of all pairs, one after the other."""
+    x = [z - z.mean(axis=0) for z in x]
+    own = [np.linalg.norm(z.T @ z) for z in x]
+    return [np.linalg.norm(x[i].T @ x[j]) ** 2 / (own[i] * own[j]) for i in range(len(x)) for j in range(i)]
+
+
+@pytest.mark.parametrize("n", [5000, 15000])
+def test_all_pairs_of_24_layers(n: int) -> None:
+    from cka import cka_from_features
+
+    x = layers(n)
+    flops = float(n) ** 2 * (LAYERS * D + LAYERS**2)
+    ours, rates, peaks, loops, packages = [], [], [], [], []
+    for _ in range(3):
+        rates.append(matmul_rate())
+        with peak() as rise:
+            ours.append(seconds(lambda: cs.compare(x)))
+        peaks.append(rise[0])
+        if n == 5000:
+            loops.append(seconds(lambda: feature_space_loop(list(x.values()))))
+    share = flops / min(ours) / max(rates)
+    print(f"\nn = {n}: {min(ours):.2f} s, {share:.0%} of the matmul rate, peak {max(peaks) / 1e6:.0f} MB")
+    if n == 5000:
+        tensors = [torch.from_numpy(v) for v in x.values()]
+        packages.append(seconds(lambda: cka_from_features(tensors, tensors)))
+        print(
+            f"  feature-space loop {min(loops) / min(ours):.1f}x, pytorch-cka {min(packages) / min(ours):.1f}x"
+        )
+        assert min(loops) > 2.5 * min(ours)
+        assert min(packages) > 8 * min(ours)
+    assert share > 0.6
+    assert max(peaks) < 300e6
+
+
+@pytest.fixture
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> list[cs.FeatureTable]:
+    n, widths = request.param
+    store, tables = cs.FeatureStore(tmp_path), []
+    ids = [str(i) for i in range(n)]
+    for k, d in enumerate(widths):
+        x = np.random.default_rng(k).standard_normal((n, d), dtype=np.float32)
+        tables.append(store.write(f"model{k}", "noise", ids, {"layer": x}))
+        del x
+    return tables
+
+
+@pytest.mark.parametrize("stored", [(50_000, (768, 1024)), (1_000_000, (256, 256))], indirect=True)
+def test_one_pair_from_disk(stored: list[cs.FeatureTable]) -> None:
+    x, y = (torch.from_numpy(np.concatenate(t.parts("layer"))) for t in stored)
+
+    def products() -> None:
+        x.T @ x, x.T @ y, y.T @ y
+
+    bare, ours, peaks = [], [], []
+    for _ in range(3):
+        bare.append(seconds(products))
+        with peak() as rise:
+            ours.append(seconds(lambda: cs.compare(stored)))
+        peaks.append(rise[0])
+    ratio = min(ours) / min(bare)
+    print(
+        f"\nn = {len(x):,}, {x.shape[1]} and {y.shape[1]} units: {min(ours):.2f} s, {ratio:.2f} times the bare"
+    )
+    print(f"  products ({min(bare):.2f} s), peak {max(peaks) / 1e6:.0f} MB")
+    assert ratio < 1.3
+    assert max(peaks) < 1e9

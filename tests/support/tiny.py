@@ -1,0 +1,104 @@
+"""A model of a few lines, and stimuli for it, that can be told to fail in every way that extraction must survive."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from consilience.engine.extraction.interfaces import Layer, ModelCard, Outputs
+
+LAYERS = (
+    Layer("map", "bchw", 3, "a feature map"),
+    Layer("tokens", "btd", 5, "tokens"),
+    Layer("vector", "bd", 4, "a vector"),
+)
+
+
+@dataclass
+class Numbers:
+    """Samples "s0", "s1", … whose text is their number."""
+
+    n: int
+    unreadable: frozenset[int] = frozenset()
+    name: str = "numbers"
+    licence: str = "none"
+    citation: str = "none"
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self.n}"
+
+    def views(self) -> Sequence[str]:
+        return ("text",)
+
+    def sample_ids(self) -> Sequence[str]:
+        return [f"s{i}" for i in range(self.n)]
+
+    def get(self, view: str, index: int) -> Any:
+        if index in self.unreadable:
+            raise OSError(f"bad file {index}")
+        return str(index)
+
+
+@dataclass
+class Tiny:
+    """Features that depend on the number and, in their last bits, on the batch. The sets name numbers that fail."""
+
+    name: str = "tiny"
+    refused: frozenset[int] = frozenset()  # preprocess raises
+    nan: frozenset[int] = frozenset()
+    raising: frozenset[int] = frozenset()  # forward raises
+    killing: frozenset[int] = frozenset()  # forward kills the process
+    fits: int = 10**9  # a larger batch is out of memory
+    kill_once: Path | None = None  # forward kills the process unless this file is there
+    seconds: float = 0.0  # a batch takes
+    pid_file: Path | None = None
+
+    @property
+    def card(self) -> ModelCard:
+        return ModelCard(self.name, "text", "1", "0", "number", "none", 60, "none", "none")
+
+    def layers(self) -> Sequence[Layer]:
+        return LAYERS
+
+    def load(self, device: str) -> None:
+        import torch
+
+        generator = torch.Generator().manual_seed(0)
+        self.weights = [torch.randn(2, k, generator=generator) for k in (3 * 4, 7 * 5, 4)]
+        if self.pid_file:
+            self.pid_file.with_suffix(f".{os.getpid()}").touch()
+
+    def preprocess(self, item: Any) -> Any:
+        if int(item) in self.refused:
+            raise ValueError(f"cannot take {item}")
+        return float(item)
+
+    def forward(self, batch: Sequence[Any]) -> Outputs:
+        import torch
+
+        time.sleep(self.seconds)
+        if len(batch) > self.fits:
+            raise torch.cuda.OutOfMemoryError(f"tried to allocate {len(batch)}")
+        if self.killing & set(batch):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.kill_once and not self.kill_once.exists():
+            self.kill_once.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.raising & set(batch):
+            raise RuntimeError(f"one of {batch}")
+        x = torch.tensor([[value, 1.0] for value in batch]).sin()
+        for row, value in enumerate(batch):
+            if value in self.nan:
+                x[row] = float("nan")
+        maps, tokens, vector = (x @ weights for weights in self.weights)
+        return Outputs(
+            {
+                "map": maps.view(-1, 3, 2, 2),
+                "tokens": tokens.view(-1, 7, 5),
+                "vector": vector * (1 + len(batch) * 1e-7),
+            }
+        )
