@@ -111,7 +111,9 @@ def compare(
     tables: Annotated[
         list[Path], typer.Argument(help="Folders of feature tables: STORE/MODEL/STIMULI[/DIGEST].")
     ],
-    metric: Annotated[list[str], typer.Option(help="Metric id, such as cka:estimator=biased; may be repeated.")],
+    metric: Annotated[
+        list[str], typer.Option(help="Metric id, such as cka:estimator=biased; may be repeated.")
+    ],
     output: Annotated[Path, typer.Option(help="Where scores and report go.")] = Path("out"),
     seed: int = 0,
     permutations: int = 20,

@@ -31,8 +31,10 @@ def layers(n: int) -> dict[str, np.ndarray]:
 def feature_space_loop(x: list[np.ndarray]) -> list[float]:
     """Biased linear CKA of all pairs, one after the other."""
     x = [z - z.mean(axis=0) for z in x]
-    own = [np.linalg.norm(z.T @ z) for z in x]
-    return [np.linalg.norm(x[i].T @ x[j]) ** 2 / (own[i] * own[j]) for i in range(len(x)) for j in range(i)]
+    own = [float(np.linalg.norm(z.T @ z)) for z in x]
+    return [
+        float(np.linalg.norm(x[i].T @ x[j])) ** 2 / (own[i] * own[j]) for i in range(len(x)) for j in range(i)
+    ]
 
 
 @pytest.mark.parametrize("n", [5000, 15000])
