@@ -168,7 +168,7 @@ class Comparison:
         )
         for batch in work.batches(self.pairs, budget):
             one = MomentPass(reps, tuple(frames), self.groups, tuple(batch), compute_dtype(reps), self.device)
-            fill(sums, moments(one, run=run), batch, chosen)
+            fill(sums, moments(one, run=run), batch, chosen.masks)
         return sums
 
     def _table(self, evaluated: Sequence[Evaluated], seconds: float) -> xr.Dataset:

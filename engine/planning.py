@@ -151,10 +151,8 @@ def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threa
 
 
 def _blocks(size: Size, needs: Needs, budget: float, threads: int) -> tuple[int, int]:
-    tile, strip = (
-        TILE_ROWS,
-        min(STRIP_ROWS, max(TILE_ROWS // 4, size.n // (3 * threads))),
-    )  # enough tasks for all
+    # Strips so short that there are several pairs of them for each thread.
+    tile, strip = TILE_ROWS, min(STRIP_ROWS, max(TILE_ROWS // 4, size.n // (2 * threads)))
     while tile_memory(size, needs, tile, strip, threads) > budget and tile > LEAST_ROWS:
         tile, strip = tile // 2, strip // 2
     least = tile_memory(size, needs, tile, strip, threads)

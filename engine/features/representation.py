@@ -53,6 +53,8 @@ class ArraySource:
     array: Any
 
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        if out is None and len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+            return np.asarray(self.array[rows[0] : rows[-1] + 1])
         if isinstance(self.array, np.ndarray) and (out is None or out.dtype == self.array.dtype):
             # The row numbers are in range; with mode="raise" NumPy would go through a second buffer.
             return np.take(self.array, rows, axis=0, out=out, mode="clip")
@@ -146,7 +148,10 @@ def check(representation: Representation, rows_at_once: int = 8192) -> Represent
     bad_rows, varies = 0, False
     for start in range(0, representation.n, rows_at_once):
         block = representation.take(np.arange(start, min(start + rows_at_once, representation.n)))
-        bad_rows += int(np.count_nonzero(~np.isfinite(block).all(axis=1)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspect = not np.isfinite(block.sum(dtype=np.float32 if block.dtype == np.float16 else None))
+        if suspect:  # a sum is quick; it may also overflow
+            bad_rows += int(np.count_nonzero(~np.isfinite(block).all(axis=1)))
         varies = varies or bool((block != first).any())
     if bad_rows:
         raise BadInput(

@@ -9,7 +9,7 @@ import torch
 from consilience.engine.features.representation import Representation
 
 TORCH_DTYPE = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
-FRAME_ROWS = 1024
+FRAME_ROWS = 256
 FEW_SAMPLES = 1024
 
 
@@ -31,7 +31,7 @@ class Frame:
 
 
 def frame(representation: Representation) -> Frame:
-    """Origin and scale from at most 1,024 rows, evenly spaced."""
+    """Origin and scale from at most 256 rows, evenly spaced."""
     n = representation.n
     rows = np.unique(np.linspace(0, n - 1, min(n, FRAME_ROWS)).astype(np.int64))
     sample = representation.take(rows).astype(np.float64)
@@ -74,7 +74,7 @@ def load(
     """Read `rows` of every representation into its frame. `lift` and `mean` are filled only if `raw`.
 
     Args:
-        into: one tensor (at least len(rows), d) a representation to hold the rows; see `buffers`.
+        into: one tensor (at least len(rows), d) a representation to hold the rows.
     """
     xs, norm2, lift, mean = [], [], [], []
     for k, (r, f) in enumerate(zip(representations, frames)):
@@ -88,11 +88,6 @@ def load(
     nothing = torch.empty(0, len(rows))
     stack = torch.stack
     return Block(xs, stack(norm2), stack(lift) if raw else nothing, stack(mean) if raw else nothing)
-
-
-def buffers(representations: Sequence[Representation], rows: int, dtype: np.dtype) -> list[torch.Tensor]:
-    """Memory for `load` to fill again and again: new memory for each block would cost as much as reading it."""
-    return [torch.empty(rows, r.d, dtype=TORCH_DTYPE[dtype]) for r in representations]
 
 
 def centred(

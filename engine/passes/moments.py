@@ -5,9 +5,9 @@ dtype of the pass and added up in float64.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import TORCH_DTYPE, Frame, centred
+from consilience.engine.passes.workspace import Pool, Workspace
 
 BLOCK_ROWS = 2048
 TASK_BLOCKS = 16
@@ -35,14 +36,32 @@ class MomentPass:
     dtype: np.dtype
     device: str
     right: np.ndarray | None = None
+    pool: Pool = field(default_factory=Pool, compare=False)
 
-    def augmented(self, k: int, rows: np.ndarray) -> torch.Tensor:
-        """Z of those rows of representation k, (m, d + 2)."""
-        x = centred(self.representations[k], self.frames[k], rows, self.dtype, self.device)
-        z = x.new_empty(len(x), x.shape[1] + 2)
-        z[:, 0] = 1
-        z[:, 1] = torch.linalg.vector_norm(x, dim=1).square_()
-        z[:, 2:] = x
+    def columns(self, k: int, rows: np.ndarray, memory: Workspace, name: str) -> "Columns":
+        """Z of those rows of representation k, in the piece of `memory` of that name."""
+        r = self.representations[k]
+        into = memory.piece(f"{name} {k}", (len(rows), r.d), self.dtype)
+        x = centred(r, self.frames[k], rows, self.dtype, self.device, into)
+        first = x.new_ones(len(rows), 2)
+        torch.linalg.vector_norm(x, dim=1, out=first[:, 1])
+        first[:, 1].square_()
+        return Columns(first, x)
+
+
+class Columns(NamedTuple):
+    """Z in two pieces, so that the features need not be copied: [1, ‖x‖²] (m, 2) and x (m, d)."""
+
+    first: torch.Tensor
+    x: torch.Tensor
+
+    def product(self, other: "Columns") -> torch.Tensor:
+        """Z'Z of the two, (d + 2, d' + 2)."""
+        z = self.x.new_empty(self.x.shape[1] + 2, other.x.shape[1] + 2)
+        z[:2, :2] = self.first.T @ other.first
+        z[:2, 2:] = self.first.T @ other.x
+        z[2:, :2] = self.x.T @ other.first
+        torch.mm(self.x.T, other.x, out=z[2:, 2:])
         return z
 
 
@@ -69,18 +88,21 @@ def _task(work: MomentPass, group: int, start: int, stop: int) -> State:
     sums: dict[Pair, torch.Tensor] = {}
     left_used = {a for a, _ in work.pairs}
     right_used = {b for _, b in work.pairs}
-    for at in range(start, stop, BLOCK_ROWS):
-        end = min(at + BLOCK_ROWS, stop)
-        rows = work.groups.order[at:end]
-        plain = left_used if work.right is not None else left_used | right_used
-        left = {k: work.augmented(k, rows) for k in plain}
-        right = left if work.right is None else {k: work.augmented(k, work.right[at:end]) for k in right_used}
-        for a, b in work.pairs:
-            product = left[a].T @ right[b]
-            if (a, b) in sums:
-                sums[a, b] += product
-            else:
-                sums[a, b] = product.to(TORCH_DTYPE[np.dtype(np.float64)])
+    with work.pool.workspace() as memory:
+        for at in range(start, stop, BLOCK_ROWS):
+            end = min(at + BLOCK_ROWS, stop)
+            rows = work.groups.order[at:end]
+            plain = left_used if work.right is not None else left_used | right_used
+            left = {k: work.columns(k, rows, memory, "left") for k in plain}
+            right = left
+            if work.right is not None:
+                right = {k: work.columns(k, work.right[at:end], memory, "right") for k in right_used}
+            for a, b in work.pairs:
+                product = left[a].product(right[b])
+                if (a, b) in sums:
+                    sums[a, b] += product
+                else:
+                    sums[a, b] = product.to(TORCH_DTYPE[np.dtype(np.float64)])
     return {(group, a, b): value.cpu().numpy() for (a, b), value in sums.items()}
 
 

@@ -1,11 +1,11 @@
 """Whole matrices of a sample of rows, one representation at a time: for what needs no more than an estimate."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import torch
 
+from consilience.engine.passes.blocks import load
 from consilience.engine.passes.ranks_table import RankTable
 from consilience.engine.passes.tiles import Tile, TilePass
 
@@ -21,7 +21,7 @@ def sample_tiles(work: TilePass, rows: np.ndarray) -> Iterator[Tile]:
     """For each representation, the tile (1, m, m) of those pass rows with themselves."""
     origin2, width = work.constants()
     for k, (r, f) in enumerate(zip(work.representations, work.frames)):
-        block = replace(work, representations=(r,), frames=(f,)).load(work.groups.order[rows], raw=True)
+        block = load((r,), (f,), work.groups.order[rows], work.dtype, work.device, raw=True)
         gram = (block.x[0] @ block.x[0].T)[None]
         yield Tile(0, 0, work.layout, gram, block, block, origin2[k : k + 1], width[k : k + 1])
 

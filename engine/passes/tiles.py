@@ -4,7 +4,7 @@ Cost n² (Σd + R²) flops for R representations with d units each. Memory: two 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol
@@ -15,8 +15,9 @@ import torch
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes import executors
-from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, buffers, load
+from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load
 from consilience.engine.passes.spaces import needs_raw, transform
+from consilience.engine.passes.workspace import Pool, Workspace
 
 TILE_ROWS = 512
 STRIP_ROWS = 1024
@@ -108,14 +109,17 @@ class TilePass:
     statistics: tuple[Statistic, ...]
     dtype: np.dtype
     device: str
+    pool: Pool = field(default_factory=Pool, compare=False)
 
     @cached_property
     def raw(self) -> bool:
         return any(needs_raw(s.space) for s in self.statistics)
 
-    def load(self, rows: np.ndarray, raw: bool, into: list[torch.Tensor] | None = None) -> Block:
-        """Those rows of every representation."""
-        return load(self.representations, self.frames, rows, self.dtype, self.device, raw, into)
+    def load(self, rows: slice, memory: Workspace, name: str) -> Block:
+        """Those pass rows of every representation, in the piece of `memory` of that name."""
+        into = memory.rows(name, self.representations, rows.stop - rows.start, self.dtype)
+        order = self.groups.order[rows]
+        return load(self.representations, self.frames, order, self.dtype, self.device, self.raw, into)
 
     def constants(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Squared norms of the scaled origins and unit counts, each (R,)."""
@@ -163,20 +167,26 @@ def _task(work: TilePass, strip_i: range, strip_j: range) -> list[Any]:
     """All tiles of strip i with strip j (blocks i <= j), accumulated into fresh states."""
     if work.device == "cpu":
         torch.set_num_threads(1)  # the tasks are the threads
+    with work.pool.workspace() as memory:
+        return _tiles(work, strip_i, strip_j, memory)
+
+
+def _tiles(work: TilePass, strip_i: range, strip_j: range, memory: Workspace) -> list[Any]:
     layout, start = work.layout, int(work.layout.edges[strip_i[0]])
     states = [s.empty() for s in work.statistics]
     origin2, width = work.constants()
-    held = work.load(work.groups.order[start : layout.edges[strip_i[-1] + 1]], work.raw)
-    memory = buffers(work.representations, int(np.diff(layout.edges).max()), work.dtype)
-    buffer = torch.empty(0, dtype=TORCH_DTYPE[work.dtype], device=work.device)
+    held = work.load(slice(start, int(layout.edges[strip_i[-1] + 1])), memory, "held")
     for j in strip_j:
         rows_j = layout.rows(j)
-        if j in strip_i:
-            block_j = held[_shift(rows_j, start)]
-        else:
-            block_j = work.load(work.groups.order[rows_j], work.raw, memory)
+        block_j = held[_shift(rows_j, start)] if j in strip_i else work.load(rows_j, memory, "block")
         partners = [i for i in strip_i if i <= j]
-        grams, buffer = _gram(held[: int(layout.edges[partners[-1] + 1]) - start], block_j, buffer)
+        block_i = held[: int(layout.edges[partners[-1] + 1]) - start]
+        shape = (len(block_i.x), len(block_i.x[0]), len(block_j.x[0]))
+        grams = memory.piece("grams", shape, work.dtype, work.device)
+        for k, (x, y) in enumerate(zip(block_i.x, block_j.x)):
+            torch.mm(
+                x, y.T, out=grams[k]
+            )  # one product for all blocks of the strip: operands are packed once
         for i in partners:
             rows_i = _shift(layout.rows(i), start)
             tile = Tile(i, j, layout, grams[:, rows_i], held[rows_i], block_j, origin2, width)
@@ -187,17 +197,3 @@ def _task(work: TilePass, strip_i: range, strip_j: range) -> list[Any]:
 
 def _shift(rows: slice, by: int) -> slice:
     return slice(rows.start - by, rows.stop - by)
-
-
-def _gram(i: Block, j: Block, buffer: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(R, m_i, m_j) inner products, in `buffer` if it is large enough; the buffer to pass on.
-
-    One product for all blocks of a strip: the operands are packed once.
-    """
-    shape = (len(i.x), len(i.x[0]), len(j.x[0]))
-    if buffer.numel() < np.prod(shape):
-        buffer = buffer.new_empty(int(np.prod(shape)))
-    grams = buffer[: int(np.prod(shape))].view(shape)
-    for k, (x, y) in enumerate(zip(i.x, j.x)):
-        torch.mm(x, y.T, out=grams[k])
-    return grams, buffer

@@ -1,0 +1,54 @@
+"""Memory that the tasks of one process hand on to each other, instead of asking for it anew each time."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+import numpy as np
+import torch
+
+from consilience.engine.features.representation import Representation
+from consilience.engine.passes.blocks import TORCH_DTYPE
+
+
+class Workspace:
+    """Named pieces of memory of one thread, each as large as was ever asked for."""
+
+    def __init__(self) -> None:
+        self._pieces: dict[str, torch.Tensor] = {}
+
+    def piece(self, name: str, shape: tuple[int, ...], dtype: np.dtype, device: str = "cpu") -> torch.Tensor:
+        """A tensor of that shape, with whatever is in it."""
+        size = int(np.prod(shape))
+        piece = self._pieces.get(name)
+        if piece is None or piece.numel() < size:
+            piece = self._pieces[name] = torch.empty(size, dtype=TORCH_DTYPE[dtype], device=device)
+        return piece[:size].view(shape)
+
+    def rows(
+        self, name: str, representations: Sequence[Representation], count: int, dtype: np.dtype
+    ) -> list[torch.Tensor]:
+        """A tensor (count, d) for each representation."""
+        return [self.piece(f"{name} {k}", (count, r.d), dtype) for k, r in enumerate(representations)]
+
+
+class Pool:
+    """Workspaces that no task uses at the moment. A copy sent to another process starts empty."""
+
+    def __init__(self) -> None:
+        self._free: list[Workspace] = []
+        self._lock = Lock()
+
+    def __reduce__(self) -> tuple[type["Pool"], tuple[()]]:
+        return Pool, ()
+
+    @contextmanager
+    def workspace(self) -> Iterator[Workspace]:
+        """One for the duration of a task."""
+        with self._lock:
+            space = self._free.pop() if self._free else Workspace()
+        try:
+            yield space
+        finally:
+            with self._lock:
+                self._free.append(space)
