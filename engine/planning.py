@@ -198,7 +198,7 @@ def _moment_step(size: Size, budget: float, speed: Speed) -> Step:
     memory = _moment_memory(size, size.groups, budget)
     read = float(size.n) * size.units * size.itemsize
     return Step(
-        "moments", "exact", "2048 rows", flops, read, memory, flops / (0.8 * rate) + 2 * read / speed.read
+        "moments", "exact", "4096 rows", flops, read, memory, flops / (0.8 * rate) + 2 * read / speed.read
     )
 
 
@@ -211,12 +211,12 @@ def _first_order_step(
     seconds = flops / (0.7 * speed.float64) + spectral / (DECOMPOSITION_RATE * speed.float64)
     memory = _moment_memory(replace(size, itemsize=8), FIRST_ORDER_GROUPS, budget)
     read = float(size.n) * size.units * size.itemsize * (1 + permutations)
-    return Step("moments and decompositions", "exact", "2048 rows", flops + spectral, read, memory, seconds)
+    return Step("moments and decompositions", "exact", "4096 rows", flops + spectral, read, memory, seconds)
 
 
 def _moment_memory(size: Size, groups: int, budget: float) -> float:
     matrices = 8.0 * groups * sum((size.widths[a] + 2) * (size.widths[b] + 2) for a, b in size.pairs)
-    blocks = 2048.0 * size.itemsize * 2 * size.units
+    blocks = 4096.0 * size.itemsize * 2 * size.units
     return min(matrices, budget / 4) * 2 + blocks * 2 + ALLOCATOR
 
 

@@ -18,7 +18,7 @@ from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import TORCH_DTYPE, Frame, centred
 from consilience.engine.passes.workspace import Pool, Workspace
 
-BLOCK_ROWS = 2048
+BLOCK_ROWS = 4096
 TASK_BLOCKS = 16
 
 Pair = tuple[int, int]
