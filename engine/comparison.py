@@ -14,7 +14,6 @@ from consilience.engine import scores
 from consilience.engine.errors import BadInput
 from consilience.engine.features.join import Joined, join
 from consilience.engine.features.representation import Representation, check, representations
-from consilience.engine.inference.null import benjamini_hochberg
 from consilience.engine.inference.subsets import Groups, deal, subsets
 from consilience.engine.machine import Speed, nominal, read_bytes
 from consilience.engine.metrics.registry import Request, parse
@@ -180,8 +179,6 @@ class Comparison:
             for name in scores.VARIABLES
             if any(name in c for c in columns)
         }
-        if "p" in values:
-            values["q"] = np.stack([benjamini_hochberg(p) for p in values["p"]])
         names = [(r.model, r.layer) for r in self.representations]
         attrs: dict[str, Any] = {
             "version": version("consilience"),

@@ -45,7 +45,15 @@ def assemble(
     null: Sequence[str],
     attrs: dict[str, str | int | float],
 ) -> xr.Dataset:
-    """A score table from plain arrays of shape (metric, a, b); `a` and `b` are (model, layer) names."""
+    """A score table from plain arrays of shape (metric, a, b); `a` and `b` are (model, layer) names.
+
+    `q` follows from `p` unless it is given: corrected over all pairs of the table, a representation with itself aside.
+    """
+    if "p" in values and "q" not in values:
+        from consilience.engine.inference.null import benjamini_hochberg
+
+        itself = np.equal.outer([label(*x) for x in a], [label(*x) for x in b])
+        values = {**values, "q": benjamini_hochberg(np.where(itself, np.nan, values["p"]))}
     shape = (len(metric), len(a), len(b))
     missing = set(values) - set(VARIABLES)
     if missing:

@@ -92,14 +92,14 @@ def merge(
     parts: "Sequence[xr.Dataset]", a: Sequence[Name], b: Sequence[Name], attrs: dict[str, Any]
 ) -> "xr.Dataset":
     """One score table over the representations `a` and `b` from `parts` of one metric each; NaN where a part has no
-    score."""
+    score. `q` is corrected over the whole."""
     from consilience.engine.scores import VARIABLES, assemble, label
 
     rows, columns = ({label(*x): i for i, x in enumerate(side)} for side in (a, b))
-    values = {name: np.full((len(parts), len(a), len(b)), np.nan) for name in VARIABLES}
+    values = {name: np.full((len(parts), len(a), len(b)), np.nan) for name in VARIABLES if name != "q"}
     for k, part in enumerate(parts):
         at = np.ix_([rows[str(x)] for x in part["a"].values], [columns[str(x)] for x in part["b"].values])
-        for name in VARIABLES:
+        for name in values:
             values[name][k][at] = part[name].values[0]
     nested = {
         name: json.dumps({k: v for part in parts for k, v in json.loads(part.attrs.get(name, "{}")).items()})

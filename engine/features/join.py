@@ -37,7 +37,11 @@ def join(representations: Sequence[Representation]) -> Joined:
             "write the plain arrays with FeatureStore.write(model, stimuli, sample_ids, layers)",
         )
     ids = representations[0].sample_ids
-    if all(r.checked and np.array_equal(r.sample_ids, ids) for r in _one_an_array(representations)):
+    assert ids is not None
+    one_an_array = {
+        id(r.sample_ids): r for r in representations
+    }.values()  # the layers of a table share theirs
+    if all(r.checked and r.n == len(ids) and bool(np.all(r.sample_ids == ids)) for r in one_an_array):
         return Joined(list(representations), representations[0].n, ids)  # tables hold each id once
     positions: dict[int, dict[str, int]] = {}  # the layers of one table share one id array
     for r in representations:
@@ -51,7 +55,6 @@ def join(representations: Sequence[Representation]) -> Joined:
             "samples that all representations share", f"no common sample_id: {sizes}",
             "extract all models on the same stimulus set, under the same ids",
         )  # fmt: skip
-    assert ids is not None
     kept = [i for i in ids if i in common]
     rows = {key: np.fromiter((p[i] for i in kept), np.int64, len(kept)) for key, p in positions.items()}
     dropped = {r.model: r.n - len(kept) for r in representations if r.n > len(kept)}
@@ -81,11 +84,6 @@ def _positions(r: Representation) -> dict[str, int]:
             "keep one row a sample",
         )
     return positions
-
-
-def _one_an_array(representations: Sequence[Representation]) -> list[Representation]:
-    """One representation for each id array: the layers of a table share one."""
-    return list({id(r.sample_ids): r for r in representations}.values())
 
 
 def _first_id(r: Representation) -> str:

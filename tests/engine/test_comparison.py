@@ -112,6 +112,16 @@ def test_an_undefined_score_says_why():
     assert all("self term" in r for r in reasons.values())
 
 
+def test_q_is_corrected_over_the_whole_table_without_the_diagonal():
+    from scipy.stats import false_discovery_control
+
+    table = cs.compare(data(d=(3, 4, 5)), metrics=["cka", "rsa"])
+    itself = np.eye(3, dtype=bool)
+    assert np.isnan(table["q"].values[:, itself]).all()
+    want = false_discovery_control(table["p"].values[:, ~itself].ravel())
+    np.testing.assert_allclose(table["q"].values[:, ~itself].ravel(), want)
+
+
 def test_progress_reaches_the_end_of_every_stage():
     seen: dict[str, list[tuple[float, float]]] = {}
     cs.compare(
