@@ -166,7 +166,15 @@ class Comparison:
             (), reps, tuple(frames), self.groups, chosen, self.device, self.threads, budget, run
         )
         for batch in work.batches(self.pairs, budget):
-            one = MomentPass(reps, tuple(frames), self.groups, tuple(batch), compute_dtype(reps), self.device)
+            one = MomentPass(
+                reps,
+                tuple(frames),
+                self.groups,
+                tuple(batch),
+                compute_dtype(reps),
+                self.device,
+                pool=work.pool,
+            )
             fill(sums, moments(one, run=run), batch, chosen.masks)
         return sums
 

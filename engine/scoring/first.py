@@ -1,7 +1,7 @@
 """Metrics on moments, evaluated on every subset of rows: what each representation contributes once, pairs cheap."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from consilience.engine.inference.subsets import Groups, Subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import Frame
 from consilience.engine.passes.moments import MomentPass, Pair, moments, pair_bytes
+from consilience.engine.passes.workspace import Pool
 from consilience.engine.scoring.evaluated import Evaluated, Tail
 from consilience.engine.scoring.spectral import Factors, Found, contributions, from_rows, from_state, union
 
@@ -33,12 +34,16 @@ class FirstOrder:
     threads: int
     budget: float
     run: Callable[..., Any]
+    pool: Pool = field(
+        default_factory=Pool, compare=False
+    )  # one for all passes: each would keep its own memory
 
     def work(self, pairs: Sequence[Pair], groups: Groups, right: np.ndarray | None = None) -> MomentPass:
         """The pass for `pairs`, in float64: a covariance squares what float32 can tell apart."""
         return MomentPass(
-            self.representations, self.frames, groups, tuple(pairs), np.dtype(np.float64), self.device, right
-        )
+            self.representations, self.frames, groups, tuple(pairs), np.dtype(np.float64), self.device, right,
+            self.pool,
+        )  # fmt: skip
 
     def factors(self) -> Factors:
         """What every representation contributes, on every subset."""
