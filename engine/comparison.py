@@ -20,10 +20,11 @@ from consilience.engine.metrics.registry import Request, parse
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
 from consilience.engine.passes.moment_sums import empty, fill
-from consilience.engine.passes.moments import MomentPass, moments
+from consilience.engine.passes.moments import MomentPass, batches, moments
 from consilience.engine.passes.second_order import second_order
 from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.tiles import layout
+from consilience.engine.passes.workspace import Pool
 from consilience.engine.planning import Plan, Size, first_order_groups, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
 from consilience.engine.scoring.evaluated import Evaluated
@@ -58,6 +59,11 @@ class Comparison:
         self.requests = list({r.id: r for r in map(parse, metrics)}.values())
         if not self.requests:
             raise BadInput("at least one metric", "none", "name one, for instance 'cka'")
+        if groups < 1 or permutations < 0:
+            raise BadInput(
+                "groups of 1 or more and permutations of 0 or more", f"groups={groups}, permutations={permutations}",
+                "use groups=20, permutations=20, the defaults",
+            )  # fmt: skip
         left = _representations(a)
         right = left if b is None else _representations(b)
         extra = [r for r in right if r.name not in {x.name for x in left}]
@@ -162,20 +168,12 @@ class Comparison:
     def _moment_sums(self, chosen: Any, frames: list[Any], budget: float, run: Any) -> Sums:
         reps = tuple(self.representations)
         sums = empty(self.groups, chosen, len(reps))
-        work = FirstOrder(
-            (), reps, tuple(frames), self.groups, chosen, self.device, self.threads, budget, run
-        )
-        for batch in work.batches(self.pairs, budget):
-            one = MomentPass(
-                reps,
-                tuple(frames),
-                self.groups,
-                tuple(batch),
-                compute_dtype(reps),
-                self.device,
-                pool=work.pool,
-            )
-            fill(sums, moments(one, run=run), batch, chosen.masks)
+        pool, dtype = Pool(), compute_dtype(reps)
+        for batch in batches(reps, self.pairs, self.groups.count, budget):
+            work = MomentPass(
+                reps, tuple(frames), self.groups, tuple(batch), dtype, self.device, pool=pool
+            )  # fmt: skip
+            fill(sums, moments(work, run=run), batch, chosen.masks)
         return sums
 
     def _table(self, evaluated: Sequence[Evaluated], seconds: float) -> xr.Dataset:

@@ -123,6 +123,23 @@ def pair_bytes(representations: Sequence[Representation], pair: Pair, groups: in
     return 8 * a * b * groups
 
 
+def batches(
+    representations: Sequence[Representation], pairs: Sequence[Pair], groups: int, budget: float
+) -> Iterator[list[Pair]]:
+    """Runs of `pairs` whose matrices fit `budget` together; at least one pair."""
+    batch: list[Pair] = []
+    used = 0.0
+    for pair in pairs:
+        size = pair_bytes(representations, pair, groups)
+        if batch and used + size > budget:
+            yield batch
+            batch, used = [], 0.0
+        batch.append(pair)
+        used += size
+    if batch:
+        yield batch
+
+
 def over_groups(state: State, pair: Pair, masks: np.ndarray) -> Iterator[np.ndarray]:
     """Z_a'Z_b summed over the groups of each mask (subset, group)."""
     matrices = [state[g, *pair] for g in range(masks.shape[1])]

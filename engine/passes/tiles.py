@@ -19,9 +19,6 @@ from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load
 from consilience.engine.passes.spaces import needs_raw, transform
 from consilience.engine.passes.workspace import Pool, Workspace
 
-TILE_ROWS = 512
-STRIP_ROWS = 1024
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -38,7 +35,7 @@ class Layout:
         return slice(int(self.edges[block]), int(self.edges[block + 1]))
 
 
-def layout(groups: Groups, tile_rows: int = TILE_ROWS) -> Layout:
+def layout(groups: Groups, tile_rows: int) -> Layout:
     """Blocks of at most `tile_rows` rows, nested in the groups."""
     edges, group = [0], []
     for g, (start, stop) in enumerate(pairwise(groups.edges)):
@@ -132,7 +129,7 @@ class TilePass:
 def sweep(
     work: TilePass,
     *,
-    strip_rows: int = STRIP_ROWS,
+    strip_rows: int,
     run: Callable[..., Any] = executors.run,
     stage: str = "tiles",
 ) -> list[Any]:

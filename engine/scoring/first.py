@@ -11,7 +11,7 @@ from consilience.engine.inference.null import from_permutations
 from consilience.engine.inference.subsets import Groups, Subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import Frame
-from consilience.engine.passes.moments import MomentPass, Pair, moments, pair_bytes
+from consilience.engine.passes.moments import MomentPass, Pair, batches, moments
 from consilience.engine.passes.workspace import Pool
 from consilience.engine.scoring.evaluated import Evaluated, Tail
 from consilience.engine.scoring.spectral import Factors, Found, contributions, from_rows, from_state, union
@@ -48,7 +48,9 @@ class FirstOrder:
     def factors(self) -> Factors:
         """What every representation contributes, on every subset."""
         found: Factors = {}
-        for pairs in self.batches([(r, r) for r in range(len(self.representations))], self.budget):
+        for pairs in self.batches(
+            [(r, r) for r in range(len(self.representations))], self.budget, self.groups
+        ):
             state = moments(self.work(pairs, self.groups), run=self.run, stage="own moments")
             calls = [(self.requests, state, pair, self.subsets) for pair in pairs]
             costs = [self.cost(pair) for pair in pairs]
@@ -69,7 +71,7 @@ class FirstOrder:
             costs = [sum(map(self.cost, c)) for c in chunks]
             found = self.run(from_rows, tasks, union, costs=costs, stage="decompositions")
         else:  # the rows of few pairs go to the threads instead
-            for batch in self.batches(pairs, self.budget):
+            for batch in self.batches(pairs, self.budget, self.groups):
                 state = moments(self.work(batch, self.groups), run=self.run)
                 calls = [(self.requests, factors, state, pair, chosen.masks, precise) for pair in batch]
                 found |= self.run(from_state, calls, union, stage="decompositions")
@@ -113,21 +115,9 @@ class FirstOrder:
             if chunk:
                 yield chunk
 
-    def batches(
-        self, pairs: Sequence[Pair], budget: float, groups: Groups | None = None
-    ) -> Iterator[list[Pair]]:
-        """Runs of `pairs` whose matrices fit `budget` together; at least one pair."""
-        batch: list[Pair] = []
-        used = 0.0
-        for pair in pairs:
-            size = pair_bytes(self.representations, pair, (groups or self.groups).count)
-            if batch and used + size > budget:
-                yield batch
-                batch, used = [], 0.0
-            batch.append(pair)
-            used += size
-        if batch:
-            yield batch
+    def batches(self, pairs: Sequence[Pair], budget: float, groups: Groups) -> Iterator[list[Pair]]:
+        """Runs of `pairs` whose matrices, one a group, fit `budget` together."""
+        return batches(self.representations, pairs, groups.count, budget)
 
     def cost(self, pair: Pair) -> float:
         """A decomposition of a (d_a, d_b) matrix takes about d_a d_b min(d_a, d_b)."""

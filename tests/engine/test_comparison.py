@@ -143,6 +143,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "k zero": ({"metrics": ["mutual_knn:k=0"]}, "from 1"),
     "budget": ({"metrics": ["rsa"], "budget": "100kB"}, "within the budget of 100.0 kB"),
     "budget unit": ({"budget": "8 apples"}, "a memory size"),
+    "groups": ({"groups": 0}, "groups of 1 or more"),
+    "permutations": ({"permutations": -1}, "permutations of 0 or more"),
     "executor": ({"executor": "thread"}, "did you mean 'threads'"),
 }
 
