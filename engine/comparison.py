@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features.join import Joined, join
 from consilience.engine.features.representation import Representation, check, representations
 from consilience.engine.inference.subsets import Groups, deal, subsets
+from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import Request, parse
 from consilience.engine.passes import executors
@@ -121,7 +123,7 @@ class Comparison:
         run = partial(executors.run, executor=self.executor, threads=self.threads, progress=progress)
         frames = [frame(r) for r in self.representations]
         evaluated: dict[str, Evaluated] = {}
-        with executors.threads_of_its_own(self.device):
+        with one_thread() if self.device == "cpu" else nullcontext():
             second = [r for r in self.requests if r.metric.needs != "moments"]
             if second:
                 evaluated |= self._second(second, plan, frames, run, progress)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.engine.metrics.linear import Cross, Own, svd
+from consilience.engine.metrics.linear import Cross, Own
 from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, register
 
 SUMMARIES: dict[str, Callable[[np.ndarray], Any]] = {
@@ -92,6 +92,6 @@ def pwcca(left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarr
 
     The variates are of the whitened X, as the paper has it; the widely copied code omits the whitening.
     """
-    u, rho = svd(cross.between(left[0], right[0]))
+    u, rho, _ = np.linalg.svd(cross.between(left[0], right[0]), full_matrices=False)
     weights = np.abs(u.T @ left[1]).sum(axis=1)
     return float(weights @ np.minimum(rho, 1.0) / weights.sum())

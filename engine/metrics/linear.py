@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,7 @@ class Own:
     @cached_property
     def eigen(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues, largest first, and eigenvectors in columns; those that are zero but for rounding left out."""
-        values, vectors = torch.linalg.eigh(torch.from_numpy(self.gram))
-        values, vectors = values.flip(0).numpy(), vectors.flip(1).numpy()
+        values, vectors = (found[..., ::-1] for found in np.linalg.eigh(self.gram))
         floor = values[0] * max(self.n, len(values)) * np.finfo(np.float64).eps
         keep = values > floor
         return values[keep], np.ascontiguousarray(vectors[:, keep])
@@ -50,28 +48,15 @@ class Cross:
 
     def singular_values(self, left: np.ndarray | None = None, right: np.ndarray | None = None) -> np.ndarray:
         """Of left'Xc'Yc right, largest first."""
-        return singular_values(self.between(left, right), self.precise)
+        m = self.between(left, right)
+        m = m if m.shape[0] <= m.shape[1] else m.T
+        if not self.precise:
+            return np.sqrt(np.maximum(np.linalg.eigvalsh(m @ m.T), 0.0))[::-1]
+        if m.shape[1] > 1.5 * m.shape[0]:
+            m = np.linalg.qr(m.T, mode="r")  # the same singular values, in a square matrix
+        return np.linalg.svd(m, compute_uv=False)
 
     def between(self, left: np.ndarray | None, right: np.ndarray | None) -> np.ndarray:
         """left'Xc'Yc right."""
-        matrix = torch.from_numpy(self.matrix)
-        if left is not None:
-            matrix = torch.from_numpy(left).T @ matrix
-        return (matrix if right is None else matrix @ torch.from_numpy(right)).numpy()
-
-
-def singular_values(matrix: np.ndarray, precise: bool = True) -> np.ndarray:
-    """Largest first, float64."""
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    m = torch.from_numpy(np.ascontiguousarray(wide))
-    if not precise:
-        return torch.linalg.eigvalsh(m @ m.T).clamp_(min=0).sqrt_().flip(0).numpy()
-    if m.shape[1] > 1.5 * m.shape[0]:
-        m = torch.linalg.qr(m.T, mode="r")[1]  # the same singular values, in a square matrix
-    return torch.linalg.svdvals(m).numpy()
-
-
-def svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Left singular vectors (in columns) and singular values, largest first."""
-    u, s, _ = torch.linalg.svd(torch.from_numpy(np.ascontiguousarray(matrix)), full_matrices=False)
-    return u.numpy(), s.numpy()
+        matrix = self.matrix if left is None else left.T @ self.matrix
+        return matrix if right is None else matrix @ right

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from consilience.engine.metrics.linear import Cross, Own
 from consilience.engine.metrics.registry import Number, register
@@ -37,12 +36,12 @@ def _spectrum(left: Shrunk, right: Shrunk, cross: Cross) -> np.ndarray:
     c = cross.between(left.basis, right.basis)
     shrunk = c / (1 + p)[:, None]
     inner = np.block([[np.diag(p / (1 + p)), shrunk], [shrunk.T, np.diag(q) - c.T @ shrunk]])
-    values, vectors = torch.linalg.eigh(torch.from_numpy(inner))
+    values, vectors = np.linalg.eigh(inner)
     # What the spans share leaves zeros but for rounding, of which a root would make 1e-8.
     keep = values > (1 + q.max()) * len(values) * np.finfo(np.float64).eps
-    root = vectors[:, keep] * values[keep].sqrt()
-    sign = torch.cat([-torch.ones(len(p)), torch.ones(len(q))]).double()
-    found = 1 + torch.linalg.eigvalsh(root.T @ (sign[:, None] * root)).numpy()
+    root = vectors[:, keep] * np.sqrt(values[keep])
+    sign = np.r_[-np.ones(len(p)), np.ones(len(q))]
+    found = 1 + np.linalg.eigvalsh(root.T @ (sign[:, None] * root))
     return np.clip(found, 1 / (1 + p.max()), 1 + q.max())  # between these they lie; rounding may pass them
 
 

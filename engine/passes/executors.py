@@ -1,8 +1,7 @@
 """Run the tasks of a pass as one Dask graph and fold their results in a fixed tree, so that order never matters."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,20 +30,6 @@ def serial(
 ) -> Any:
     """As `run`, one call after the other: for a task that is one of many already."""
     return combine([function(*call) for call in calls])
-
-
-@contextmanager
-def threads_of_its_own(device: str) -> Iterator[None]:
-    """Tasks set torch to one thread each; put its number of threads back afterwards."""
-    import torch
-
-    before = torch.get_num_threads()
-    try:
-        if device == "cpu":
-            torch.set_num_threads(1)
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def run(

@@ -15,6 +15,7 @@ import torch
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
+from consilience.engine.linalg import product
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import Frame, centred
 from consilience.engine.passes.moment_state import Moments, Pair, State, combine
@@ -22,7 +23,6 @@ from consilience.engine.passes.workspace import Pool, Workspace
 
 BLOCK_ROWS = 4096
 TASK_BLOCKS = 16
-STRIPES, NARROWEST = 8, 64
 
 
 @dataclass(frozen=True)
@@ -123,17 +123,9 @@ def _task(work: MomentPass, group: int, start: int, stop: int) -> State:
 
 
 def _product(work: MomentPass, x: torch.Tensor, y: torch.Tensor, memory: Workspace) -> torch.Tensor:
-    """X'Y, in a piece of `memory`. Of a block with itself only the upper triangle is multiplied out, in stripes."""
+    """X'Y, in a piece of `memory`."""
     d, width = x.shape[1], y.shape[1]
-    product = memory.aligned("product", (d, width), work.dtype, work.device)[:, :width]
-    if x is not y:
-        return torch.mm(x.T, y, out=product)
-    stripe = max(NARROWEST, -(-d // STRIPES))
-    for low in range(0, d, stripe):
-        high = min(low + stripe, d)
-        torch.mm(x[:, low:high].T, x[:, low:], out=product[low:high, low:])
-        product[high:, low:high] = product[low:high, high:].T
-    return product
+    return product(x.T, y, out=memory.aligned("product", (d, width), work.dtype, work.device)[:, :width])
 
 
 def _add(into: dict[Any, torch.Tensor], key: object, value: torch.Tensor) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
+from consilience.engine.linalg import product
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load
 from consilience.engine.passes.layout import Layout
@@ -199,7 +200,7 @@ def _tiles(work: TilePass, strip_i: range, strip_j: range, memory: Workspace) ->
         grams[:, :, columns:] = 0
         for k, (x, y) in enumerate(zip(block_i.x, block_j.x)):
             # One product for all blocks of the strip: operands are packed once.
-            torch.mm(x, y.T, out=grams[k, :, :columns])
+            product(x, y.T, out=grams[k, :, :columns])
         for i in partners:
             rows_i = _shift(layout.rows(i), start)
             tile = Tile(i, j, layout, grams[:, rows_i], held[rows_i], block_j, *constants)

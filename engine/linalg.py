@@ -1,0 +1,63 @@
+"""Products of matrices by the library that is quick at them here, and one thread for whoever brings their own.
+
+NumPy takes half the work for X'X, and its decompositions run in several threads at once, where torch's wait for each
+other: on a CPU, metrics call NumPy and the passes whichever multiplies faster. On another device it is torch.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+
+SLOWER = 1.25  # so much slower NumPy's BLAS is only where it was told to be (OPENBLAS_CORETYPE)
+
+
+def product(x: torch.Tensor, y: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+    """X Y, in `out` if given."""
+    if x.device.type != "cpu" or not numpy_multiplies():
+        return torch.mm(x, y, out=out)
+    if out is None:
+        return torch.from_numpy(x.numpy() @ y.numpy())
+    np.matmul(x.numpy(), y.numpy(), out=out.numpy())
+    return out
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """NumPy and, on this thread, torch compute with one thread each: for tasks that are the threads themselves."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with _pools().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@cache
+def numpy_multiplies() -> bool:
+    """Whether NumPy's products are no slower than torch's. Both are tried, once in a process."""
+    x = torch.ones(384, 384)
+    array = x.numpy()
+    with one_thread():
+        return _shortest(lambda: array @ array) < SLOWER * _shortest(lambda: torch.mm(x, x))
+
+
+def _shortest(call: Callable[[], object], times: int = 5) -> float:
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+@cache
+def _pools() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
