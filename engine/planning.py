@@ -127,7 +127,7 @@ def make_plan(
 def state_memory(size: Size, needs: Needs) -> float:
     """Bytes of the accumulated statistics of the tile pass."""
     sums = 8.0 * size.count * size.n * (size.groups + 1) + 8.0 * size.count**2 * size.groups**2 / 2
-    lists = sum(2.0 * 12 * size.count * size.n * (k + 12) for _, k in needs.searches)
+    lists = sum(2.0 * 12 * size.count * size.n * (k + 20) for _, k in needs.searches)
     tables = sum(4.0 * size.itemsize * 2**16 * size.count for s in needs.spaces if s.endswith("/ranks"))
     return len(needs.spaces) * sums + lists + tables
 

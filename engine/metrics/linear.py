@@ -53,7 +53,7 @@ class Cross:
         if not self.precise:
             return np.sqrt(np.maximum(np.linalg.eigvalsh(m @ m.T), 0.0))[::-1]
         if m.shape[1] > 1.5 * m.shape[0]:
-            m = np.linalg.qr(m.T, mode="r")  # the same singular values, in a square matrix
+            m = np.asarray(np.linalg.qr(m.T, mode="r"))  # the same singular values, in a square matrix
         return np.linalg.svd(m, compute_uv=False)
 
     def between(self, left: np.ndarray | None, right: np.ndarray | None) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 A candidate is one 64-bit integer: the similarity's bits above, the complement of the row number below. So the largest
 integers are the nearest neighbours, and ties go to the lower row number, in whatever order tiles come. Similarities are
-compared in float32.
+compared in float32; see `near` for what that cannot tell apart.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,8 @@ from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import Frame, compute_dtype
 from consilience.engine.passes.gram import GramSums
 from consilience.engine.passes.layout import Layout
-from consilience.engine.passes.neighbours import Nearest, NeighbourLists, Neighbours, kept
+from consilience.engine.passes.near import MARGIN, inner_products, reordered
+from consilience.engine.passes.neighbours import Nearest, Neighbours, kept
 from consilience.engine.passes.ranks import BinCounts, sampled_distances
 from consilience.engine.passes.ranks_table import RankTable, bin_counts, edges_of, table
 from consilience.engine.passes.sample import Shape, median_distance
@@ -23,7 +24,6 @@ from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.tiles import Statistic, TilePass, sweep
 
 RANKS = "/ranks"
-INNER_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,15 @@ def second_order(
     grams = [GramSums(s.removesuffix(RANKS), tables.get(s)) for s in spaces]
     half = subsets.holdout is not None
     left_out = (2 if half else 1) / groups.count if subsets.leave_out.stop > 1 else 0.0
+    rough = work.dtype == np.float32
     nearest = [
-        Nearest(space, kept(k, groups.n, left_out), groups.order, half, groups.count)
+        Nearest(
+            space,
+            min(kept(k, groups.n, left_out) + rough * MARGIN, groups.n - 1),
+            groups.order,
+            half,
+            groups.count,
+        )
         for space, k in (searches or {}).items()
     ]
     shapes = [Shape(g.space, g.ranks, seed) for g in grams if null]
@@ -85,25 +92,12 @@ def second_order(
         if null:
             third, bend = shapes[k].finalize(states[len(grams) + k])
             sums[space] = replace(sums[space], third=third, bend=bend)
-    found_neighbours = {
-        s.space: replace(s.finalize(state, groups, layout), inner=partial(inner_products, work))
-        for s, state in zip(nearest, states[len(grams) + len(shapes) :])
-    }
+    found_neighbours = {}
+    for s, state in zip(nearest, states[len(grams) + len(shapes) :]):
+        found = replace(s.finalize(state, groups, layout), inner=partial(inner_products, work))
+        found_neighbours[s.space] = reordered(work, s.space, found, run) if rough else found
     medians = work.medians and [m / f.scale for m, f in zip(work.medians, frames)]
     return SecondOrder(sums, found_neighbours, medians or None)
-
-
-def inner_products(work: TilePass, view: NeighbourLists) -> np.ndarray:
-    """x_i'x_j of every sample with each of its neighbours, (R, m, k), in float64 on the features as they are."""
-    values = np.empty(view.lists.shape)
-    order = work.groups.order[view.rows]
-    for r, lists in zip(range(len(values)), view.lists):
-        for start in range(0, len(order), INNER_ROWS):
-            rows = slice(start, start + INNER_ROWS)
-            near = work.representations[r].take(order[lists[rows]].ravel()).astype(np.float64)
-            own = work.representations[r].take(order[rows]).astype(np.float64)
-            values[r, rows] = np.einsum("id,ikd->ik", own, near.reshape(*lists[rows].shape, -1))
-    return values
 
 
 def _tables(

@@ -6,6 +6,7 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import consilience as cs
 from consilience.engine.comparison import Comparison
 from consilience.engine.inference.subsets import subsets
 from consilience.engine.passes import executors
@@ -77,3 +78,16 @@ def test_float32_similarities_of_far_features_are_ordered_by_what_is_left():
     found = search(x, "rdm-euclidean", 3)[0]
     want = reference.neighbours(x.astype(np.float64), 3, "euclidean")
     assert all(found[i] == list(near) for i, near in enumerate(want))
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+def test_neighbours_that_float32_cannot_tell_apart(distance):
+    """All samples point the same way, as in a language model with an outlier unit: cosines are 1 but for 1e-4."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(1100, 12))
+    x[:, 0] += 300 * (1 + 0.3 * rng.normal(size=len(x)) ** 2)
+    y = x[:, 1:] + rng.normal(size=(len(x), 11))
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    want = reference.mutual_knn(x.astype(np.float64), y.astype(np.float64), 10, distance)
+    got = cs.score({"name": "mutual_knn", "distance": distance}, x, y)
+    assert abs(got - want) < 1e-9
