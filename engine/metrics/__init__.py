@@ -19,11 +19,12 @@ from consilience.engine.metrics import (
     procrustes,
     riemann,
     rsa,
+    subspace,
     units,
 )  # fmt: skip
 from consilience.engine.metrics.registry import Metric, Request, canonical, metrics, parse, register
 
 __all__ = [
     "Metric", "Request", "canonical", "cca", "cka", "cknna", "distance_correlation", "knn", "knn_cycle", "knn_order",
-    "linreg", "metrics", "parse", "procrustes", "register", "riemann", "rsa", "units",
+    "linreg", "metrics", "parse", "procrustes", "register", "riemann", "rsa", "subspace", "units",
 ]  # fmt: skip

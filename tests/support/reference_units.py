@@ -62,7 +62,30 @@ def riemann(x: np.ndarray, y: np.ndarray, shrinkage: float = 0.1) -> float:
     return np.sqrt((np.log(np.linalg.eigvalsh((middle + middle.T) / 2)) ** 2).sum())
 
 
+def subspace_match(x: np.ndarray, y: np.ndarray, epsilon: float) -> float:
+    """Units struck out one at a time, by least squares on the features themselves."""
+    left, right = (dict(enumerate((z - z.mean(0)).T)) for z in (x, y))
+    total = len(left) + len(right)
+
+    def outside(units: dict[int, np.ndarray], others: dict[int, np.ndarray]) -> list[int]:
+        if not others:
+            return list(units)
+        span = np.array(list(others.values())).T
+        residual = {k: u - span @ np.linalg.lstsq(span, u, rcond=None)[0] for k, u in units.items()}
+        return [k for k, u in units.items() if np.linalg.norm(residual[k]) > epsilon * np.linalg.norm(u)]
+
+    while True:
+        if found := outside(left, right):
+            del left[found[0]]
+        elif found := outside(right, left):
+            del right[found[0]]
+        else:
+            return (len(left) + len(right)) / total
+
+
 REFERENCE = {
+    "subspace_match:epsilon=0.7": lambda x, y: subspace_match(x, y, 0.7),
+    "subspace_match:epsilon=0.6": lambda x, y: subspace_match(x, y, 0.6),
     "unit_match": one_to_one,
     "unit_match:match=soft": soft,
     "unit_best": best,
