@@ -4,16 +4,19 @@ NumPy takes half the work for X'X, and its decompositions run in several threads
 other: on a CPU, metrics call NumPy and the passes whichever multiplies faster. On another device it is torch.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import torch
 
+from consilience.engine.machine import shortest
+
 SLOWER = 1.25  # so much slower NumPy's BLAS is only where it was told to be (OPENBLAS_CORETYPE)
+_LOCK = Lock()
 
 
 def product(x: torch.Tensor, y: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
@@ -38,22 +41,18 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@cache
 def numpy_multiplies() -> bool:
-    """Whether NumPy's products are no slower than torch's. Both are tried, once in a process."""
+    """Whether NumPy's products are no slower than torch's. Both are tried, once in a process, while others wait."""
+    with _LOCK:
+        return _tried()
+
+
+@cache
+def _tried() -> bool:
     x = torch.ones(384, 384)
     array = x.numpy()
     with one_thread():
-        return _shortest(lambda: array @ array) < SLOWER * _shortest(lambda: torch.mm(x, x))
-
-
-def _shortest(call: Callable[[], object], times: int = 5) -> float:
-    found = []
-    for _ in range(times):
-        start = time.perf_counter()
-        call()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        return shortest(lambda: array @ array, 0.01) < SLOWER * shortest(lambda: torch.mm(x, x), 0.01)
 
 
 @cache

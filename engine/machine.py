@@ -60,12 +60,12 @@ def speed(device: str = "cpu") -> Speed:
             if device != "cpu":
                 torch.cuda.synchronize()
 
-        rates.append(2 * 1024**3 / _shortest(multiply, 0.3))
+        rates.append(2 * 1024**3 / shortest(multiply, 0.3))
     block = np.ones(2**24, np.float32)
-    return Speed(rates[0], rates[1], block.nbytes / _shortest(block.sum, 0.1), threads)
+    return Speed(rates[0], rates[1], block.nbytes / shortest(block.sum, 0.1), threads)
 
 
-def _shortest(call: Callable[[], object], seconds: float) -> float:
+def shortest(call: Callable[[], object], seconds: float) -> float:
     """The shortest time of one call, over `seconds` of calls."""
     call()
     best, end = float("inf"), time.perf_counter() + seconds

@@ -13,7 +13,7 @@ FIRST_ORDER_GROUPS, MANY_PAIRS, GROUPS_OF_MANY = 10, 100, 5
 ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each thread that frees much
 # Measured per element or operation on the kernels as they are; they enter the estimates only.
 NEIGHBOUR_NS, RANK_NS, SPACE_NS, SORT_NS = 12.0, 200.0, 2.5, 40.0
-DECOMPOSITION_FLOPS, DECOMPOSITION_RATE, OVERLAP_RATE = 5.0, 0.5, 0.6
+DECOMPOSITION_FLOPS, DECOMPOSITION_RATE, OVERLAP_RATE = 2.0, 0.5, 0.6
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Exact similarities of samples with their neighbours: the few that a sweep in float32 found are looked at again.
 
 Where all samples of a representation point the same way, as in language models with outlier units, cosines differ by
-less than float32 can tell apart. The right neighbours are among the candidates, but in the wrong order.
+less than float32 can tell apart. The right neighbours are then among the candidates, but in the wrong order. Where they
+differ by no more than about 1e-6, candidates themselves may be missed: near ones are found, not all nearest.
 """
 
 from collections.abc import Callable, Iterator

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from consilience.engine.inference.subsets import Subsets
 from consilience.engine.metrics.linear import Cross, Own
@@ -21,7 +20,6 @@ def contributions(
     requests: Sequence[Request], state: State, pair: Pair, subsets: Subsets, scale: float
 ) -> Factors:
     """What one representation, paired with itself in `state` and read at that scale, gives to all its pairs."""
-    torch.set_num_threads(1)
     found: Factors = {}
     for s, (gram, n) in enumerate(over_groups(state, pair, subsets.masks)):
         own = Own(gram, n, scale)
@@ -55,7 +53,6 @@ def from_state(
     precise: np.ndarray,
 ) -> Found:
     """The scores of one pair. `precise` (S,) says on which subsets the last digits matter."""
-    torch.set_num_threads(1)
     a, b = pair
     scores = np.empty((len(requests), len(masks), 2))
     for s, (matrix, _) in enumerate(over_groups(state, pair, masks)):

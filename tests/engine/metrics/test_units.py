@@ -113,3 +113,13 @@ def test_riemann_of_a_scaled_a_rotated_and_a_doubled_representation():
     q = np.linalg.qr(x - x.mean(0))[0]
     assert abs(cs.score("riemann", q[:, :1], q[:, 1:2]) - np.sqrt(2) * np.log(1 + 9 * 40)) < 1e-9
     assert abs(cs.score("riemann:shrinkage=1", x, 2 * x) - np.sqrt(40) * np.log(4)) < 1e-9
+
+
+def test_subspaces_of_dependent_and_constant_units():
+    """A unit that is a sum of others changes no span; one without variance never matches."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(300, 4)) + 5
+    y = np.column_stack([x @ rng.normal(size=(4, 3)), x[:, 0] + x[:, 1], np.full(300, 2.0)])
+    x = np.column_stack([x, rng.normal(size=(300, 1))])
+    # All of y but the constant lie in the span of x, and x but for the last, which y does not have.
+    assert cs.score("subspace_match:epsilon=0.01", x, y) == pytest.approx(8 / 10)
