@@ -1,7 +1,7 @@
 """Compare representations: from features in, to a score table out. The front door of the engine."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -11,27 +11,26 @@ import xarray as xr
 from consilience.engine.errors import BadInput
 from consilience.engine.features.join import Joined, join
 from consilience.engine.features.representation import Representation, check, representations
-from consilience.engine.inference.subsets import Groups, deal, subsets
+from consilience.engine.inference.subsets import Groups, deal
 from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import Request, parse
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
-from consilience.engine.passes.layout import layout
-from consilience.engine.passes.moment_sums import empty, fill
-from consilience.engine.passes.moments import MomentPass, batches, moments
-from consilience.engine.passes.second_order import second_order
-from consilience.engine.passes.sums import Sums
-from consilience.engine.passes.workspace import Pool
-from consilience.engine.planning import Plan, Size, first_order_groups, make_plan, needs_of, pairs_of
+from consilience.engine.planning import Plan, Size, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
+from consilience.engine.scoring import first, second
 from consilience.engine.scoring.evaluated import Evaluated
-from consilience.engine.scoring.first import FirstOrder, first_order
-from consilience.engine.scoring.second import from_neighbours, from_sums
+from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.table import score_table
 
 Features = Mapping[str, Any] | Iterable[Any]
 LEAST_SAMPLES = 4
+# Which statistics a family of metrics needs, and how it is evaluated; a family shares its passes.
+FAMILIES: tuple[tuple[tuple[str, ...], Callable[[Sequence[Request], Setting], list[Evaluated]]], ...] = (
+    (("sums", "neighbours"), second.evaluate),
+    (("moments",), first.evaluate),
+)
 
 
 class Comparison:
@@ -113,71 +112,23 @@ class Comparison:
             permutations=self.permutations if self.null else 0,
         )  # fmt: skip
 
-    def _few_groups(self) -> Groups:
-        return self.groups.merged(first_order_groups(self.groups.count, len(self.pairs)))
-
     def run(self, progress: Progress = silent) -> xr.Dataset:
         """The score table."""
         start = time.perf_counter()
-        plan = self.plan()
-        run = partial(executors.run, executor=self.executor, threads=self.threads, progress=progress)
-        frames = [frame(r) for r in self.representations]
+        setting = Setting(
+            tuple(self.representations), tuple(map(frame, self.representations)), self.groups, self.pairs,
+            self.plan(), self.se, self.null, self.permutations, self.seed, self.device, self.threads,
+            partial(executors.run, executor=self.executor, threads=self.threads, progress=progress), progress,
+        )  # fmt: skip
         evaluated: dict[str, Evaluated] = {}
         with one_thread() if self.device == "cpu" else nullcontext():
-            second = [r for r in self.requests if r.metric.needs != "moments"]
-            if second:
-                evaluated |= self._second(second, plan, frames, run, progress)
-            first = tuple(r for r in self.requests if r.metric.needs == "moments")
-            if first:
-                few = self._few_groups()
-                work = FirstOrder(
-                    first, tuple(self.representations), tuple(frames), few, subsets(few.count, se=self.se),
-                    self.device, self.threads, self.budget / 4, run,
-                )  # fmt: skip
-                found = first_order(
-                    work, self.pairs, null=self.null, permutations=self.permutations, seed=self.seed
-                )
-                evaluated |= {e.request.id: e for e in found}
+            for needs, evaluate in FAMILIES:
+                if mine := [r for r in self.requests if r.metric.needs in needs]:
+                    evaluated |= {e.request.id: e for e in evaluate(mine, setting)}
         return score_table(
             [evaluated[r.id] for r in self.requests], self.joined, self.a, self.b, seed=self.seed,
             seconds=time.perf_counter() - start,
         )  # fmt: skip
-
-    def _second(
-        self, requests: Sequence[Request], plan: Plan, frames: list[Any], run: Any, progress: Progress
-    ) -> dict[str, Evaluated]:
-        chosen = subsets(self.groups.count, se=self.se)
-        if plan.linear_by_moments:
-            sums = {"linear": self._moment_sums(chosen, frames, plan.budget / 4, run)}
-            neighbours = {}
-        else:
-            found = second_order(
-                self.representations, frames, self.groups, chosen, layout(self.groups, plan.tile_rows),
-                spaces=needs_of(requests).spaces, searches=dict(needs_of(requests).searches), null=self.null,
-                strip_rows=plan.strip_rows, device=self.device, seed=self.seed, run=run,
-            )  # fmt: skip
-            sums, neighbours = found.sums, found.neighbours
-        evaluated = {}
-        for r in requests:
-            if r.metric.needs == "sums":
-                evaluated[r.id] = from_sums(r, sums[r.space], chosen, self.null)
-            else:
-                evaluated[r.id] = from_neighbours(
-                    r, neighbours[r.space], chosen, null=self.null, permutations=self.permutations,
-                    seed=self.seed, progress=progress,
-                )  # fmt: skip
-        return evaluated
-
-    def _moment_sums(self, chosen: Any, frames: list[Any], budget: float, run: Any) -> Sums:
-        reps = tuple(self.representations)
-        sums = empty(self.groups, chosen, len(reps))
-        pool, dtype = Pool(), compute_dtype(reps)
-        for batch in batches(reps, self.pairs, self.groups.count, budget):
-            work = MomentPass(
-                reps, tuple(frames), self.groups, tuple(batch), dtype, self.device, norms=True, pool=pool
-            )
-            fill(sums, work, moments(work, run=run), chosen.masks, run)
-        return sums
 
 
 def _representations(features: Features) -> list[Representation]:

@@ -9,6 +9,8 @@ from consilience.engine.inference.null import Null, calibrated
 from consilience.engine.inference.subsets import Subsets
 from consilience.engine.metrics.registry import Request
 
+EXACT = "exact permutation moments"
+
 
 @dataclass(frozen=True)
 class Tail:
@@ -67,3 +69,9 @@ class Evaluated:
 def exact_tail(null: Null, score: np.ndarray, request: Request) -> Tail:
     """The tail of a null whose moments are known."""
     return Tail(null, null.p(score, request.metric.direction))
+
+
+def mirrored(values: np.ndarray, symmetric: bool) -> np.ndarray:
+    """Of a symmetric metric one triangle, and its mirror image: sums of both ways round differ in the last bit."""
+    upper = np.triu(values)
+    return upper + np.triu(values, 1).swapaxes(-1, -2) if symmetric else values

@@ -8,13 +8,15 @@ import numpy as np
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.null import from_permutations
-from consilience.engine.inference.subsets import Groups, Subsets
+from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import Frame
 from consilience.engine.passes.moment_state import Pair
 from consilience.engine.passes.moments import MomentPass, batches, moments
 from consilience.engine.passes.workspace import Pool
+from consilience.engine.planning import first_order_groups
 from consilience.engine.scoring.evaluated import Evaluated, Tail
+from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.spectral import Factors, Found, contributions, from_rows, from_state, union
 
 # A decomposition for each pair and subset is the work: pairs go to the threads in about this many chunks each.
@@ -126,20 +128,24 @@ class FirstOrder:
         return float(x * y * min(x, y))
 
 
-def first_order(
-    work: FirstOrder, pairs: Sequence[Pair], *, null: bool, permutations: int, seed: int
-) -> list[Evaluated]:
-    """Every request over `pairs`, with the null of seeded permutations."""
+def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
+    """Every request over the pairs, with the null of seeded permutations."""
+    groups = setting.groups.merged(first_order_groups(setting.groups.count, len(setting.pairs)))
+    work = FirstOrder(
+        tuple(requests), setting.representations, setting.frames, groups, subsets(groups.count, se=setting.se),
+        setting.device, setting.threads, setting.plan.budget / 4, setting.run,
+    )  # fmt: skip
     factors = work.factors()
-    values = work.values(factors, pairs)
-    tails: list[Tail | None] = [None] * len(work.requests)
-    if null and permutations:
-        draws = work.draws(factors, pairs, permutations, seed)
-        for k, request in enumerate(work.requests):
+    values = work.values(factors, setting.pairs)
+    tails: list[Tail | None] = [None] * len(requests)
+    how = "none"
+    if setting.null and setting.permutations:
+        how = f"{setting.permutations} permutations"
+        draws = work.draws(factors, setting.pairs, setting.permutations, setting.seed)
+        for k, request in enumerate(requests):
             score = values[k, work.subsets.full]
             tails[k] = Tail(*from_permutations(draws[:, k], score, request.metric.direction))
-    how = f"{permutations} permutations" if null and permutations else "none"
     return [
-        Evaluated(request, values[k], work.subsets, work.groups.n, tails[k], None, how)
-        for k, request in enumerate(work.requests)
+        Evaluated(request, values[k], work.subsets, groups.n, tails[k], None, how)
+        for k, request in enumerate(requests)
     ]

@@ -1,75 +1,63 @@
-"""Metrics on sums and on neighbour lists, evaluated on every subset of rows."""
+"""Metrics on sums and on neighbour lists: one sweep over the tiles, or one over moments, for all of them."""
 
-import numpy as np
+from collections.abc import Sequence
 
-from consilience.engine.inference.null import from_permutations
-from consilience.engine.inference.subsets import Subsets
 from consilience.engine.metrics.registry import Request
-from consilience.engine.passes.neighbours import NeighbourLists, Neighbours
+from consilience.engine.passes.blocks import compute_dtype
+from consilience.engine.passes.layout import layout
+from consilience.engine.passes.moment_sums import empty, fill
+from consilience.engine.passes.moments import MomentPass, batches, moments
+from consilience.engine.passes.neighbours import Neighbours
+from consilience.engine.passes.second_order import second_order
 from consilience.engine.passes.sums import Sums
-from consilience.engine.progress import Progress, silent
-from consilience.engine.scoring.evaluated import Evaluated, Tail, exact_tail
-
-EXACT = "exact permutation moments"
-
-
-def from_sums(request: Request, sums: Sums, subsets: Subsets, null: bool) -> Evaluated:
-    """A metric such as CKA or RSA: one function of the sums, for all subsets and pairs at once."""
-    metric, given = request.metric, request.parameters
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = _mirrored(metric.finish(sums, **given), metric.symmetric)
-    tails: list[Tail | None] = [None, None]
-    if null and metric.null is not None:
-        for k, subset in enumerate((subsets.full, subsets.holdout)):
-            if subset is not None and sums.n[subset] >= 6:
-                tails[k] = exact_tail(metric.null(sums.at(subset), **given), values[subset], request)
-    how = EXACT if tails[0] else "none"
-    return Evaluated(request, values, subsets, int(sums.n[subsets.full]), tails[0], tails[1], how)
+from consilience.engine.passes.workspace import Pool
+from consilience.engine.planning import needs_of
+from consilience.engine.scoring.evaluated import Evaluated
+from consilience.engine.scoring.lists import from_neighbours
+from consilience.engine.scoring.setting import Setting
+from consilience.engine.scoring.sums import from_sums
 
 
-def _mirrored(values: np.ndarray, symmetric: bool) -> np.ndarray:
-    """Of a symmetric metric one triangle, and its mirror image: sums of both ways round differ in the last bit."""
-    upper = np.triu(values)
-    return upper + np.triu(values, 1).swapaxes(-1, -2) if symmetric else values
+def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
+    """Every request on every subset of the row groups, with its null."""
+    sums, neighbours = _statistics(requests, setting)
+    found = []
+    for r in requests:
+        if r.metric.needs == "sums":
+            found.append(from_sums(r, sums[r.space], setting.subsets, setting.null))
+        else:
+            found.append(
+                from_neighbours(
+                    r, neighbours[r.space], setting.subsets, null=setting.null, permutations=setting.permutations,
+                    seed=setting.seed, progress=setting.progress,
+                )
+            )  # fmt: skip
+    return found
 
 
-def from_neighbours(
-    request: Request,
-    found: Neighbours,
-    subsets: Subsets,
-    *,
-    null: bool,
-    permutations: int,
-    seed: int,
-    progress: Progress = silent,
-) -> Evaluated:
-    """A metric on the neighbour lists, which are cut down to each subset in turn."""
-    metric, given = request.metric, request.parameters
-    values, tails = [], {}
-    n = found.groups.n
-    how = "none"
-    for subset in range(subsets.count):
-        view = found.lists(subsets, subset, request.parameters["k"])
-        if metric.values and found.inner is not None:
-            view = NeighbourLists(view.lists, view.rows, found.inner(view))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values.append(_mirrored(metric.finish(view, view, **given), metric.symmetric))
-            if null and subset in (subsets.full, subsets.holdout):
-                tails[subset], how = _tail(request, view, values[-1], permutations, seed)
-        progress(metric.name, subset + 1, subsets.count)
-    holdout = tails.get(subsets.holdout) if subsets.holdout is not None else None
-    return Evaluated(request, np.array(values), subsets, n, tails.get(subsets.full), holdout, how)
+def _statistics(
+    requests: Sequence[Request], setting: Setting
+) -> tuple[dict[str, Sums], dict[str, Neighbours]]:
+    """What the requests need, by space."""
+    if setting.plan.linear_by_moments:
+        return {"linear": _moment_sums(setting)}, {}
+    needs = needs_of(requests)
+    found = second_order(
+        setting.representations, setting.frames, setting.groups, setting.subsets,
+        layout(setting.groups, setting.plan.tile_rows), spaces=needs.spaces, searches=dict(needs.searches),
+        null=setting.null, strip_rows=setting.plan.strip_rows, device=setting.device, seed=setting.seed,
+        run=setting.run,
+    )  # fmt: skip
+    return found.sums, found.neighbours
 
 
-def _tail(
-    request: Request, view: NeighbourLists, score: np.ndarray, permutations: int, seed: int
-) -> tuple[Tail | None, str]:
-    metric, given = request.metric, request.parameters
-    if metric.null is not None:
-        return exact_tail(metric.null(view, **given), score, request), EXACT
-    if not permutations:
-        return None, "none"
-    rng = np.random.default_rng([seed, 1])
-    orders = [rng.permutation(len(view.rows)) for _ in range(permutations)]
-    draws = np.array([metric.finish(view, view.permuted(order), **given) for order in orders])
-    return Tail(*from_permutations(draws, score, metric.direction)), f"{permutations} permutations"
+def _moment_sums(setting: Setting) -> Sums:
+    reps = setting.representations
+    sums = empty(setting.groups, setting.subsets, len(reps))
+    pool, dtype = Pool(), compute_dtype(reps)
+    for batch in batches(reps, setting.pairs, setting.groups.count, setting.plan.budget / 4):
+        work = MomentPass(
+            reps, setting.frames, setting.groups, tuple(batch), dtype, setting.device, norms=True, pool=pool
+        )
+        fill(sums, work, moments(work, run=setting.run), setting.subsets.masks, setting.run)
+    return sums
