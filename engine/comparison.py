@@ -6,10 +6,12 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features.join import Joined, join
+from consilience.engine.features.labels import labels_of
 from consilience.engine.features.representation import Representation, check, representations
 from consilience.engine.inference.subsets import Groups, deal
 from consilience.engine.linalg import one_thread
@@ -19,7 +21,7 @@ from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
 from consilience.engine.planning import Plan, Size, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
-from consilience.engine.scoring import first, second
+from consilience.engine.scoring import batches, classes, first, second
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.table import score_table
@@ -29,6 +31,8 @@ LEAST_SAMPLES = 4
 # Which statistics a family of metrics needs, and how it is evaluated; a family shares its passes.
 FAMILIES: tuple[tuple[tuple[str, ...], Callable[[Sequence[Request], Setting], list[Evaluated]]], ...] = (
     (("sums", "neighbours"), second.evaluate),
+    (("classes",), classes.evaluate),
+    (("batches",), batches.evaluate),
     (("moments",), first.evaluate),
 )
 
@@ -43,6 +47,8 @@ class Comparison:
         metrics: Iterable[str | Mapping[str, Any]] = ("cka",),
         *,
         se: bool = True,
+        by: Any = None,
+        labels: Any = None,
         null: bool = True,
         permutations: int = 20,
         groups: int = 20,
@@ -54,7 +60,8 @@ class Comparison:
     ):
         if isinstance(metrics, str | Mapping):
             metrics = [metrics]
-        self.requests = list({r.id: r for r in map(parse, metrics)}.values())
+        preferred = {} if by is None else {"by": "label"}
+        self.requests = list({r.id: r for r in (parse(m, **preferred) for m in metrics)}.values())
         if not self.requests:
             raise BadInput("at least one metric", "none", "name one, for instance 'cka'")
         if groups < 1 or permutations < 0:
@@ -73,6 +80,7 @@ class Comparison:
                 "compare on more stimuli, or check the ids",
             )
         self._check_neighbours()
+        self.labels = self._labels(by if labels is None else labels)
         self.representations = [check(r) for r in self.joined.representations]
         self.a = list(range(len(left)))
         names = [r.name for r in self.representations]
@@ -92,6 +100,21 @@ class Comparison:
                     f"k smaller than the number of samples in {r.id!r}", f"k = {k} with {self.joined.n} samples",
                     f"use k <= {self.joined.n - 1}",
                 )  # fmt: skip
+
+    def _labels(self, given: Any) -> np.ndarray | None:
+        wanting = [r.id for r in self.requests if r.needs == "classes"]
+        if given is None and not wanting:
+            return None
+        if given is None:
+            raise BadInput(f"labels of the samples for {wanting[0]!r}", "none", "give labels=, or by=")
+        if not wanting:
+            raise BadInput(
+                "a metric that uses labels, because labels are given", ", ".join(r.id for r in self.requests),
+                "add cka:by=label, or leave the labels out",
+            )  # fmt: skip
+        labels = labels_of(given, self.joined)
+        classes.check_classes(labels)
+        return labels
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
@@ -119,11 +142,12 @@ class Comparison:
             tuple(self.representations), tuple(map(frame, self.representations)), self.groups, self.pairs,
             self.plan(), self.se, self.null, self.permutations, self.seed, self.device, self.threads,
             partial(executors.run, executor=self.executor, threads=self.threads, progress=progress), progress,
+            self.labels,
         )  # fmt: skip
         evaluated: dict[str, Evaluated] = {}
         with one_thread() if self.device == "cpu" else nullcontext():
             for needs, evaluate in FAMILIES:
-                if mine := [r for r in self.requests if r.metric.needs in needs]:
+                if mine := [r for r in self.requests if r.needs in needs]:
                     evaluated |= {e.request.id: e for e in evaluate(mine, setting)}
         return score_table(
             [evaluated[r.id] for r in self.requests], self.joined, self.a, self.b, seed=self.seed,
@@ -154,6 +178,8 @@ def compare(
             tables. Plain arrays must have the same length; everything with sample ids is joined on them.
         metrics: ids such as ``"cka"``, ``"cka:estimator=biased"``, or mappings.
         se: standard errors by the jackknife over `groups` row groups (20), and scores on two halves of the samples.
+        labels: of the samples, for metrics that ask for them (``cka:by=label``): a mapping from sample id to label, or
+            one label a row for arrays without ids. by: the same, and every metric that can be class-conditional is.
         null: mean, z and p of unrelated samples: exact where known, else by `permutations` seeded permutations (20).
         budget: memory above the inputs, for instance ``"8GB"``.
         device: of the block kernels, ``"cpu"`` or ``"cuda"``.

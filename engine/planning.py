@@ -54,12 +54,12 @@ def needs_of(requests: Sequence[Request]) -> Needs:
     """What these metrics need, together."""
     searches: dict[str, int] = {}
     for r in requests:
-        if r.metric.needs == "neighbours":
+        if r.needs == "neighbours":
             searches[r.space] = max(searches.get(r.space, 0), r.parameters["k"])
     return Needs(
-        frozenset(r.space for r in requests if r.metric.needs == "sums"),
+        frozenset(r.space for r in requests if r.needs == "sums"),
         tuple(searches.items()),
-        sum(r.metric.needs == "moments" for r in requests),
+        sum(r.needs == "moments" for r in requests),
     )
 
 

@@ -16,6 +16,8 @@ from consilience.pipelines.prepare import Name, Prepared
 if TYPE_CHECKING:
     import xarray as xr
 
+BY_METRIC = ("metrics", "notes", "reasons")  # attributes that map a metric, or "metric|a|b", to something
+
 
 class ScoreCache:
     """Score tables of one metric each, in `folder`, under the digest of everything that decides their values."""
@@ -73,12 +75,12 @@ def score_keys(prepared: Prepared) -> dict[str, str]:
 
 
 def split(scores: "xr.Dataset") -> "dict[str, xr.Dataset]":
-    """One score table a metric; of the attributes kept by metric (``metrics``, ``reasons``), each gets its own."""
+    """One score table a metric; of the attributes kept by metric (`BY_METRIC`), each gets its own."""
     found = {}
     for metric in (str(m) for m in scores["metric"].values):
         one = scores.sel(metric=[metric])
         one.attrs = dict(scores.attrs)
-        for name in ("metrics", "reasons"):
+        for name in BY_METRIC:
             if name in one.attrs:
                 kept = {
                     k: v for k, v in json.loads(one.attrs[name]).items() if (k + "|").startswith(metric + "|")
@@ -103,7 +105,7 @@ def merge(
             values[name][k][at] = part[name].values[0]
     nested = {
         name: json.dumps({k: v for part in parts for k, v in json.loads(part.attrs.get(name, "{}")).items()})
-        for name in ("metrics", "reasons")
+        for name in BY_METRIC
     }
     coords: dict[str, Any] = {
         name: [part[name].values[0].item() for part in parts]

@@ -14,10 +14,17 @@ class Null:
     sd: np.ndarray
     skew: np.ndarray
 
-    def scaled(self, factor: np.ndarray) -> "Null":
+    def scaled(self, factor: np.ndarray | float) -> "Null":
         """The null of the statistic divided by a constant of the pair (the denominator of a ratio)."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return Null(self.mean / factor, self.sd / factor, self.skew)
+
+    def __add__(self, other: "Null") -> "Null":
+        """The null of the sum of two statistics whose samples are permuted independently."""
+        sd = np.hypot(self.sd, other.sd)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            skew = (self.skew * self.sd**3 + other.skew * other.sd**3) / sd**3
+        return Null(self.mean + other.mean, sd, np.nan_to_num(skew))
 
     def z(self, score: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore", divide="ignore"):

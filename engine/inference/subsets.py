@@ -30,6 +30,11 @@ class Groups:
     def sizes(self) -> np.ndarray:
         return np.diff(self.edges)
 
+    def only(self, wanted: np.ndarray) -> "Groups":
+        """The same groups with only the rows where `wanted` (n,) is true; a group may be left empty."""
+        inside = wanted[self.order]
+        return Groups(self.order[inside], np.concatenate([[0], np.cumsum(inside)])[self.edges])
+
     def merged(self, count: int) -> "Groups":
         """The same rows in `count` groups, each a union of neighbouring groups; `count` divides or is larger."""
         if count >= self.count:
@@ -71,6 +76,11 @@ class Subsets:
     @property
     def count(self) -> int:
         return len(self.masks)
+
+    @property
+    def tested(self) -> tuple[int, ...]:
+        """Those that are held against the null: all rows, and the holdout half."""
+        return (self.full,) if self.holdout is None else (self.full, self.holdout)
 
 
 def subsets(groups: int, *, se: bool = True, halves: bool = True) -> Subsets:

@@ -2,68 +2,77 @@
 
 import numpy as np
 
-from consilience.engine.inference.matrix_null import centred_gram, u_centred
 from consilience.engine.inference.null import Null
+from consilience.engine.metrics.hsic import Hsic, measured
 from consilience.engine.metrics.registry import EUCLIDEAN, Choice, Number, register
 from consilience.engine.passes.spaces import RBF
 from consilience.engine.passes.sums import Sums
 
-
-def hsic(s: Sums, estimator: str) -> np.ndarray:
-    """The Hilbert-Schmidt independence criterion of all pairs, (S, R, R), up to a factor common to all pairs.
-
-    biased: tr(K H L H). unbiased, with K̃ the Gram matrix without its diagonal:
-    tr(K̃L̃) + 1'K̃1 1'L̃1 / ((n-1)(n-2)) - 2/(n-2) 1'K̃L̃1; NaN for n < 4.
-    """
-    n = s.n[:, None, None].astype(np.float64)
-    if estimator == "biased":
-        rows = s.rows + s.diag_rows + s.diag_rows.transpose(0, 2, 1) + s.diag
-        total = s.total + s.trace
-        return s.cross + s.diag - 2 * rows / n + total[:, :, None] * total[:, None, :] / n**2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = (
-            s.cross + s.total[:, :, None] * s.total[:, None, :] / ((n - 1) * (n - 2)) - 2 * s.rows / (n - 2)
-        )
-    return np.where(n >= 4, value, np.nan)
+NEEDS = {"minibatch": "batches"}
 
 
-def normaliser(own: np.ndarray) -> np.ndarray:
-    """sqrt of the product of the two self terms, (…, R, R); NaN where one is not positive."""
-    self_terms = np.diagonal(own, axis1=-2, axis2=-1)
-    positive = np.where(self_terms > 0, self_terms, np.nan)
-    return np.sqrt(positive[..., :, None] * positive[..., None, :])
-
-
-def null(s: Sums, *, estimator: str, kernel: str, bandwidth: float = 1.0) -> Null:
+def null(s: Sums | Hsic, *, estimator: str, **_: object) -> Null:
     """Exact mean and variance under permutation (Kazi-Aoual 1995); the denominator does not depend on it."""
-    moments = centred_gram(s) if estimator == "biased" else u_centred(s)
-    return moments.scaled(normaliser(hsic(s, estimator))[0])
+    found = s if isinstance(s, Hsic) else measured(s, estimator, at=(0,))
+    return found.moments[0].scaled(found.unit[0])
+
+
+def _clash(kernel: str, estimator: str, by: str = "none", **_: object) -> tuple[str, str, str] | None:
+    if estimator == "unbiased_both" and kernel != "linear":
+        return (
+            "kernel=linear with estimator=unbiased_both of 'cka'", f"kernel={kernel}",
+            "the correction for recorded units is known for the linear kernel only: use estimator=unbiased",
+        )  # fmt: skip
+    if estimator == "minibatch" and by != "none":
+        return (
+            "either estimator=minibatch or by=label of 'cka'", "both",
+            "leave one of the two out: a class is compared within itself, as a batch is",
+        )  # fmt: skip
+    return None
 
 
 @register(
     "cka",
-    needs="sums",
-    space=lambda estimator, kernel, bandwidth=1.0: kernel if kernel == "linear" else f"{RBF}{bandwidth:g}",
+    needs=lambda estimator, by="none", **_: "classes" if by == "label" else NEEDS.get(estimator, "sums"),
+    space=lambda kernel, bandwidth=1.0, **_: kernel if kernel == "linear" else f"{RBF}{bandwidth:g}",
+    part=lambda s, at, estimator, **_: measured(s, estimator, at),
+    units=lambda estimator, **_: estimator == "unbiased_both",
     parameters={
         "kernel": Choice(("linear", "rbf")),
-        "estimator": Choice(("unbiased", "biased")),
+        "estimator": Choice(("unbiased", "biased", "minibatch", "unbiased_both")),
         "bandwidth": Number(1.0, 1e-3, 1e3),
+        "batch": Number(256, 8),
+        "by": Choice(("none", "label")),
     },
-    only={"bandwidth": ("kernel", "rbf")},
+    only={
+        "bandwidth": ("kernel", "rbf"),
+        "batch": ("estimator", "minibatch"),
+        "by": ("by", "label"),
+    },
+    clash=_clash,
     symmetric=True,
     direction="similarity",
     range="0..1 (biased), about -0.05..1 (unbiased)",
-    source="Kornblith et al. 2019; Song et al. 2012; Nguyen et al. 2021",
+    source="Kornblith et al. 2019; Song et al. 2012; Nguyen et al. 2021; Chun et al. 2025",
     null=null,
-    invariances=EUCLIDEAN,
+    undefined="a self term of the ratio is not positive: too few samples or units, or no variance left",
+    invariances=lambda estimator, **_: (
+        ("permutation", "scaling", "translation") if estimator == "unbiased_both" else EUCLIDEAN
+    ),
 )
-def cka(s: Sums, *, estimator: str, kernel: str, bandwidth: float = 1.0) -> np.ndarray:
+def cka(s: Sums | Hsic, *, estimator: str, kernel: str, **_: object) -> np.ndarray:
     """Centred kernel alignment.
 
     HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)), K = XX' and L = YY'; rbf: K_ij = exp(-‖x_i - x_j‖² / 2σ²)
 
     The unbiased estimate of HSIC removes the bias that makes wide representations of few samples look alike. σ is
     `bandwidth` times the median distance of two samples, of all pairs among at most 1,024 samples drawn by the seed.
+
+    ``minibatch`` is the unbiased HSIC averaged over random batches of at most `batch` samples, before the ratio is
+    taken: its cost grows with n, not n². ``unbiased_both`` allows for having recorded some units of a population only:
+    each self term becomes (HSIC(K, K) - Σ_j HSIC(k_j, k_j)) p / (p - 1), k_j the Gram matrix of unit j alone, p units.
+    With itself a representation then scores above 1, because both sides hold the same units. ``by=label`` sums the
+    HSICs over classes, rows of one class at a time; a class with fewer than 4 samples in a subset adds nothing to it.
     """
-    value = hsic(s, estimator)
-    return value / normaliser(value)
+    found = s if isinstance(s, Hsic) else measured(s, estimator)
+    return found.value / found.unit

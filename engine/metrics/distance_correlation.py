@@ -4,7 +4,7 @@ import numpy as np
 
 from consilience.engine.inference.matrix_null import u_centred
 from consilience.engine.inference.null import Null
-from consilience.engine.metrics.cka import hsic, normaliser
+from consilience.engine.metrics.hsic import hsic, normaliser
 from consilience.engine.metrics.registry import EUCLIDEAN, register
 from consilience.engine.passes.sums import Sums
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from consilience.engine.errors import BadInput, unknown
 
-STATISTICS = ("sums", "neighbours", "moments")
+STATISTICS = ("sums", "classes", "batches", "neighbours", "moments")
 INVARIANCES = ("permutation", "rotation", "scaling", "translation", "linear")
 EUCLIDEAN = INVARIANCES[
     :4
@@ -66,8 +66,13 @@ class Metric:
     """A registered metric: the statistic it needs and the function that turns it into scores.
 
     Attributes:
-        needs: ``sums`` of a space, ``neighbours`` or ``moments``.
-        only: parameter -> (other, value): it is part of the id only where the other parameter has that value.
+        needs: ``sums`` of a space, over all pairs, within ``classes`` or within ``batches``; ``neighbours`` or
+            ``moments``; from the parameters if those matter.
+        only: parameter -> (other, value): it is part of the id only where the other parameter has that value. Of a
+            parameter with itself: only where it is not what it is by default.
+        clash: why the parameters do not go together, in three parts (expected, got, fix), or None.
+        part: what the `Sums` of one class add to what `finish` gets (with ``classes``).
+        units: from the parameters, whether sums over every unit alone are needed (with ``sums`` and ``classes``).
         space: the space whose sums or neighbours are needed, from the parameters.
         factor: what one representation contributes to every pair (``moments``), from `Own` and the parameters.
         values: whether the inner products with the neighbours are needed.
@@ -81,13 +86,16 @@ class Metric:
 
     name: str
     finish: Callable[..., Any]
-    needs: str
+    needs: str | Callable[..., str]
     parameters: Mapping[str, Parameter]
     symmetric: bool
     direction: str
     range: str
     source: str
     only: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    clash: Callable[..., tuple[str, str, str] | None] | None = None
+    units: Callable[..., bool] | None = None
+    part: Callable[..., Any] | None = None
     space: Callable[..., str] | None = None
     factor: Callable[..., Any] | None = None
     values: bool = False
@@ -115,6 +123,17 @@ class Request:
 
     metric: Metric
     parameters: Mapping[str, Any]
+
+    @property
+    def needs(self) -> str:
+        """The statistic that the metric needs."""
+        needs = self.metric.needs
+        return needs(**self.parameters) if callable(needs) else needs
+
+    @property
+    def units(self) -> bool:
+        """Whether sums over every unit alone are needed."""
+        return self.metric.units is not None and self.metric.units(**self.parameters)
 
     @property
     def space(self) -> str:
@@ -152,7 +171,7 @@ def register(name: str, **about: Any) -> Callable[[Callable[..., Any]], Callable
 
     def add(finish: Callable[..., Any]) -> Callable[..., Any]:
         metric = Metric(name=name, finish=finish, **{"parameters": {}, **about})
-        if metric.needs not in STATISTICS:
+        if isinstance(metric.needs, str) and metric.needs not in STATISTICS:
             raise unknown("statistic", metric.needs, STATISTICS)
         if name in _METRICS:
             raise ValueError(f"two metrics are registered as {name!r}")
@@ -177,8 +196,11 @@ def metrics() -> dict[str, str]:
     return {name: metric.title for name, metric in sorted(registered().items())}
 
 
-def parse(metric: str | Mapping[str, Any]) -> Request:
+def parse(metric: str | Mapping[str, Any], **preferred: Any) -> Request:
     """Read an id (``"cka:estimator=biased"``) or a mapping (``{"name": "cka", "estimator": "biased"}``).
+
+    Args:
+        preferred: values of parameters that are not given, for metrics that have those parameters.
 
     Raises:
         BadInput: for an unknown metric, parameter or value.
@@ -203,15 +225,19 @@ def parse(metric: str | Mapping[str, Any]) -> Request:
     for key in given:
         if key not in found.parameters:
             raise unknown(f"parameter of {name!r}", key, found.parameters)
-    values = {k: p.read(name, k, given.get(k, p.default)) for k, p in found.parameters.items()}
+    values = {
+        k: p.read(name, k, given.get(k, preferred.get(k, p.default))) for k, p in found.parameters.items()
+    }
     for key, (other, value) in found.only.items():
-        if values[other] != value:
-            if key in given:
+        if values.get(other) != value:
+            if key in given and key != other:
                 raise BadInput(
                     f"{key!r} of {name!r} with {other}={value} only", f"{other}={values[other]}",
                     f"leave {key} out, or add {other}={value}",
                 )  # fmt: skip
             del values[key]
+    if found.clash is not None and (clash := found.clash(**values)) is not None:
+        raise BadInput(*clash)
     return Request(found, values)
 
 

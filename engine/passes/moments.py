@@ -103,7 +103,7 @@ def _task(work: MomentPass, group: int, start: int, stop: int) -> State:
     rights: dict[int, torch.Tensor] = {} if work.right is not None else lefts
     products: dict[Pair, torch.Tensor] = {}
     with work.pool.workspace() as memory:
-        for at in range(start, stop, BLOCK_ROWS):
+        for at in range(start, max(stop, start + 1), BLOCK_ROWS):  # a group without rows gives sums of 0
             end = min(at + BLOCK_ROWS, stop)
             left = work.rows(work.lefts, work.groups.order[at:end], memory, "left")
             right = left

@@ -41,7 +41,7 @@ def sampled_distances(work: TilePass, space: str, seed: int) -> Iterator[tuple[f
     """For each representation its grid, its sorted distances among at most 2,048 rows, and if those are all rows."""
     rows = sample_rows(work.groups.n, SAMPLE_ROWS, seed)
     for k in range(len(work.representations)):
-        tile = sample_tile(work, k, rows)
+        tile = sample_tile(work, slice(k, k + 1), rows)
         upper = torch.ones(len(rows), len(rows), dtype=torch.bool, device=tile.gram.device).triu_(1)
         distances = tile.space(space)[0][upper]
         step = grid(distances)

@@ -19,18 +19,17 @@ def sample_rows(n: int, most: int, seed: int) -> np.ndarray:
     return np.arange(n) if n <= most else np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
 
 
-def sample_tile(work: TilePass, k: int, rows: np.ndarray) -> Tile:
-    """The tile (1, m, m) of those pass rows of representation k with themselves."""
-    one = slice(k, k + 1)
-    r, f = work.representations[one], work.frames[one]
+def sample_tile(work: TilePass, some: slice, rows: np.ndarray) -> Tile:
+    """The tile (r, m, m) of those pass rows of some of the representations with themselves."""
+    r, f = work.representations[some], work.frames[some]
     block = load(r, f, work.groups.order[rows], work.dtype, work.device, raw=True)
-    gram = (block.x[0] @ block.x[0].T)[None]
-    return Tile(0, 0, work.layout, gram, block, block, *(c[one] for c in work.constants()))
+    gram = torch.stack([x @ x.T for x in block.x])
+    return Tile(0, 0, work.layout, gram, block, block, *(c[some] for c in work.constants()))
 
 
 def median_distance(work: TilePass, k: int, seed: int) -> list[float]:
     """The median distance, in the frame, between any two of at most 1,024 samples of representation k."""
-    tile = sample_tile(work, k, sample_rows(work.groups.n, MEDIAN_ROWS, seed))
+    tile = sample_tile(work, slice(k, k + 1), sample_rows(work.groups.n, MEDIAN_ROWS, seed))
     distances = tile.space("rdm-distance")[0].cpu().numpy()
     return [float(np.median(distances[np.triu_indices(len(distances), 1)]))]
 
@@ -56,7 +55,7 @@ class Shape:
         """Those of representation k."""
         n = work.groups.n
         rows = sample_rows(n, max(SHAPE_ROWS, min(n // 10, 2048)), self.seed)
-        values = sample_tile(work, k, rows).space(self.space)[0]
+        values = sample_tile(work, slice(k, k + 1), rows).space(self.space)[0]
         return {k: _third_order(values if self.ranks is None else self.ranks[k](values))}
 
     def combine(self, states: list[dict[int, tuple[float, float]]]) -> dict[int, tuple[float, float]]:

@@ -10,7 +10,6 @@ import torch
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups, Subsets
-from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import Frame, compute_dtype
 from consilience.engine.passes.gram import GramSums
 from consilience.engine.passes.layout import Layout
@@ -18,8 +17,7 @@ from consilience.engine.passes.near import MARGIN, inner_products, reordered
 from consilience.engine.passes.neighbours import Nearest, Neighbours, kept
 from consilience.engine.passes.ranks import BinCounts, sampled_distances
 from consilience.engine.passes.ranks_table import RankTable, bin_counts, edges_of, table
-from consilience.engine.passes.sample import Shape, median_distance
-from consilience.engine.passes.spaces import RBF
+from consilience.engine.passes.sample import Shape
 from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.tiles import Statistic, TilePass, sweep
 
@@ -28,14 +26,10 @@ RANKS = "/ranks"
 
 @dataclass(frozen=True)
 class SecondOrder:
-    """What the sweep found: sums by space (``linear``, ``rdm-correlation/ranks``, …), neighbours by space.
-
-    `medians`: the pairwise distance of each representation that set the bandwidth of a kernel, if one was asked for.
-    """
+    """What the sweep found: sums by space (``linear``, ``rdm-correlation/ranks``, …), neighbours by space."""
 
     sums: dict[str, Sums]
     neighbours: dict[str, Neighbours]
-    medians: list[float] | None = None
 
 
 def second_order(
@@ -52,20 +46,26 @@ def second_order(
     device: str = "cpu",
     seed: int = 0,
     run: Callable[..., Any],
+    medians: tuple[float, ...] | None = None,
 ) -> SecondOrder:
     """Sums of each of `spaces`, and the k nearest neighbours for each space: k of `searches`.
 
     Args:
         null: whether the third-order terms, for p-values, are wanted.
         run: executes tasks; see `passes.executors.run`.
+        medians: see `bandwidths`; needed for the spaces of kernels with one.
     """
     work = TilePass(
-        tuple(representations), tuple(frames), groups, layout, (), compute_dtype(representations), device
+        tuple(representations),
+        tuple(frames),
+        groups,
+        layout,
+        (),
+        compute_dtype(representations),
+        device,
+        medians,
     )
     spaces = sorted(spaces)
-    if any(s.startswith(RBF) for s in spaces):
-        calls = [(work, k, seed) for k in range(len(representations))]
-        work = replace(work, medians=tuple(run(median_distance, calls, executors.joined, stage="bandwidth")))
     tables = {
         s: _tables(work, s.removesuffix(RANKS), seed, strip_rows, run) for s in spaces if s.endswith(RANKS)
     }
@@ -96,8 +96,7 @@ def second_order(
     for s, state in zip(nearest, states[len(grams) + len(shapes) :]):
         found = replace(s.finalize(state, groups, layout), inner=partial(inner_products, work))
         found_neighbours[s.space] = reordered(work, s.space, found, run) if rough else found
-    medians = work.medians and [m / f.scale for m, f in zip(work.medians, frames)]
-    return SecondOrder(sums, found_neighbours, medians or None)
+    return SecondOrder(sums, found_neighbours)
 
 
 def _tables(

@@ -22,6 +22,8 @@ class Sums:
         third: (R,) mean over distinct i, j, k of k̃_ij k̃_jk k̃_ki, with k̃ the doubly centred entries: the tail of the
             permutation distribution rests on it, not its mean or variance. From a sample of rows; NaN if not wanted.
         bend: (R,) mean over i ≠ j of α_i k̃_ij α_j, with α the row effects; as `third`.
+        units: (S, R) unbiased HSIC, times n(n-3), of every unit alone with itself, summed over units; if wanted.
+        width: (R,) how many units there are; with `units`.
     """
 
     n: np.ndarray
@@ -33,6 +35,8 @@ class Sums:
     trace: np.ndarray
     third: np.ndarray | None = None
     bend: np.ndarray | None = None
+    units: np.ndarray | None = None
+    width: np.ndarray | None = None
 
     def at(self, subset: int) -> "Sums":
         """The sums of one subset alone, with S = 1."""
@@ -40,4 +44,5 @@ class Sums:
         return Sums(
             self.n[one], self.cross[one], self.rows[one], self.diag[one], self.diag_rows[one],
             self.total[one], self.trace[one], self.third, self.bend,
+            None if self.units is None else self.units[one], self.width,
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """One metric evaluated on every row subset, summarised into the variables of the score table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Tail:
 class Evaluated:
     """Scores (S, R, R) of one metric on S row subsets, and its null on all rows and on the holdout half.
 
-    `how` says where the null comes from.
+    `how` says where the null comes from; `notes` are what else a reader must know to compute the score again.
     """
 
     request: Request
@@ -34,6 +35,7 @@ class Evaluated:
     tail: Tail | None = None
     tail_holdout: Tail | None = None
     how: str = "none"
+    notes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def groups(self) -> int:

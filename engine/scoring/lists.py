@@ -31,7 +31,7 @@ def from_neighbours(
             view = NeighbourLists(view.lists, view.rows, found.inner(view))
         with np.errstate(invalid="ignore", divide="ignore"):
             values.append(mirrored(metric.finish(view, view, **given), metric.symmetric))
-            if null and subset in (subsets.full, subsets.holdout):
+            if null and subset in subsets.tested:
                 tails[subset], how = _tail(request, view, values[-1], permutations, seed)
         progress(metric.name, subset + 1, subsets.count)
     holdout = tails.get(subsets.holdout) if subsets.holdout is not None else None

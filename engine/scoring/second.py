@@ -1,15 +1,24 @@
 """Metrics on sums and on neighbour lists: one sweep over the tiles, or one over moments, for all of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
+
+from consilience.engine.inference.subsets import Groups
 from consilience.engine.metrics.registry import Request
+from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.layout import layout
 from consilience.engine.passes.moment_sums import empty, fill
 from consilience.engine.passes.moments import MomentPass, batches, moments
 from consilience.engine.passes.neighbours import Neighbours
+from consilience.engine.passes.powers import single_units
+from consilience.engine.passes.sample import median_distance
 from consilience.engine.passes.second_order import second_order
+from consilience.engine.passes.spaces import RBF
 from consilience.engine.passes.sums import Sums
+from consilience.engine.passes.tiles import TilePass
 from consilience.engine.passes.workspace import Pool
 from consilience.engine.planning import needs_of
 from consilience.engine.scoring.evaluated import Evaluated
@@ -20,35 +29,70 @@ from consilience.engine.scoring.sums import from_sums
 
 def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
     """Every request on every subset of the row groups, with its null."""
-    sums, neighbours = _statistics(requests, setting)
+    setting = replace(setting, medians=bandwidths(requests, setting))
+    sums, neighbours = statistics(requests, setting)
     found = []
     for r in requests:
-        if r.metric.needs == "sums":
-            found.append(from_sums(r, sums[r.space], setting.subsets, setting.null))
+        if r.needs == "sums":
+            one = from_sums(r, sums[r.space], setting.subsets, setting.null)
         else:
-            found.append(
-                from_neighbours(
-                    r, neighbours[r.space], setting.subsets, null=setting.null, permutations=setting.permutations,
-                    seed=setting.seed, progress=setting.progress,
-                )
+            one = from_neighbours(
+                r, neighbours[r.space], setting.subsets, null=setting.null, permutations=setting.permutations,
+                seed=setting.seed, progress=setting.progress,
             )  # fmt: skip
+        found.append(replace(one, notes=setting.distances(r)))
     return found
 
 
-def _statistics(
+def statistics(
     requests: Sequence[Request], setting: Setting
 ) -> tuple[dict[str, Sums], dict[str, Neighbours]]:
     """What the requests need, by space."""
     if setting.plan.linear_by_moments:
-        return {"linear": _moment_sums(setting)}, {}
-    needs = needs_of(requests)
-    found = second_order(
-        setting.representations, setting.frames, setting.groups, setting.subsets,
-        layout(setting.groups, setting.plan.tile_rows), spaces=needs.spaces, searches=dict(needs.searches),
-        null=setting.null, strip_rows=setting.plan.strip_rows, device=setting.device, seed=setting.seed,
-        run=setting.run,
-    )  # fmt: skip
-    return found.sums, found.neighbours
+        sums, neighbours = {"linear": _moment_sums(setting)}, {}
+    else:
+        needs = needs_of(requests)
+        found = second_order(
+            setting.representations, setting.frames, setting.groups, setting.subsets,
+            layout(setting.groups, setting.plan.tile_rows), spaces=needs.spaces, searches=dict(needs.searches),
+            null=setting.null, strip_rows=setting.plan.strip_rows, device=setting.device, seed=setting.seed,
+            run=setting.run, medians=setting.medians,
+        )  # fmt: skip
+        sums, neighbours = found.sums, found.neighbours
+    if any(r.units for r in requests):
+        sums["linear"] = replace(
+            sums["linear"],
+            units=single_units(
+                setting.representations, setting.frames, setting.groups, setting.subsets.masks, setting.device,
+                setting.run,
+            ),
+            width=np.array([r.d for r in setting.representations]),
+        )  # fmt: skip
+    return sums, neighbours
+
+
+def tile_pass(setting: Setting, groups: Groups, medians: tuple[float, ...] | None = None) -> TilePass:
+    """What tasks on whole matrices of some rows need, apart from a sweep."""
+    reps = setting.representations
+    return TilePass(
+        reps,
+        setting.frames,
+        groups,
+        layout(groups, groups.n),
+        (),
+        compute_dtype(reps),
+        setting.device,
+        medians,
+    )
+
+
+def bandwidths(requests: Sequence[Request], setting: Setting) -> tuple[float, ...] | None:
+    """The median distance of two samples, in its frame, of every representation, if a kernel wants it."""
+    if setting.medians is not None or not any(r.space.startswith(RBF) for r in requests):
+        return setting.medians
+    work = tile_pass(setting, setting.groups)
+    calls = [(work, k, setting.seed) for k in range(len(setting.representations))]
+    return tuple(setting.run(median_distance, calls, executors.joined, stage="bandwidth"))
 
 
 def _moment_sums(setting: Setting) -> Sums:

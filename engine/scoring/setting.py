@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
-from consilience.engine.passes.blocks import Frame
-from consilience.engine.planning import Plan
+from consilience.engine.metrics.registry import Request
+from consilience.engine.passes.blocks import Frame, compute_dtype
+from consilience.engine.passes.spaces import RBF
+from consilience.engine.planning import Plan, Size
 from consilience.engine.progress import Progress
 
 
@@ -16,7 +20,8 @@ from consilience.engine.progress import Progress
 class Setting:
     """The representations, their rows in groups, the pairs wanted, and the options of a comparison.
 
-    `run` executes tasks; see `passes.executors.run`.
+    `run` executes tasks; see `passes.executors.run`. `labels` (n,) are the classes of the samples, 0 and up; `medians`
+    the pairwise distances, in the frames, behind the bandwidth of a kernel, if known already.
     """
 
     representations: tuple[Representation, ...]
@@ -32,6 +37,22 @@ class Setting:
     threads: int
     run: Callable[..., Any]
     progress: Progress
+    labels: np.ndarray | None = None
+    medians: tuple[float, ...] | None = None
+
+    def distances(self, request: Request) -> dict[str, dict[str, float]]:
+        """The median distance of two samples behind the kernel of `request`, by representation, to be told."""
+        if self.medians is None or not request.space.startswith(RBF):
+            return {}
+        found = zip(self.representations, self.frames, self.medians)
+        return {"median_distance": {r.name: median / f.scale for r, f, median in found}}
+
+    @property
+    def size(self) -> Size:
+        """What decides the cost."""
+        widths = tuple(r.d for r in self.representations)
+        itemsize = compute_dtype(self.representations).itemsize
+        return Size(self.groups.n, widths, itemsize, self.groups.count, self.pairs)
 
     @cached_property
     def subsets(self) -> Subsets:

@@ -35,6 +35,7 @@ def score_table(
     nested = {
         "metrics": {e.request.id: _about(e) for e in evaluated},
         "join": {"rows": joined.n, "dropped": joined.dropped},
+        "notes": {e.request.id: e.notes for e in evaluated if e.notes},
         "reasons": _reasons(evaluated, joined, a, b),
         "elapsed": {"comparison": round(seconds, 3)},
     }

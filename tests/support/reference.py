@@ -4,6 +4,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
+from consilience.engine.inference.subsets import deal
+
 
 def gram(x):
     return x @ x.T
@@ -30,6 +32,35 @@ def cka(x, y, estimator="unbiased"):
     hsic = hsic_unbiased if estimator == "unbiased" else hsic_biased
     k, l = gram(x), gram(y)
     return hsic(k, l) / np.sqrt(hsic(k, k) * hsic(l, l))
+
+
+def cka_of_classes(x, y, labels, estimator="unbiased"):
+    """HSIC summed over classes, rows of one class at a time, then the ratio."""
+    hsic = hsic_unbiased if estimator == "unbiased" else hsic_biased
+    sums = np.zeros(3)
+    for label in np.unique(labels):
+        k, l = gram(x[labels == label]), gram(y[labels == label])
+        if len(k) >= 4:
+            sums += hsic(k, l), hsic(k, k), hsic(l, l)
+    return sums[0] / np.sqrt(sums[1] * sums[2]) if min(sums[1:]) > 0 else np.nan
+
+
+def cka_minibatch(x, y, batch):
+    """Nguyen et al. 2021: the mean of the unbiased HSIC over batches, then the ratio. The batches are the deal's."""
+    dealt = deal(len(x), -(-len(x) // batch), 0)
+    of = np.empty(len(x), int)
+    of[dealt.order] = np.repeat(np.arange(dealt.count), dealt.sizes)
+    return cka_of_classes(x, y, of)
+
+
+def cka_unbiased_both(x, y):
+    """Chun et al. 2025: also corrected for the units that were not recorded."""
+    own = []
+    for z in (x, y):
+        p = z.shape[1]
+        alone = sum(hsic_unbiased(np.outer(u, u), np.outer(u, u)) for u in z.T)
+        own.append((hsic_unbiased(gram(z), gram(z)) - alone) * p / (p - 1))
+    return hsic_unbiased(gram(x), gram(y)) / np.sqrt(own[0] * own[1]) if min(own) > 0 else np.nan
 
 
 def rdm(x, kind):

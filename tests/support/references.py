@@ -15,6 +15,8 @@ REFERENCE: dict[str, Reference] = (
         "cka:estimator=biased": lambda x, y: reference.cka(x, y, "biased"),
         "cka:kernel=rbf": reference.cka_rbf,
         "cka:bandwidth=0.5,estimator=biased,kernel=rbf": lambda x, y: reference.cka_rbf(x, y, "biased", 0.5),
+        "cka:estimator=unbiased_both": reference.cka_unbiased_both,
+        "cka:batch=16,estimator=minibatch": lambda x, y: reference.cka_minibatch(x, y, 16),
         "distance_correlation": reference.distance_correlation,
         "rsa": reference.rsa,
         "rsa:compare=rho_a": lambda x, y: reference.rsa(x, y, compare="rho_a"),
