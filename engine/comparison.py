@@ -30,7 +30,7 @@ Features = Mapping[str, Any] | Iterable[Any]
 LEAST_SAMPLES = 4
 # Which statistics a family of metrics needs, and how it is evaluated; a family shares its passes.
 FAMILIES: tuple[tuple[tuple[str, ...], Callable[[Sequence[Request], Setting], list[Evaluated]]], ...] = (
-    (("sums", "neighbours"), second.evaluate),
+    (("sums", "neighbours", "unions"), second.evaluate),
     (("classes",), classes.evaluate),
     (("batches",), batches.evaluate),
     (("moments",), first.evaluate),

@@ -54,7 +54,7 @@ def needs_of(requests: Sequence[Request]) -> Needs:
     """What these metrics need, together."""
     searches: dict[str, int] = {}
     for r in requests:
-        if r.needs == "neighbours":
+        if r.needs in ("neighbours", "unions"):
             searches[r.space] = max(searches.get(r.space, 0), r.parameters["k"])
     return Needs(
         frozenset(r.space for r in requests if r.needs == "sums"),

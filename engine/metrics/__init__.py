@@ -3,7 +3,9 @@
 A metric is a registered pure function. What it gets depends on the statistic it needs:
 
 - ``sums``: `Sums` over S row subsets -> (S, R, R) scores of all pairs.
+- ``classes``, ``batches``: `Hsic` summed over classes or batches -> (S, R, R) scores.
 - ``neighbours``: two `NeighbourLists` -> (R, R) scores.
+- ``unions``: two `Side` of some samples -> (R, R) sums of their scores.
 - ``moments``: what its `factor` made of each side, and the `Cross` of the two -> one score.
 """
 
@@ -19,6 +21,7 @@ from consilience.engine.metrics import (
     procrustes,
     riemann,
     rsa,
+    second_order_cosine,
     subspace,
     units,
 )  # fmt: skip
@@ -26,5 +29,6 @@ from consilience.engine.metrics.registry import Metric, Request, canonical, metr
 
 __all__ = [
     "Metric", "Request", "canonical", "cca", "cka", "cknna", "distance_correlation", "knn", "knn_cycle", "knn_order",
-    "linreg", "metrics", "parse", "procrustes", "register", "riemann", "rsa", "subspace", "units",
+    "linreg", "metrics", "parse", "procrustes", "register", "riemann", "rsa", "second_order_cosine",
+    "subspace", "units",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ import torch
 
 from consilience.engine.inference.null import Null
 from consilience.engine.metrics.registry import EUCLIDEAN, Choice, Number, register
+from consilience.engine.passes.columns import labelled, one_hot
 from consilience.engine.passes.neighbours import NeighbourLists
 
 CHUNK_ELEMENTS = 2**22
@@ -25,35 +26,23 @@ def common(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, n, chunk):
         rows = slice(start, start + chunk)
         if left is right:
-            hot = other = _one_hot(*relabelled(left[:, rows], width))
+            hot = other = one_hot(*relabelled(left[:, rows], width))
         else:
             ids, columns = relabelled(np.concatenate([left[:, rows], right[:, rows]]), width)
             hot, other = (
-                _one_hot(ids[:, :representations], columns),
-                _one_hot(ids[:, representations:], columns),
+                one_hot(ids[:, :representations], columns),
+                one_hot(ids[:, representations:], columns),
             )
         yield torch.bmm(hot, other.transpose(1, 2)).numpy()
-
-
-def _one_hot(ids: np.ndarray, columns: int) -> torch.Tensor:
-    """(m, R, columns) with a 1 at each id from 1; id 0, the empty entries, is dropped."""
-    hot = torch.zeros(*ids.shape[:2], columns + 1)
-    return hot.scatter_(2, torch.from_numpy(np.ascontiguousarray(ids)), 1.0)[:, :, 1:]
 
 
 def relabelled(lists: np.ndarray, width: int) -> tuple[np.ndarray, int]:
     """(m, R, k) column numbers from 1, 0 for empty; renumbered per row where a row has few different neighbours."""
     ids = lists.transpose(1, 0, 2).astype(np.int64)
-    representations, k = ids.shape[1:]
-    if width < representations * k:
+    if width < ids.shape[1] * ids.shape[2]:
         return ids + 1, width
-    flat = ids.reshape(len(ids), -1)
-    order = np.argsort(flat, axis=1, kind="stable")
-    ordered = np.take_along_axis(flat, order, 1)
-    new = np.diff(ordered, axis=1, prepend=-1) != 0  # empty entries, -1, sort first and stay 0
-    labels = np.empty_like(flat)
-    np.put_along_axis(labels, order, np.cumsum(new, axis=1), 1)
-    return labels.reshape(ids.shape), int(labels.max())
+    labels = labelled(ids)
+    return labels, int(labels.max())
 
 
 def null(view: NeighbourLists, *, distance: str, k: int) -> Null:

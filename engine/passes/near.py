@@ -22,7 +22,8 @@ CHUNK_ELEMENTS = 2**20
 def inner_products(work: TilePass, view: NeighbourLists) -> np.ndarray:
     """x_i'x_j of every sample with each of its neighbours, (R, m, k), in float64 on the features as they are."""
     order = work.groups.order[view.rows]
-    return np.stack([_similarities(work, "inner", r, lists, order) for r, lists in enumerate(view.lists)])
+    found = [similarities(work, "inner", r, order, order[lists]) for r, lists in enumerate(view.lists)]
+    return np.stack(found)
 
 
 def reordered(work: TilePass, space: str, found: Neighbours, run: Callable[..., Any]) -> Neighbours:
@@ -41,25 +42,28 @@ def _scopes(found: Neighbours) -> list[np.ndarray]:
 
 def _reordered(work: TilePass, space: str, r: int, lists: np.ndarray) -> list[np.ndarray]:
     order = work.groups.order
-    similarity = np.where(lists >= 0, _similarities(work, space, r, lists, order), -np.inf)
+    similarity = np.where(lists >= 0, similarities(work, space, r, order, order[lists]), -np.inf)
     by = np.lexsort((order[lists], -similarity), axis=1)
     return [np.take_along_axis(lists, by, 1)]
 
 
-def _similarities(work: TilePass, space: str, r: int, lists: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """(m, k), of sample ``order[i]`` with samples ``order[lists[i]]`` of representation r."""
-    values = np.empty(lists.shape)
-    for rows in _chunks(len(lists), lists.shape[1] * work.representations[r].d):
-        take = work.representations[r].take
-        near = take(order[lists[rows]].ravel()).astype(np.float64).reshape(*lists[rows].shape, -1)
-        own = take(order[rows]).astype(np.float64)
+def similarities(work: TilePass, space: str, r: int, own: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """(m, k) in representation r, of the rows `own` (m,) of the features with the rows `near` (m, k).
+
+    Inner products, cosines (``rdm-cosine``) or negative squared distances (``rdm-euclidean``).
+    """
+    values = np.empty(near.shape)
+    take = work.representations[r].take
+    for rows in _chunks(len(own), near.shape[1] * work.representations[r].d):
+        x = take(own[rows]).astype(np.float64)
+        y = take(near[rows].ravel()).astype(np.float64).reshape(*near[rows].shape, -1)
         if space == "rdm-euclidean":
-            near -= own[:, None]
-            values[rows] = -np.einsum("ikd,ikd->ik", near, near)
+            y -= x[:, None]
+            values[rows] = -np.einsum("ikd,ikd->ik", y, y)
             continue
-        values[rows] = np.einsum("id,ikd->ik", own, near)
+        values[rows] = np.einsum("id,ikd->ik", x, y)
         if space == "rdm-cosine":
-            lengths = np.linalg.norm(own, axis=1)[:, None] * np.sqrt(np.einsum("ikd,ikd->ik", near, near))
+            lengths = np.linalg.norm(x, axis=1)[:, None] * np.sqrt(np.einsum("ikd,ikd->ik", y, y))
             values[rows] /= np.where(lengths > 0, lengths, np.inf)
     return values
 

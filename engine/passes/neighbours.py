@@ -111,18 +111,23 @@ class Neighbours:
 
     def lists(self, subsets: Subsets, subset: int, k: int) -> "NeighbourLists":
         """The k nearest neighbours of each row of that subset, within it."""
-        mask = subsets.masks[subset]
-        inside = np.repeat(mask, self.groups.sizes)
+        inside = np.repeat(subsets.masks[subset], self.groups.sizes)
+        found = self.within(subsets, subset, k, np.flatnonzero(inside))
+        local = np.cumsum(inside) - 1
+        return NeighbourLists(np.where(found >= 0, local[found], -1), np.flatnonzero(inside))
+
+    def within(self, subsets: Subsets, subset: int, k: int, rows: np.ndarray) -> np.ndarray:
+        """The k nearest of the pass rows `rows` within that subset, (R, len(rows), k) pass rows, -1 for none."""
+        inside = np.repeat(subsets.masks[subset], self.groups.sizes)
         in_half = subsets.holdout is not None and (subset == subsets.select or subset >= subsets.holdout)
         candidates = self.half if in_half else self.whole
         assert candidates is not None
-        found = candidates[:, inside]
+        found = candidates[:, rows]
         usable = inside[found] & (found >= 0)
         # A stable sort brings the usable ones to the front, still nearest first.
         front = np.argsort(~usable, axis=2, kind="stable")[:, :, :k]
         usable, found = (np.take_along_axis(m, front, 2) for m in (usable, found))
-        local = np.cumsum(inside) - 1
-        return NeighbourLists(np.where(usable, local[found], -1), np.flatnonzero(inside))
+        return np.where(usable, found, -1)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from consilience.engine.metrics.hsic import Hsic
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.batches import BatchSums, batch_sums
 from consilience.engine.scoring.evaluated import Evaluated
-from consilience.engine.scoring.second import bandwidths, tile_pass
+from consilience.engine.scoring.second import bandwidths
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.sums import from_sums
 
@@ -24,7 +24,7 @@ def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
         batches = deal(setting.groups.n, count, setting.seed)
         chosen = subsets(min(setting.groups.count, count), se=setting.se)
         known = replace(setting, medians=bandwidths([r], setting))
-        work = tile_pass(known, batches, known.medians)
+        work = known.tile_pass(batches)
         sums = batch_sums(work, r.space, batches, chosen.masks.shape[1], setting.run)
         one = from_sums(r, _of_subsets(sums, chosen), chosen, setting.null)
         found.append(replace(one, notes={"batches": count, **known.distances(r)}))

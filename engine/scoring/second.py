@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from consilience.engine.inference.subsets import Groups
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype
@@ -18,13 +17,13 @@ from consilience.engine.passes.sample import median_distance
 from consilience.engine.passes.second_order import second_order
 from consilience.engine.passes.spaces import RBF
 from consilience.engine.passes.sums import Sums
-from consilience.engine.passes.tiles import TilePass
 from consilience.engine.passes.workspace import Pool
 from consilience.engine.planning import needs_of
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.lists import from_neighbours
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.sums import from_sums
+from consilience.engine.scoring.unions import from_unions
 
 
 def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
@@ -35,6 +34,8 @@ def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
     for r in requests:
         if r.needs == "sums":
             one = from_sums(r, sums[r.space], setting.subsets, setting.null)
+        elif r.needs == "unions":
+            one = from_unions(r, neighbours[r.space], setting)
         else:
             one = from_neighbours(
                 r, neighbours[r.space], setting.subsets, null=setting.null, permutations=setting.permutations,
@@ -71,26 +72,11 @@ def statistics(
     return sums, neighbours
 
 
-def tile_pass(setting: Setting, groups: Groups, medians: tuple[float, ...] | None = None) -> TilePass:
-    """What tasks on whole matrices of some rows need, apart from a sweep."""
-    reps = setting.representations
-    return TilePass(
-        reps,
-        setting.frames,
-        groups,
-        layout(groups, groups.n),
-        (),
-        compute_dtype(reps),
-        setting.device,
-        medians,
-    )
-
-
 def bandwidths(requests: Sequence[Request], setting: Setting) -> tuple[float, ...] | None:
     """The median distance of two samples, in its frame, of every representation, if a kernel wants it."""
     if setting.medians is not None or not any(r.space.startswith(RBF) for r in requests):
         return setting.medians
-    work = tile_pass(setting, setting.groups)
+    work = setting.tile_pass(setting.groups)
     calls = [(work, k, setting.seed) for k in range(len(setting.representations))]
     return tuple(setting.run(median_distance, calls, executors.joined, stage="bandwidth"))
 

@@ -11,7 +11,9 @@ from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import Frame, compute_dtype
+from consilience.engine.passes.layout import layout
 from consilience.engine.passes.spaces import RBF
+from consilience.engine.passes.tiles import TilePass
 from consilience.engine.planning import Plan, Size
 from consilience.engine.progress import Progress
 
@@ -39,6 +41,13 @@ class Setting:
     progress: Progress
     labels: np.ndarray | None = None
     medians: tuple[float, ...] | None = None
+
+    def tile_pass(self, groups: Groups) -> TilePass:
+        """What tasks on whole matrices of some rows need, apart from a sweep."""
+        return TilePass(
+            self.representations, self.frames, groups, layout(groups, groups.n), (),
+            compute_dtype(self.representations), self.device, self.medians,
+        )  # fmt: skip
 
     def distances(self, request: Request) -> dict[str, dict[str, float]]:
         """The median distance of two samples behind the kernel of `request`, by representation, to be told."""

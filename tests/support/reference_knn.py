@@ -67,6 +67,19 @@ def cycle_knn(x: np.ndarray, y: np.ndarray, k: int, distance: str = "cosine") ->
     return cycle_of(neighbours(x, k, distance), neighbours(y, k, distance))
 
 
+def second_order_cosine(x: np.ndarray, y: np.ndarray, k: int, distance: str = "cosine") -> float:
+    found = []
+    similar = []
+    for z in (x, y):
+        unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+        similar.append(unit @ unit.T if distance == "cosine" else reference.distances(z))
+    for i, (p, q) in enumerate(zip(neighbours(x, k, distance), neighbours(y, k, distance))):
+        union = sorted(set(p) | set(q))
+        s, t = (m[i, union] for m in similar)
+        found.append(s @ t / np.linalg.norm(s) / np.linalg.norm(t))
+    return float(np.mean(found))
+
+
 # Identical representations score 1 on `cycle_knn` once k is large enough that every sample has a way back.
 REFERENCE: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "cycle_knn:k=6": lambda x, y: cycle_knn(x, y, 6),
@@ -76,4 +89,6 @@ REFERENCE: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "edit_knn:distance=euclidean,k=5": lambda x, y: edit_knn(x, y, 5, "euclidean"),
     "rank_knn:k=3": lambda x, y: rank_knn(x, y, 3),
     "rank_knn:distance=euclidean,k=5": lambda x, y: rank_knn(x, y, 5, "euclidean"),
+    "second_order_cosine:k=4": lambda x, y: second_order_cosine(x, y, 4),
+    "second_order_cosine:distance=euclidean,k=5": lambda x, y: second_order_cosine(x, y, 5, "euclidean"),
 }

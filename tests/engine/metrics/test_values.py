@@ -14,7 +14,7 @@ from consilience.engine.comparison import Comparison
 from consilience.engine.metrics.registry import parse, registered
 
 SUMS = [m for m in REFERENCE if parse(m).needs == "sums"]
-NEIGHBOURS = [m for m in REFERENCE if parse(m).needs == "neighbours"]
+NEIGHBOURS = [m for m in REFERENCE if parse(m).needs in ("neighbours", "unions")]
 MOMENTS = [m for m in REFERENCE if m not in SUMS + NEIGHBOURS]
 
 
