@@ -21,7 +21,7 @@ from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
 from consilience.engine.planning import Plan, Size, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
-from consilience.engine.scoring import batches, classes, first, second
+from consilience.engine.scoring import batches, classes, first, second, triangles
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.table import score_table
@@ -33,6 +33,7 @@ FAMILIES: tuple[tuple[tuple[str, ...], Callable[[Sequence[Request], Setting], li
     (("sums", "neighbours", "unions"), second.evaluate),
     (("classes",), classes.evaluate),
     (("batches",), batches.evaluate),
+    (("triangles",), triangles.evaluate),
     (("moments",), first.evaluate),
 )
 
@@ -79,7 +80,7 @@ class Comparison:
                 str(self.joined.n),
                 "compare on more stimuli, or check the ids",
             )
-        self._check_neighbours()
+        self._check_samples()
         self.labels = self._labels(by if labels is None else labels)
         self.representations = [check(r) for r in self.joined.representations]
         self.a = list(range(len(left)))
@@ -92,8 +93,10 @@ class Comparison:
         self.groups: Groups = deal(self.joined.n, groups if se else min(groups, 2), seed)
         self.budget = read_bytes(budget)
 
-    def _check_neighbours(self) -> None:
+    def _check_samples(self) -> None:
         for r in self.requests:
+            if r.needs == "triangles":
+                triangles.check_size(r, self.joined.n)
             k = r.parameters.get("k", 0)
             if k >= self.joined.n:
                 raise BadInput(

@@ -6,6 +6,7 @@ A metric is a registered pure function. What it gets depends on the statistic it
 - ``classes``, ``batches``: `Hsic` summed over classes or batches -> (S, R, R) scores.
 - ``neighbours``: two `NeighbourLists` -> (R, R) scores.
 - ``unions``: two `Side` of some samples -> (R, R) sums of their scores.
+- ``triangles``: two `Triangles` -> one score.
 - ``moments``: what its `factor` made of each side, and the `Cross` of the two -> one score.
 """
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from consilience.engine.errors import BadInput, unknown
 
-STATISTICS = ("sums", "classes", "batches", "neighbours", "unions", "moments")
+STATISTICS = ("sums", "classes", "batches", "neighbours", "unions", "triangles", "moments")
 INVARIANCES = ("permutation", "rotation", "scaling", "translation", "linear")
 EUCLIDEAN = INVARIANCES[
     :4
@@ -66,8 +66,9 @@ class Metric:
     """A registered metric: the statistic it needs and the function that turns it into scores.
 
     Attributes:
-        needs: ``sums`` of a space, over all pairs, within ``classes`` or within ``batches``; ``neighbours``, the
-            ``unions`` of two samples' neighbours, or ``moments``; from the parameters if those matter.
+        needs: ``sums`` of a space over all pairs of samples, within ``classes`` or within ``batches``; ``neighbours``,
+            or the ``unions`` of two samples' neighbours; whole ``triangles`` of few samples; ``moments``. From the
+            parameters if those matter.
         only: parameter -> (other, value): it is part of the id only where the other parameter has that value. Of a
             parameter with itself: only where it is not what it is by default.
         clash: why the parameters do not go together, in three parts (expected, got, fix), or None.

@@ -112,9 +112,12 @@ def rsa(x, y, rdm_kind="correlation", compare="spearman"):
         h = np.eye(len(x)) - 1 / len(x)
         a, b = (h @ rdm(z, rdm_kind) @ h for z in (x, y))
         return (a * b).sum() / np.linalg.norm(a) / np.linalg.norm(b)
-    if compare in ("spearman", "rho_a"):
+    if compare in ("spearman", "rho_a", "kendall"):
         # Distances that are equal but for rounding are ties; correlations over two units are all 1 or -1.
         d, e = (rankdata(np.round(z / z.mean(), 11)) for z in (d, e))
+    if compare == "kendall":
+        agree = sum(float((np.sign(d[i] - d[i:]) * np.sign(e[i] - e[i:])).sum()) for i in range(len(d)))
+        return agree / (len(d) * (len(d) - 1) / 2)
     if compare == "rho_a":
         m = len(d)
         return 12 * (d * e).sum() / (m**3 - m) - 3 * (m + 1) / (m - 1)

@@ -24,6 +24,7 @@ REFERENCE: dict[str, Reference] = (
         "rsa:compare=whitened_cosine,rdm=euclidean": lambda x, y: reference.rsa(
             x, y, "euclidean", "whitened_cosine"
         ),
+        "rsa:compare=kendall": lambda x, y: reference.rsa(x, y, compare="kendall"),
         "rsa:compare=pearson": lambda x, y: reference.rsa(x, y, compare="pearson"),
         "rsa:compare=cosine,rdm=cosine": lambda x, y: reference.rsa(x, y, "cosine", "cosine"),
         "rsa:compare=spearman,rdm=cosine": lambda x, y: reference.rsa(x, y, "cosine"),

@@ -11,6 +11,7 @@ from references import REFERENCE
 
 import consilience as cs
 from consilience.engine.comparison import Comparison
+from consilience.engine.inference.subsets import deal
 from consilience.engine.metrics.registry import parse, registered
 
 SUMS = [m for m in REFERENCE if parse(m).needs == "sums"]
@@ -65,7 +66,7 @@ def test_float32_kernels_agree_to_1e_5(monkeypatch):
         (shared @ rng.normal(size=(5, d)) + rng.normal(size=(1500, d)) + 2).astype(np.float32)
         for d in (30, 50)
     )
-    agree([m for m in REFERENCE if not m.startswith(("jaccard", "cknna"))], x, y, 1e-5)
+    agree([m for m in REFERENCE if not m.startswith(("jaccard", "cknna", "rsa:compare=kendall"))], x, y, 1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ">f4", np.int32, np.bool_])
@@ -182,7 +183,7 @@ def test_whitened_cosine_equals_another_package(kind):
         assert abs(cs.score("cka:estimator=biased", x, y) - want) < 1e-6
 
 
-@pytest.mark.parametrize("method", ["rho-a", "spearman"])
+@pytest.mark.parametrize("method", ["rho-a", "spearman", "tau-a"])
 def test_rank_correlations_equal_another_package(method):
     import rsatoolbox
 
@@ -194,7 +195,14 @@ def test_rank_correlations_equal_another_package(method):
         rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(z), method="euclidean") for z in (x, y)
     ]
     want = rsatoolbox.rdm.compare(rdms[0], rdms[1], method=method)[0, 0]
-    assert abs(cs.score(f"rsa:compare={method.replace('-', '_')},rdm=euclidean", x, y) - want) < 1e-9
+    name = {"rho-a": "rho_a", "tau-a": "kendall"}.get(method, method)
+    assert abs(cs.score(f"rsa:compare={name},rdm=euclidean", x, y) - want) < 1e-9
+
+
+def test_kendall_is_for_few_samples():
+    x = np.random.default_rng(16).normal(size=(1025, 2))
+    with pytest.raises(cs.BadInput, match="at most 1024 samples for 'rsa:compare=kendall"):
+        cs.score("rsa:compare=kendall", x, x)
 
 
 def test_a_bandwidth_is_for_the_kernel_that_has_one():
@@ -202,6 +210,21 @@ def test_a_bandwidth_is_for_the_kernel_that_has_one():
     assert parse("cka:kernel=rbf").id == "cka:bandwidth=1,estimator=unbiased,kernel=rbf"
     with pytest.raises(cs.BadInput, match="leave bandwidth out, or add kernel=rbf"):
         parse("cka:bandwidth=2")
+
+
+@pytest.mark.parametrize("metric", ["rsa:compare=kendall", "second_order_cosine:k=4"])
+def test_seeded_permutations_are_of_the_samples_of_one_side(metric):
+    rng = np.random.default_rng(17)
+    x, y = rng.normal(size=(40, 5)), rng.normal(size=(40, 6))
+    y[:, :5] += x
+    table = cs.compare({"x": x}, {"y": y}, [metric], permutations=6, groups=20)
+    order, rng = deal(40, 20, 0).order, np.random.default_rng([0, 1])
+    draws = []
+    for _ in range(6):
+        permuted = order[rng.permutation(40)]
+        draws.append(REFERENCE[metric](x[order], y[permuted]))
+    assert abs(float(table["null_mean"][0, 0, 0]) - np.mean(draws)) < 1e-9
+    assert float(table["p"][0, 0, 0]) == 1 / 7
 
 
 def test_directed_metrics_differ_by_direction_and_the_others_do_not():
