@@ -82,7 +82,7 @@ def rsa(s: Sums | Triangles, *, compare: str, rdm: str) -> np.ndarray | float:
 
     RDM entries are 1 - correlation over units, squared Euclidean distance, or 1 - cosine. ``spearman`` gives ties their
     mean rank, and ``rho_a`` is what it would be on average with ties broken at random, so that a matrix of many ties is
-    not favoured. ``kendall`` is tau-a, as fair, and for at most 1,024 samples: its cost grows with n². ``whitened_cosine``
+    not favoured. ``kendall`` is tau-a, as fair, for at most 1,024 samples. ``whitened_cosine``
     allows for the covariance of entries that share a sample (Diedrichsen et al. 2020, independent noise): the cosine of
     the doubly centred matrices, on ``euclidean`` equal to biased linear CKA.
     """
