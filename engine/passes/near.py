@@ -27,9 +27,16 @@ def inner_products(work: TilePass, view: NeighbourLists) -> np.ndarray:
 
 
 def reordered(work: TilePass, space: str, found: Neighbours, run: Callable[..., Any]) -> Neighbours:
-    """The same candidates by their exact similarity in `space`, nearest first, ties by row number. `run` runs tasks."""
-    calls = [(work, space, r, lists[r]) for lists in _scopes(found) for r in range(len(lists))]
-    costs = [float(work.representations[r].d) for _, _, r, _ in calls]
+    """The same candidates by their exact similarity in `space`, nearest first, ties by row number. `run` runs tasks.
+
+    Of cosines only the lists in which two are close are looked at: their errors are known, not so those of distances.
+    """
+    calls = [
+        (work, space, r, lists[r], close[r] if space == "rdm-cosine" else np.ones_like(close[r]))
+        for lists, close in zip(_scopes(found), found.close)
+        for r in range(len(lists))
+    ]
+    costs = [float(work.representations[r].d * again.sum()) for _, _, r, _, again in calls]
     lists = run(_reordered, calls, executors.joined, costs=costs, stage="neighbours")
     count = len(found.whole)
     half = None if found.half is None else np.stack(lists[count:])
@@ -40,11 +47,14 @@ def _scopes(found: Neighbours) -> list[np.ndarray]:
     return [found.whole] if found.half is None else [found.whole, found.half]
 
 
-def _reordered(work: TilePass, space: str, r: int, lists: np.ndarray) -> list[np.ndarray]:
-    order = work.groups.order
-    similarity = np.where(lists >= 0, similarities(work, space, r, order, order[lists]), -np.inf)
-    by = np.lexsort((order[lists], -similarity), axis=1)
-    return [np.take_along_axis(lists, by, 1)]
+def _reordered(work: TilePass, space: str, r: int, lists: np.ndarray, again: np.ndarray) -> list[np.ndarray]:
+    order, rows = work.groups.order, np.flatnonzero(again)
+    some = lists[rows]
+    similarity = np.where(some >= 0, similarities(work, space, r, order[rows], order[some]), -np.inf)
+    by = np.lexsort((order[some], -similarity), axis=1)
+    lists = lists.copy()
+    lists[rows] = np.take_along_axis(some, by, 1)
+    return [lists]
 
 
 def similarities(work: TilePass, space: str, r: int, own: np.ndarray, near: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ from consilience.engine.passes.blocks import Frame, compute_dtype
 from consilience.engine.passes.gram import GramSums
 from consilience.engine.passes.layout import Layout
 from consilience.engine.passes.near import MARGIN, inner_products, reordered
-from consilience.engine.passes.neighbours import Nearest, Neighbours, kept
+from consilience.engine.passes.nearest import Nearest
+from consilience.engine.passes.neighbours import Neighbours, kept
 from consilience.engine.passes.ranks import BinCounts, sampled_distances
 from consilience.engine.passes.ranks_table import RankTable, bin_counts, edges_of, table
 from consilience.engine.passes.sample import Shape

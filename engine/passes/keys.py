@@ -1,0 +1,50 @@
+"""Candidates for nearest neighbours as 64-bit integers: bits of the similarity above, complement of the row below.
+
+So the largest integers are the nearest neighbours, and ties go to the lower row number, in whatever order they come.
+"""
+
+import numpy as np
+import torch
+
+LOW = 0xFFFFFFFF
+NOTHING = np.iinfo(np.int64).min
+LEAST = int(np.float32(-np.inf).view(np.int32) ^ np.int32(0x7FFFFFFF)) << 32  # the key of the similarity -inf
+
+
+def encoded(values: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    bits = values.contiguous().view(torch.int32)
+    ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)  # integers in the order of the floats, negative ones too
+    return (ordered.long() << 32) | (LOW - rows)
+
+
+def decoded(keys: np.ndarray) -> np.ndarray:
+    """The float32 in the upper half of `keys`; -inf of nothing."""
+    keys = np.where(keys == NOTHING, LEAST, keys)
+    ordered = (keys >> 32).astype(np.int32)
+    return (ordered ^ ((ordered >> 31) & np.int32(0x7FFFFFFF))).view(np.float32)
+
+
+def true_at(mask: torch.Tensor) -> np.ndarray:
+    """The flat numbers of what is true."""
+    if mask.device.type == "cpu":
+        return np.flatnonzero(mask.numpy())
+    return mask.flatten().nonzero().flatten().cpu().numpy()
+
+
+def rectangular(keys: np.ndarray, of: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Keys, each of one of R x m samples: (R, m, most of any sample), with nothing where a sample has fewer."""
+    order = np.argsort(of, kind="stable")
+    of, counts = of[order], np.bincount(of, minlength=shape[0] * shape[1])
+    starts = np.cumsum(counts) - counts
+    found = np.full((len(counts), max(int(counts.max()), 1)), NOTHING)
+    found[of, np.arange(len(of)) - starts[of]] = keys[order]
+    return found.reshape(*shape, -1)
+
+
+def largest(keys: torch.Tensor, width: int) -> np.ndarray:
+    count = keys.shape[2]
+    if count <= width:
+        return keys.cpu().numpy()
+    if keys.device.type != "cpu":
+        return torch.topk(keys, width, dim=2, sorted=False).values.cpu().numpy()
+    return np.partition(keys.numpy(), count - width, axis=2)[:, :, count - width :].copy()

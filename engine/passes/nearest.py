@@ -1,0 +1,166 @@
+"""The search for nearest neighbours, on the tiles of the shared sweep.
+
+Similarities are compared in float32; see `near` for what that cannot tell apart. A tile is read once for each of its
+two sides, and only what reaches the bound that earlier tiles set is looked at further.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from consilience.engine.inference.subsets import Groups
+from consilience.engine.passes.keys import LOW, NOTHING, decoded, encoded, largest, rectangular, true_at
+from consilience.engine.passes.layout import Layout
+from consilience.engine.passes.neighbours import Neighbours
+from consilience.engine.passes.tiles import Tile
+
+WHOLE, HALF = 0, 1
+CLOSE = (
+    2.0**-18
+)  # cosines nearer to each other than this may be in the wrong order: 32 times what float32 resolves
+
+
+@dataclass
+class NeighbourState:
+    """Best candidates so far: (scope, block) -> (R, m, <= width) keys, in no order."""
+
+    best: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+
+
+class Bounds:
+    """The similarity that a candidate must reach, by (scope, block): (R, m), what any task found so far.
+
+    The tasks of one process share them; a copy sent to another starts without. It matters to speed only: a bound that
+    was overwritten by a lower one lets more candidates through.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], np.ndarray] = {}
+
+    def __reduce__(self) -> tuple[type["Bounds"], tuple[()]]:
+        return Bounds, ()
+
+    def get(self, key: tuple[int, int]) -> np.ndarray | None:
+        return self._known.get(key)
+
+    def lift(self, key: tuple[int, int], keys: np.ndarray) -> None:
+        """The lowest of `keys` (R, m, width) is a bound; a little below it, for ties are decided by row number."""
+        found = np.nextafter(decoded(keys.min(axis=2)), np.float32(-np.inf))
+        known = self._known.get(key)
+        self._known[key] = found if known is None else np.maximum(known, found)
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The statistic: `width` nearest neighbours among all samples, and among those of the sample's own half."""
+
+    space: str
+    width: int
+    order: np.ndarray
+    halves: bool
+    groups: int
+    bounds: Bounds = field(default_factory=Bounds, compare=False)
+
+    def empty(self) -> NeighbourState:
+        return NeighbourState()
+
+    def chunk(self, state: NeighbourState, tile: Tile) -> None:
+        half = self.groups // 2
+        same = self.halves and (tile.group_i < half) == (tile.group_j < half)
+        self._one_way(state, tile, same, of=tile.i, among=tile.j)
+        if not tile.diagonal:
+            self._one_way(state, tile, same, of=tile.j, among=tile.i)
+
+    def _one_way(self, state: NeighbourState, tile: Tile, same: bool, of: int, among: int) -> None:
+        """Candidates of block `of` in block `among`, which are of the `same` half or not."""
+        bound = self.bounds.get((HALF if same else WHOLE, of))
+        new = self._all(tile, of, among) if bound is None else self._better(tile, bound, of, among)
+        for key in [(WHOLE, of), (HALF, of)][: 1 + same]:
+            self._merge(state, key, new)
+            if state.best[key].shape[2] == self.width:
+                self.bounds.lift(key, state.best[key])
+
+    def _all(self, tile: Tile, of: int, among: int) -> np.ndarray:
+        """The best of all samples of the tile, (R, m, <= width) keys."""
+        values = tile.space(self.space)
+        similar = self._similar(values, self._copies(tile, values))
+        rows = torch.from_numpy(self.order[tile.layout.rows(among)]).to(values.device)
+        keys = encoded(similar if of == tile.i else similar.transpose(1, 2), rows)
+        if of == among:
+            torch.diagonal(keys, dim1=1, dim2=2).fill_(NOTHING)
+        return largest(keys, self.width)
+
+    def _better(self, tile: Tile, bound: np.ndarray, of: int, among: int) -> np.ndarray:
+        """Those that reach the bound (R, m), (R, m, most of any sample) keys."""
+        values = tile.space(self.space)
+        limit = torch.from_numpy(bound).to(values.device).unsqueeze(2 if of == tile.i else 1)
+        copies = self._copies(tile, values)
+        if copies is None:
+            hits = true_at(values >= limit)
+        else:
+            hits = true_at(values <= torch.maximum(-limit, torch.as_tensor(copies, device=values.device)))
+        r, i, j = np.unravel_index(hits, values.shape)
+        found = values.flatten()[torch.from_numpy(hits).to(values.device)]
+        if isinstance(copies, torch.Tensor):
+            copies = copies[:, :, 0][torch.from_numpy(r), torch.from_numpy(i)]
+        own, other = (i, j) if of == tile.i else (j, i)
+        rows = torch.from_numpy(self.order[tile.layout.rows(among)][other]).to(values.device)
+        keys = encoded(self._similar(found, copies), rows).cpu().numpy()
+        if of == among:
+            keys[own == other] = NOTHING
+        return rectangular(keys, r * bound.shape[1] + own, bound.shape)
+
+    def _copies(self, tile: Tile, values: torch.Tensor) -> "torch.Tensor | float | None":
+        """The distance up to which a sample is a copy; None where the space holds similarities."""
+        if not self.space.startswith("rdm-"):
+            return None
+        floor = 16 * torch.finfo(values.dtype).eps
+        return tile.rows_i.norm2[:, :, None] * floor if self.space == "rdm-euclidean" else floor
+
+    def _similar(self, values: torch.Tensor, copies: "torch.Tensor | float | None") -> torch.Tensor:
+        """Larger is nearer, in float32. Copies are at distance 0, whatever rounding makes of it."""
+        if copies is not None:
+            values = values.neg().masked_fill_(values <= copies, 0.0)
+        return values.float() + 0.0  # no negative zero: its bits sort below
+
+    def _merge(self, state: NeighbourState, key: tuple[int, int], new: np.ndarray) -> None:
+        if key in state.best:
+            new = largest(torch.from_numpy(np.concatenate([state.best[key], new], axis=2)), self.width)
+        state.best[key] = new
+
+    def combine(self, states: list[NeighbourState]) -> NeighbourState:
+        first, *others = states
+        for other in others:
+            for key, value in other.best.items():
+                self._merge(first, key, value)
+        return first
+
+    def finalize(self, state: NeighbourState, groups: Groups, layout: Layout) -> "Neighbours":
+        """Lists of pass rows, nearest first."""
+        position = np.empty(groups.n, np.int32)
+        position[groups.order] = np.arange(groups.n, dtype=np.int32)
+        scopes = [
+            _ranked(state, scope, layout, position, self.width) for scope in [WHOLE, HALF][: 1 + self.halves]
+        ]
+        lists, close = zip(*scopes)
+        return Neighbours(lists[0], lists[1] if self.halves else None, groups, close)
+
+
+def _ranked(
+    state: NeighbourState, scope: int, layout: Layout, position: np.ndarray, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The lists (R, n, width) of one scope, and in which of them (R, n) two similarities are close."""
+    blocks = [state.best[scope, b] for b in range(layout.count)]
+    lists = np.full((blocks[0].shape[0], len(position), width), -1, np.int32)
+    close = np.zeros(lists.shape[:2], bool)
+    for b, keys in enumerate(blocks):
+        ranked = np.sort(keys, axis=2)[:, :, ::-1]
+        rows = (LOW - (ranked & LOW)).astype(np.int64)
+        found = ranked != NOTHING
+        lists[:, layout.rows(b), : keys.shape[2]] = np.where(found, position[np.where(found, rows, 0)], -1)
+        similar = decoded(ranked)
+        with np.errstate(invalid="ignore"):  # between two that are not there
+            gaps = similar[:, :, :-1] - similar[:, :, 1:]
+        close[:, layout.rows(b)] = (gaps < CLOSE).any(axis=2, where=np.isfinite(gaps))
+    return lists, close
