@@ -21,7 +21,7 @@ from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
 from consilience.engine.planning import Plan, Size, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
-from consilience.engine.scoring import batches, classes, first, second, triangles
+from consilience.engine.scoring import batches, classes, first, sampled, second, triangles
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.table import score_table
@@ -29,7 +29,9 @@ from consilience.engine.scoring.table import score_table
 Features = Mapping[str, Any] | Iterable[Any]
 LEAST_SAMPLES = 4
 # Which statistics a family of metrics needs, and how it is evaluated; a family shares its passes.
-FAMILIES: tuple[tuple[tuple[str, ...], Callable[[Sequence[Request], Setting], list[Evaluated]]], ...] = (
+Family = tuple[tuple[str, ...], Callable[[Sequence[Request], Setting], list[Evaluated]]]
+SAMPLED: tuple[Family, ...] = ((("sums", "neighbours"), sampled.evaluate),)
+FAMILIES: tuple[Family, ...] = (
     (("sums", "neighbours", "unions"), second.evaluate),
     (("classes",), classes.evaluate),
     (("batches",), batches.evaluate),
@@ -48,6 +50,7 @@ class Comparison:
         metrics: Iterable[str | Mapping[str, Any]] = ("cka",),
         *,
         se: bool = True,
+        until_se: float | None = None,
         by: Any = None,
         labels: Any = None,
         null: bool = True,
@@ -81,6 +84,10 @@ class Comparison:
                 "compare on more stimuli, or check the ids",
             )
         self._check_samples()
+        if until_se is not None:
+            sampled.check(self.requests, until_se)
+        # So few samples are compared pair by pair sooner than parts of them are drawn.
+        self.until_se = until_se if self.joined.n >= sampled.LEAST_SAMPLES else None
         self.labels = self._labels(by if labels is None else labels)
         self.representations = [check(r) for r in self.joined.representations]
         self.a = list(range(len(left)))
@@ -145,11 +152,11 @@ class Comparison:
             tuple(self.representations), tuple(map(frame, self.representations)), self.groups, self.pairs,
             self.plan(), self.se, self.null, self.permutations, self.seed, self.device, self.threads,
             partial(executors.run, executor=self.executor, threads=self.threads, progress=progress), progress,
-            self.labels,
+            self.labels, self.until_se,
         )  # fmt: skip
         evaluated: dict[str, Evaluated] = {}
         with one_thread() if self.device == "cpu" else nullcontext():
-            for needs, evaluate in FAMILIES:
+            for needs, evaluate in FAMILIES if self.until_se is None else SAMPLED:
                 if mine := [r for r in self.requests if r.needs in needs]:
                     evaluated |= {e.request.id: e for e in evaluate(mine, setting)}
         return score_table(
@@ -181,6 +188,8 @@ def compare(
             tables. Plain arrays must have the same length; everything with sample ids is joined on them.
         metrics: ids such as ``"cka"``, ``"cka:estimator=biased"``, or mappings.
         se: standard errors by the jackknife over `groups` row groups (20), and scores on two halves of the samples.
+        until_se: draw random parts of all pairs of samples until the standard errors are this small, for the metrics
+            of which that is an unbiased estimate; `notes` of the table say how many pairs it took.
         labels: of the samples, for metrics that ask for them (``cka:by=label``): a mapping from sample id to label, or
             one label a row for arrays without ids. by: the same, and every metric that can be class-conditional is.
         null: mean, z and p of unrelated samples: exact where known, else by `permutations` seeded permutations (20).

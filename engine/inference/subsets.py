@@ -44,14 +44,14 @@ class Groups:
         return Groups(self.order, self.edges[:: self.count // count])
 
 
-def deal(n: int, count: int, seed: int) -> Groups:
+def deal(n: int, count: int, seed: int, run: int | None = None) -> Groups:
     """Deal n rows to `count` groups (fewer when n is smaller) at random, by `seed`.
 
     Runs of consecutive rows stay together where n is large (run = n // 20,000, at most 1,024 rows), so that reading a
-    group touches the disk in long strides; a group still consists of about a thousand runs from everywhere.
-    Inside a group rows ascend.
+    group touches the disk in long strides; a group still consists of about a thousand runs from everywhere. Where rows
+    of a group are compared with each other, `run` must be 1. Inside a group rows ascend.
     """
-    run = int(np.clip(n // 20_000, 1, 1024))
+    run = run or int(np.clip(n // 20_000, 1, 1024))
     starts = np.random.default_rng(seed).permutation(np.arange(0, n, run))
     order = (starts[:, None] + np.arange(run)).ravel()
     order = order[order < n].astype(np.int64)

@@ -36,6 +36,7 @@ def _clash(kernel: str, estimator: str, by: str = "none", **_: object) -> tuple[
     needs=lambda estimator, by="none", **_: "classes" if by == "label" else NEEDS.get(estimator, "sums"),
     space=lambda kernel, bandwidth=1.0, **_: kernel if kernel == "linear" else f"{RBF}{bandwidth:g}",
     part=lambda s, at, estimator, **_: measured(s, estimator, at),
+    sampled=lambda estimator, by="none", **_: estimator == "unbiased" and by == "none",
     units=lambda estimator, **_: estimator == "unbiased_both",
     parameters={
         "kernel": Choice(("linear", "rbf")),

@@ -72,7 +72,9 @@ class Metric:
         only: parameter -> (other, value): it is part of the id only where the other parameter has that value. Of a
             parameter with itself: only where it is not what it is by default.
         clash: why the parameters do not go together, in three parts (expected, got, fix), or None.
-        part: what the `Sums` of one class add to what `finish` gets (with ``classes``).
+        part: what the `Sums` of one class or batch add to what `finish` gets then.
+        sampled: from the parameters, whether random batches of samples estimate the score without bias (then `part` is
+            needed) or, of ``neighbours``, random samples do.
         units: from the parameters, whether sums over every unit alone are needed (with ``sums`` and ``classes``).
         space: the space whose sums or neighbours are needed, from the parameters.
         factor: what one representation contributes to every pair (``moments``), from `Own` and the parameters.
@@ -97,6 +99,7 @@ class Metric:
     clash: Callable[..., tuple[str, str, str] | None] | None = None
     units: Callable[..., bool] | None = None
     part: Callable[..., Any] | None = None
+    sampled: Callable[..., bool] | None = None
     space: Callable[..., str] | None = None
     factor: Callable[..., Any] | None = None
     values: bool = False
@@ -135,6 +138,11 @@ class Request:
     def units(self) -> bool:
         """Whether sums over every unit alone are needed."""
         return self.metric.units is not None and self.metric.units(**self.parameters)
+
+    @property
+    def sampled(self) -> bool:
+        """Whether a random part of the pairs of samples estimates the score without bias."""
+        return self.metric.sampled is not None and self.metric.sampled(**self.parameters)
 
     @property
     def space(self) -> str:

@@ -1,5 +1,7 @@
 """Representational similarity analysis."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from consilience.engine.inference.matrix_null import centred_gram, upper_triangle
@@ -12,32 +14,50 @@ from consilience.engine.passes.triangles import Triangles
 RANKED = ("spearman", "rho_a")
 
 
-def _products(s: Sums, compare: str) -> np.ndarray:
+@dataclass(frozen=True)
+class Entries:
+    """Sums over the entries of RDMs, within batches of samples that are permuted apart; as in `Sums`, with S = 1."""
+
+    entries: np.ndarray
+    cross: np.ndarray
+    total: np.ndarray
+    moments: Null
+
+    def __add__(self, other: "Entries") -> "Entries":
+        return Entries(
+            self.entries + other.entries, self.cross + other.cross, self.total + other.total,
+            self.moments + other.moments,
+        )  # fmt: skip
+
+
+def _products(s: Sums | Entries, compare: str) -> np.ndarray:
     """What `compare` sums over the pairs of samples of two RDMs, (S, R, R), up to a factor common to all."""
     if compare == "cosine":
         return s.cross
     if compare == "whitened_cosine":
+        assert isinstance(s, Sums)
         return hsic(s, "biased")
-    n = s.n[:, None, None].astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return s.cross - s.total[:, :, None] * s.total[:, None, :] / (n * (n - 1))
+        return s.cross - s.total[:, :, None] * s.total[:, None, :] / s.entries[:, None, None]
 
 
-def _unit(s: Sums, products: np.ndarray, compare: str) -> np.ndarray:
+def _unit(s: Sums | Entries, products: np.ndarray, compare: str) -> np.ndarray:
     """What the products of all pairs are divided by."""
     if compare != "rho_a":
         return normaliser(products)
-    entries = (s.n * (s.n - 1) / 2)[:, None, None]
+    entries = (s.entries / 2)[:, None, None]
     # The ranks are counted in units of their number, and every pair of samples twice.
     return np.broadcast_to((entries**2 - 1) / (6 * entries), products.shape)
 
 
-def null(s: Sums, *, compare: str, rdm: str) -> Null:
+def null(s: Sums | Entries, *, compare: str, rdm: str) -> Null:
     """Exact mean and variance under permutation of the samples of one RDM."""
-    moments = centred_gram(s) if compare == "whitened_cosine" else upper_triangle(s)
+    if isinstance(s, Entries):
+        moments = s.moments
+    else:
+        moments = centred_gram(s) if compare == "whitened_cosine" else upper_triangle(s)
     if compare == "cosine":
-        entries = float(s.n[0] * (s.n[0] - 1))
-        mean = np.multiply.outer(s.total[0], s.total[0]) / entries
+        mean = np.multiply.outer(s.total[0], s.total[0]) / float(s.entries[0])
         moments = Null(moments.mean + mean, moments.sd, moments.skew)
     return moments.scaled(_unit(s, _products(s, compare), compare)[0])
 
@@ -73,9 +93,11 @@ def _tau_a(left: np.ndarray, right: np.ndarray) -> float:
     range="-1..1",
     source="Kriegeskorte et al. 2008; Nili et al. 2014; Diedrichsen et al. 2020",
     null=null,
+    part=lambda s, at, **_: Entries(s.entries, s.cross, s.total, upper_triangle(s)),
+    sampled=lambda compare, **_: compare in ("pearson", "cosine"),
     invariances=_invariances,
 )
-def rsa(s: Sums | Triangles, *, compare: str, rdm: str) -> np.ndarray | float:
+def rsa(s: Sums | Entries | Triangles, *, compare: str, rdm: str) -> np.ndarray | float:
     """Representational similarity analysis.
 
     correlation of the upper triangles of the two representational dissimilarity matrices

@@ -1,81 +1,65 @@
-"""Unbiased HSIC within random batches of samples, summed: a cost of n times the size of a batch, at any n."""
+"""Whole matrices within random batches of samples, summed: a cost of n times the size of a batch, at any n."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import reduce
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes.sample import sample_tile
+from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.tiles import TilePass
 
-
-@dataclass(frozen=True)
-class BatchSums:
-    """Sums over batches, by group of batches: (G, R, R) of the HSIC, and of its variance under permutation within a
-    batch; (G,) of batches and of samples."""
-
-    hsic: np.ndarray
-    variance: np.ndarray
-    batches: np.ndarray
-    n: np.ndarray
-
-    def __add__(self, other: "BatchSums") -> "BatchSums":
-        return BatchSums(
-            self.hsic + other.hsic,
-            self.variance + other.variance,
-            self.batches + other.batches,
-            self.n + other.n,
-        )
+Part = Callable[[Sums], Any]  # what the sums of one batch contribute; contributions are added up
+Parts = dict[tuple[str, int], Any]  # name, group of batches -> the sum of its contributions
 
 
-def batch_sums(
-    work: TilePass, space: str, batches: Groups, groups: int, run: Callable[..., Any]
-) -> BatchSums:
-    """The sums over all `batches` (the groups of rows), which are dealt to so many `groups` in their order."""
-    calls = [
-        (work, space, batches, groups, some)
-        for some in np.array_split(np.arange(batches.count), 64)
-        if len(some)
-    ]
-    costs = [float(len(some)) for *_, some in calls]
-    total: BatchSums = run(_some, calls, _added, costs=costs, stage="batches")
+def batch_parts(
+    work: TilePass,
+    parts: Mapping[str, tuple[str, Part]],
+    dealt: Sequence[tuple[int, int]],
+    run: Callable[..., Any],
+    batches_a_task: int = 4,
+) -> Parts:
+    """The contributions of some batches, which are the groups of rows of `work`.
+
+    Args:
+        parts: name -> (space, contribution). dealt: (batch, group of batches) of each batch wanted.
+    """
+    step = batches_a_task
+    calls = [(work, parts, dealt[k : k + step]) for k in range(0, len(dealt), step)]
+    costs = [float(len(some)) for _, _, some in calls]
+    found: Parts = run(_some, calls, _added, costs=costs, stage="batches")
+    return found
+
+
+def _added(found: list[Parts]) -> Parts:
+    total: Parts = {}
+    for parts in found:
+        for key, part in parts.items():
+            total[key] = total[key] + part if key in total else part
     return total
 
 
-def _added(parts: list[BatchSums]) -> BatchSums:
-    return reduce(BatchSums.__add__, parts)
-
-
-def _some(work: TilePass, space: str, batches: Groups, groups: int, some: np.ndarray) -> BatchSums:
+def _some(work: TilePass, parts: Mapping[str, tuple[str, Part]], dealt: Sequence[tuple[int, int]]) -> Parts:
     if work.device == "cpu":
         torch.set_num_threads(1)  # the tasks are the threads
-    size = len(work.representations)
-    shape = (groups, size, size)
-    sums = BatchSums(np.zeros(shape), np.zeros(shape), np.zeros(groups), np.zeros(groups))
-    for b in some:
-        rows = np.arange(batches.edges[b], batches.edges[b + 1])
-        m, g = len(rows), b * groups // batches.count
-        value = _unbiased(sample_tile(work, slice(None), rows).space(space))
-        own = np.diagonal(value)
-        sums.hsic[g] += value
-        sums.variance[g] += 2 * np.multiply.outer(own, own) / (m * (m - 3))
-        sums.batches[g] += 1
-        sums.n[g] += m
-    return sums
+    found = []
+    for batch, group in dealt:
+        tile = sample_tile(work, slice(None), np.arange(*work.groups.edges[batch : batch + 2]))
+        sums = {space: sums_within(tile.space(space)) for space, _ in parts.values()}
+        found.append({(name, group): part(sums[space]) for name, (space, part) in parts.items()})
+    return _added(found)
 
 
-def _unbiased(values: torch.Tensor) -> np.ndarray:
-    """The unbiased HSIC of all pairs, (R, R), of whole matrices (R, m, m)."""
-    m = values.shape[1]
+def sums_within(values: torch.Tensor) -> Sums:
+    """The sums over whole matrices (R, m, m), without their diagonals, as one subset."""
     values = values.clone()
     torch.diagonal(values, dim1=1, dim2=2).zero_()
     flat = values.flatten(1)
     cross = (flat @ flat.T).double().cpu().numpy()
-    rows = values.sum(dim=2).double().cpu().numpy()
-    total = rows.sum(axis=1)
-    value = cross + np.multiply.outer(total, total) / ((m - 1) * (m - 2)) - 2 / (m - 2) * (rows @ rows.T)
-    return value / (m * (m - 3))
+    row = values.sum(dim=2).double().cpu().numpy()
+    nothing = np.zeros_like(cross)[None]
+    total = row.sum(axis=1)[None]
+    m = np.array([float(values.shape[1])])
+    return Sums(m, cross[None], (row @ row.T)[None], nothing, nothing, total, np.zeros_like(total))

@@ -38,6 +38,11 @@ class Sums:
     units: np.ndarray | None = None
     width: np.ndarray | None = None
 
+    @property
+    def entries(self) -> np.ndarray:
+        """(S,) ordered pairs of different samples."""
+        return self.n * (self.n - 1.0)
+
     def at(self, subset: int) -> "Sums":
         """The sums of one subset alone, with S = 1."""
         one = slice(subset, subset + 1)

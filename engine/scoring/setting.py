@@ -22,8 +22,9 @@ from consilience.engine.progress import Progress
 class Setting:
     """The representations, their rows in groups, the pairs wanted, and the options of a comparison.
 
-    `run` executes tasks; see `passes.executors.run`. `labels` (n,) are the classes of the samples, 0 and up; `medians`
-    the pairwise distances, in the frames, behind the bandwidth of a kernel, if known already.
+    `run` executes tasks; see `passes.executors.run`. `labels` (n,) are the classes of the samples, 0 and up; `until_se`
+    is the standard error asked for, if any; `medians` are the pairwise distances, in the frames, behind the bandwidth
+    of a kernel, if known already.
     """
 
     representations: tuple[Representation, ...]
@@ -40,6 +41,7 @@ class Setting:
     run: Callable[..., Any]
     progress: Progress
     labels: np.ndarray | None = None
+    until_se: float | None = None
     medians: tuple[float, ...] | None = None
 
     def tile_pass(self, groups: Groups) -> TilePass:

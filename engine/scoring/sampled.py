@@ -1,0 +1,93 @@
+"""Scores from a random part of all pairs of samples: as much as the standard error asked for takes, and no more.
+
+Disjoint random batches are drawn without replacement, and each is compared within itself; so the mean over batches is
+an unbiased estimate, its jackknife error is that of the population's value, and a sample is read at most once. When all
+samples have been read, other pairs of the same samples would hardly lower the error: the score is returned as it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from consilience.engine.errors import BadInput
+from consilience.engine.inference.subsets import deal, subsets
+from consilience.engine.metrics.registry import Request, registered
+from consilience.engine.passes.batches import Parts, batch_parts
+from consilience.engine.scoring.batches import contributions, from_parts
+from consilience.engine.scoring.evaluated import Evaluated
+from consilience.engine.scoring.queries import from_queries
+from consilience.engine.scoring.second import bandwidths
+from consilience.engine.scoring.setting import Setting
+
+BATCH = 512
+ROUND = 20  # batches, one for each group of the jackknife
+LEAST_SAMPLES = BATCH * ROUND
+
+
+def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
+    """Every request, to the standard error that the setting asks for."""
+    setting = replace(setting, medians=bandwidths(requests, setting))
+    pairwise = [r for r in requests if r.needs == "sums"]
+    found = _pairwise(pairwise, setting) if pairwise else []
+    return found + [from_queries(r, setting) for r in requests if r.needs != "sums"]
+
+
+def check(requests: Sequence[Request], until_se: float) -> None:
+    """Refuse metrics of which a part of the pairs gives no unbiased estimate."""
+    if not until_se > 0:
+        raise BadInput(
+            "a standard error above 0 as until_se", str(until_se), "use for instance until_se=0.005"
+        )
+    for r in requests:
+        if not r.sampled:
+            known = ", ".join(sorted(name for name, m in registered().items() if m.sampled is not None))
+            raise BadInput(
+                f"metrics that random pairs of samples estimate without bias, with until_se (some forms of {known})",
+                r.id, "leave until_se out, or compare by this metric in another call",
+            )  # fmt: skip
+
+
+def _pairwise(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
+    """Rounds of batches until every score is as sure as asked for, or every sample was read."""
+    n = setting.groups.n
+    batches = deal(n, n // BATCH, setting.seed, run=1)
+    chosen, work = subsets(ROUND), setting.tile_pass(batches)
+    parts: Parts = {}
+    found: list[Evaluated] = []
+    stop = 0
+    while stop < batches.count:
+        start = stop
+        stop = batches.count if batches.count - start < 2 * ROUND else start + ROUND
+        dealt = [(b, b % ROUND) for b in range(start, stop)]
+        for key, part in batch_parts(work, contributions(requests), dealt, setting.run, 1).items():
+            parts[key] = parts[key] + part if key in parts else part
+        used = batches.edges[: stop + 1]
+        notes = told(int(used[-1]), float((np.diff(used) * (np.diff(used) - 1.0)).sum() / 2), n, setting)
+        found = [
+            from_parts(
+                r, [parts[r.id, g] for g in range(ROUND)], chosen, setting, int(used[-1]),
+                {**notes, **setting.distances(r)},
+            )
+            for r in requests
+        ]  # fmt: skip
+        if all(short(e, setting) <= 1 for e in found):
+            break
+    return found
+
+
+def short(evaluated: Evaluated, setting: Setting) -> float:
+    """The largest standard error of the pairs wanted, over the one asked for."""
+    assert setting.until_se is not None
+    se = evaluated.variables()["se"]
+    wanted = [(a, b) for a, b in setting.pairs if a != b] or setting.pairs
+    return float(np.nanmax([0.0, *(se[pair] for pair in wanted)])) / setting.until_se
+
+
+def told(samples: int, pairs: float, n: int, setting: Setting) -> dict[str, Any]:
+    """What the reader must know of a sampled score."""
+    return {
+        "samples used": samples, "pairs used": int(pairs), "pairs in all": n * (n - 1) // 2,
+        "standard error asked for": setting.until_se,
+    }  # fmt: skip
