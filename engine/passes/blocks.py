@@ -1,7 +1,7 @@
 """Blocks of rows, read once for all representations, shifted and scaled so that float32 arithmetic is safe."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -59,17 +59,22 @@ def frame(representation: Representation) -> Frame:
 class Block:
     """m rows of R representations in their frames.
 
-    `x` holds R tensors (m, d). The rest is (R, m) in the scaled unit: `norm2` ‖x_i‖² in the frame, `lift` x_i'o with o
-    the scaled origin (raw inner products are x_i'x_j + lift_i + lift_j + ‖o‖²), `mean` the raw mean over units.
+    `x` holds R tensors (m, d), `low` the same in bfloat16 where products are to be made of those. The rest is (R, m) in
+    the scaled unit: `norm2` ‖x_i‖² in the frame, `lift` x_i'o with o the scaled origin (raw inner products are
+    x_i'x_j + lift_i + lift_j + ‖o‖²), `mean` the raw mean over units.
     """
 
     x: list[torch.Tensor]
     norm2: torch.Tensor
     lift: torch.Tensor
     mean: torch.Tensor
+    low: list[torch.Tensor] = field(default_factory=list)
 
     def __getitem__(self, rows: slice) -> "Block":
-        return Block([x[rows] for x in self.x], self.norm2[:, rows], self.lift[:, rows], self.mean[:, rows])
+        return Block(
+            [x[rows] for x in self.x], self.norm2[:, rows], self.lift[:, rows], self.mean[:, rows],
+            [x[rows] for x in self.low],
+        )  # fmt: skip
 
 
 def load(
@@ -99,7 +104,8 @@ def load(
             lift.append(x @ origin)
             mean.append(x.mean(dim=1) + origin.mean())
     nothing = torch.empty(0, len(rows))
-    return Block(xs, *(torch.stack(values) if values else nothing for values in (norm2, lift, mean)))
+    stacked = [torch.stack(values) if values else nothing for values in (norm2, lift, mean)]
+    return Block(xs, stacked[0], stacked[1], stacked[2])
 
 
 def centred(

@@ -48,24 +48,20 @@ def second_order(
     seed: int = 0,
     run: Callable[..., Any],
     medians: tuple[float, ...] | None = None,
+    fast: bool = False,
 ) -> SecondOrder:
     """Sums of each of `spaces`, and the k nearest neighbours for each space: k of `searches`.
 
     Args:
         null: whether the third-order terms, for p-values, are wanted.
         run: executes tasks; see `passes.executors.run`.
-        medians: see `bandwidths`; needed for the spaces of kernels with one.
+        fast: whether Gram tiles may be made of bfloat16 rows.
+        medians: pairwise distances in the frames, for the spaces of kernels that have a bandwidth.
     """
     work = TilePass(
-        tuple(representations),
-        tuple(frames),
-        groups,
-        layout,
-        (),
-        compute_dtype(representations),
-        device,
-        medians,
-    )
+        tuple(representations), tuple(frames), groups, layout, (), compute_dtype(representations), device, medians,
+        fast,
+    )  # fmt: skip
     spaces = sorted(spaces)
     tables = {
         s: _tables(work, s.removesuffix(RANKS), seed, strip_rows, run) for s in spaces if s.endswith(RANKS)

@@ -4,7 +4,7 @@ Cost n² (Σd + R²) flops for R representations with d units each. Memory: two 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ import torch
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
-from consilience.engine.linalg import product
+from consilience.engine.linalg import low_product, product
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load
 from consilience.engine.passes.layout import Layout
@@ -101,6 +101,7 @@ class TilePass:
     dtype: np.dtype
     device: str
     medians: tuple[float, ...] | None = None  # pairwise distances in the frames, where a space wants them
+    fast: bool = False  # Gram tiles of bfloat16 rows
     pool: Pool = field(default_factory=Pool, compare=False)
 
     @cached_property
@@ -115,9 +116,10 @@ class TilePass:
         """Those pass rows of every representation, in the piece of `memory` of that name."""
         into = memory.rows(name, self.representations, rows.stop - rows.start, self.dtype)
         order = self.groups.order[rows]
-        return load(
+        block = load(
             self.representations, self.frames, order, self.dtype, self.device, self.norms, self.raw, into
         )
+        return replace(block, low=[x.bfloat16() for x in block.x]) if self.fast else block
 
     def held(self, rows: slice, memory: Workspace) -> Block:
         """As `load`, but not read again where the task before this one left the same rows in `memory`."""
@@ -198,9 +200,10 @@ def _tiles(work: TilePass, strip_i: range, strip_j: range, memory: Workspace) ->
         shape = (len(block_i.x), len(block_i.x[0]), columns)
         grams = memory.aligned("grams", shape, work.dtype, work.device)
         grams[:, :, columns:] = 0
-        for k, (x, y) in enumerate(zip(block_i.x, block_j.x)):
+        multiply, side = (low_product, "low") if work.fast else (product, "x")
+        for k, (x, y) in enumerate(zip(getattr(block_i, side), getattr(block_j, side))):
             # One product for all blocks of the strip: operands are packed once.
-            product(x, y.T, out=grams[k, :, :columns])
+            multiply(x, y.T, out=grams[k, :, :columns])
         for i in partners:
             rows_i = _shift(layout.rows(i), start)
             tile = Tile(i, j, layout, grams[:, rows_i], held[rows_i], block_j, *constants)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -21,15 +22,34 @@ from consilience.engine.passes.workspace import Pool
 from consilience.engine.planning import needs_of
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.lists import from_neighbours
+from consilience.engine.scoring.precision import SAMPLE_ROWS, SHARE, hindrance, largest_error, matters
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.sums import from_sums
 from consilience.engine.scoring.unions import from_unions
 
 
 def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
-    """Every request on every subset of the row groups, with its null."""
+    """Every request on every subset of the row groups, with its null; by fast products if they are asked for and serve.
+
+    What was asked for, and the error it brings, stands in the notes.
+    """
     setting = replace(setting, medians=bandwidths(requests, setting))
-    sums, neighbours = statistics(requests, setting)
+    why = hindrance(requests, setting)
+    notes: dict[str, Any] = {} if setting.precision == "exact" else {"precision": f"exact: {why}"}
+    if not why:
+        error = largest_error(setting)
+        found = _evaluated(requests, setting, fast=True)
+        if setting.precision == "fast" or not matters(error, found):
+            told = {"precision": "fast", "largest error": error, "measured on": SAMPLE_ROWS}
+            return [replace(e, notes={**e.notes, **told}) for e in found]
+        notes = {
+            "precision": f"exact: fast products bring an error of {error:.1g}, more than 1/{SHARE} of an se"
+        }
+    return [replace(e, notes={**e.notes, **notes}) for e in _evaluated(requests, setting)]
+
+
+def _evaluated(requests: Sequence[Request], setting: Setting, fast: bool = False) -> list[Evaluated]:
+    sums, neighbours = statistics(requests, setting, fast)
     found = []
     for r in requests:
         if r.needs == "sums":
@@ -46,7 +66,7 @@ def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
 
 
 def statistics(
-    requests: Sequence[Request], setting: Setting
+    requests: Sequence[Request], setting: Setting, fast: bool = False
 ) -> tuple[dict[str, Sums], dict[str, Neighbours]]:
     """What the requests need, by space."""
     if setting.plan.linear_by_moments:
@@ -57,7 +77,7 @@ def statistics(
             setting.representations, setting.frames, setting.groups, setting.subsets,
             layout(setting.groups, setting.plan.tile_rows), spaces=needs.spaces, searches=dict(needs.searches),
             null=setting.null, strip_rows=setting.plan.strip_rows, device=setting.device, seed=setting.seed,
-            run=setting.run, medians=setting.medians,
+            run=setting.run, medians=setting.medians, fast=fast,
         )  # fmt: skip
         sums, neighbours = found.sums, found.neighbours
     if any(r.units for r in requests):

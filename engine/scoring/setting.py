@@ -42,6 +42,7 @@ class Setting:
     progress: Progress
     labels: np.ndarray | None = None
     until_se: float | None = None
+    precision: str = "exact"
     medians: tuple[float, ...] | None = None
 
     def tile_pass(self, groups: Groups) -> TilePass:

@@ -99,12 +99,12 @@ def test_an_error_of_zero_is_refused(pair):
 
 def test_unrelated_samples_score_as_the_null_says(small):
     """z of unrelated representations is standard normal, in batches and of single queries."""
-    z = []
+    found = []
     for s in range(60):
         rng = np.random.default_rng(s)
         x, y = (rng.normal(size=(960, d)).astype(np.float32) for d in (6, 9))
         table = cs.compare({"x": x}, {"y": y}, ["cka", "rsa:compare=pearson", "mutual_knn:k=5"], until_se=1.0)
-        z.append(table["z"].values[:, 0, 0])
-    z = np.array(z)
+        found.append(table["z"].values[:, 0, 0])
+    z = np.array(found)
     assert (np.abs(z.mean(axis=0)) < 0.5).all()
     assert ((z.std(axis=0) > 0.7) & (z.std(axis=0) < 1.4)).all(), z.std(axis=0)
