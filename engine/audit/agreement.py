@@ -1,6 +1,6 @@
 """All metrics on one scale, and what each of them does not see."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,16 +54,16 @@ def _listed(words: list[str]) -> str:
 
 
 def agreement(
-    x: Representation, y: Representation, metrics: Iterable[str | Mapping[str, Any]], **options: Any
+    x: Representation, y: Representation, requests: Sequence[Request], **options: Any
 ) -> xr.Dataset:
     """Every metric of x with y, and of y with x where it is directed, in dims (metric, way).
 
     Variables: ``score``, ``se``, ``low``, ``high`` (95 %), ``null_mean``, ``z``, ``p`` and ``calibrated`` as in a
-    score table, and ``adjusted``, ``adjusted_low``, ``adjusted_high`` on the common scale; the second way of a
-    symmetric metric is NaN. Coordinates of ``metric``: ``title``, ``name``, ``family``, ``blindness``, ``best``,
-    ``direction``, ``groups`` and ``null``.
+    score table, and ``adjusted``, ``adjusted_low``, ``adjusted_high`` on the common scale. The second way of a
+    symmetric metric is NaN, and so is ``calibrated`` where chance leaves no room. Coordinates of ``metric``:
+    ``title``, ``name``, ``family``, ``blindness``, ``best``, ``direction``, ``groups`` and ``null``.
     """
-    requests = list({r.id: r for r in map(parse, metrics)}.values())
+    requests = list({r.id: r for r in requests}.values())
     table = compare([x, y], metrics=[r.id for r in requests], **options)
     directed = np.array([[True, not r.metric.symmetric] for r in requests])
     best = np.array([r.best for r in requests])
@@ -73,12 +73,12 @@ def agreement(
     }
     groups = table["groups"].values
     low, high = interval(values["score"], values["se"], groups[:, None])
-    ends = [adjusted(end, values["null_mean"], best[:, None]) for end in (low, high)]
+    at, *ends = (adjusted(v, values["null_mean"], best[:, None]) for v in (values["score"], low, high))
     values |= {
-        "low": low, "high": high, "adjusted": adjusted(values["score"], values["null_mean"], best[:, None]),
-        "adjusted_low": np.minimum(*ends), "adjusted_high": np.maximum(*ends),
+        "low": low, "high": high, "calibrated": np.where(np.isfinite(at), values["calibrated"], np.nan),
+        "adjusted": at, "adjusted_low": np.minimum(*ends), "adjusted_high": np.maximum(*ends),
     }  # fmt: skip
-    about = {
+    about: dict[str, Any] = {
         "title": [r.metric.title.rstrip(".") for r in requests],
         "name": [r.metric.name for r in requests],
         "family": [FAMILIES[r.metric.needs] for r in requests],
@@ -103,7 +103,15 @@ def brief(metric: str) -> str:
     """The shortest id of a metric: what is a default is left out."""
     request = parse(metric)
     known = request.metric.parameters
-    return replace(request, parameters={k: v for k, v in request.parameters.items() if v != known[k].default}).id
+    given = {k: v for k, v in request.parameters.items() if v != known[k].default}
+    return replace(request, parameters=given).id
+
+
+def ways(one: xr.Dataset) -> list[str]:
+    """The ways in which a metric has a score: both of a directed one; the first where there is none."""
+    return [str(w) for w, score in zip(one["way"].values, one["score"].values) if np.isfinite(score)] or [
+        WAYS[0]
+    ]
 
 
 def named(values: xr.DataArray) -> dict[str, float]:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from numbers import Integral
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from consilience.engine.audit import agreement, bias, dominance, outliers, size
@@ -88,24 +88,22 @@ def audit(
     left, right, n = both.x, both.y, both.x.n
     if n < LEAST_SAMPLES:
         raise BadInput(f"at least {LEAST_SAMPLES} samples", str(n), "audit on more stimuli, or check the ids")
-    wanted = [metrics] if isinstance(metrics, str | Mapping) else list(metrics or agreement.METRICS)
-    for metric in wanted:
-        parse(metric)
+    wanted = agreement.METRICS if metrics is None else metrics
+    requests = list(map(parse, [wanted] if isinstance(wanted, str | Mapping) else wanted))
     tops = _whole("top", top, 0)
     chosen = size.geometric(n) if sizes is None else _whole("sizes", sizes, LEAST_SAMPLES, n)
     (repeats,) = _whole("repeats", [repeats], 1)
-    options = {"seed": seed, "budget": budget, "device": check_device(device)}
+    options: dict[str, Any] = {"seed": seed, "budget": budget, "device": check_device(device)}
+    dominance.check_budget(left, right, budget)
 
-    xx, yy, xy = dominance.covariances(
-        left, right, budget=budget, device=device, progress=_within("units", progress)
-    )
+    scored = agreement.agreement(left, right, requests, progress=_within("agreement", progress), **options)
+    xx, yy, xy = dominance.covariances(left, right, device=device, progress=_within("units", progress))
     found = {"x": dominance.spread(xx, xy, n), "y": dominance.spread(yy, xy.T, n)}
     removed = outliers.outliers(
         left, right, [f["order"].values for f in found.values()],
         [dominance.removable(f, tops) for f in found.values()],
         progress=_within("outliers", progress), **options,
     )  # fmt: skip
-    scored = agreement.agreement(left, right, wanted, progress=_within("agreement", progress), **options)
     watched = {"progress": _within("units", progress), **options}
     whole = Audit(
         names=both.names,
@@ -139,7 +137,9 @@ def _within(part: str, progress: Progress) -> Progress:
 def _whole(name: str, given: Iterable[Any], low: int, high: int | None = None) -> list[int]:
     """Distinct whole numbers in their order; BadInput for any other, and for none."""
     values = list(given)
-    right = [v for v in values if isinstance(v, Integral) and v >= low and (high is None or v <= high)]
+    right = [
+        v for v in values if isinstance(v, int | np.integer) and v >= low and (high is None or v <= high)
+    ]
     if not values or len(right) < len(values):
         limits = f"from {low}" + (f" to {high}" if high is not None else "")
         raise BadInput(f"{name} as whole numbers {limits}", repr(values), "leave it out for the default")

@@ -17,8 +17,9 @@ Said = tuple[str, dict[str, float]] | None
 
 
 def dominant_units(audit: "Audit") -> Said:
-    """The k units of largest variance hold at least half of a side's variance, and the k-th has at least 10 times the mean
-    variance of the units below it. k is the most for which this holds, from 1 to a twentieth of the units and 10."""
+    """The k units of largest variance hold at least half of a side's variance, and the k-th has at least 10 times the
+    mean variance of the units below it. k is the most for which this holds, from 1 to a twentieth of the units, and at
+    most 10."""
     figures: dict[str, float] = {}
     clauses = []
     for side, found in audit.dominance.items():
@@ -28,7 +29,8 @@ def dominant_units(audit: "Audit") -> Said:
             figures |= {f"units of {side}": k, f"share of {side}": share}
             which = ("number " if k == 1 else "numbers ") + ", ".join(map(str, units[:5])) + ", …" * (k > 5)
             verb = "carries" if k == 1 else "carry"
-            clauses.append(f"{count(k, 'unit')} ({which}) {verb} {percent(share)} of the variance of {side.upper()}")
+            of = f"{percent(share)} of the variance of {side.upper()}"
+            clauses.append(f"{count(k, 'unit')} ({which}) {verb} {of}")
     if not clauses:
         return None
     text = capital(" and ".join(clauses))
@@ -67,8 +69,8 @@ def bias(audit: "Audit") -> Said:
     more = f"more than the {audit.n} samples"
     why = f"{' and '.join(wide)}, {more}" if wide else f"{audit.n} samples are few for so many directions"
     text = (
-        f"Biased CKA is {decimal(biased - unbiased)} above unbiased ({decimal(biased)} against {decimal(unbiased)}), and "
-        f"unrelated samples would reach {decimal(null)} by it: {why}."
+        f"Biased CKA is {decimal(biased - unbiased)} above unbiased ({decimal(biased)} against {decimal(unbiased)}), "
+        f"and unrelated samples would reach {decimal(null)} by it: {why}."
     )
     return text, {"biased": biased, "unbiased": unbiased, "null mean of biased": null}
 
@@ -81,7 +83,8 @@ def mostly_chance(audit: "Audit") -> Said:
     if not figures:
         return None
     listed = ", ".join(f"{decimal(value)} by {name}" for name, value in figures.items())
-    return f"Shuffle the {audit.n} samples of one side, and the scores still are {listed}: mostly chance.", figures
+    text = f"Shuffle the {audit.n} samples of one side, and the scores still are {listed}: mostly chance."
+    return text, figures
 
 
 def number_of_samples(audit: "Audit") -> Said:
@@ -96,8 +99,10 @@ def number_of_samples(audit: "Audit") -> Said:
     if not moving:
         return None
     listed = ", ".join(f"{name} from {decimal(before[name])} to {decimal(after[name])}" for name in moving)
-    figures = {f"{name} of {m}": values[name] for name in moving for m, values in ((half, before), (audit.n, after))}
-    return f"From {half} to {audit.n} samples the score still moves: {listed}. Compare it at equal n only.", figures
+    both = ((half, before), (audit.n, after))
+    figures = {f"{name} of {m}": values[name] for name in moving for m, values in both}
+    text = f"From {half} to {audit.n} samples the score still moves: {listed}. Compare it at equal n only."
+    return text, figures
 
 
 def uncertain(audit: "Audit") -> Said:
@@ -106,5 +111,6 @@ def uncertain(audit: "Audit") -> Said:
     cka, low, high = (float(at[name]) for name in ("score", "low", "high"))
     if not (high - low) / 2 >= 0.1:
         return None
-    text = f"{audit.n} samples leave CKA open: {decimal(cka)}, 95 % interval {decimal(low)} to {decimal(high)}."
+    ends = f"{decimal(low)} to {decimal(high)}"
+    text = f"{audit.n} samples leave CKA open: {decimal(cka)}, 95 % interval {ends}."
     return text, {"cka": cka, "low": low, "high": high}

@@ -36,7 +36,8 @@ def unrelated(audit: "Audit") -> Said:
     largest = float(better.where(np.isfinite(found["adjusted"])).max())
     if not largest < 3:
         return None
-    return f"No metric tells X and Y from unrelated samples: the largest z is {decimal(largest)}.", {"z": largest}
+    text = f"No metric tells X and Y from unrelated samples: the largest z is {decimal(largest)}."
+    return text, {"z": largest}
 
 
 def neighbours(audit: "Audit") -> Said:

@@ -23,24 +23,25 @@ from consilience.engine.planning import gigabytes
 from consilience.engine.progress import Progress, silent
 
 LISTED = 10  # units of each side whose part in CKA is looked at one by one
-SHARE, RATIO, PART = 0.5, 10.0, 20  # what stands out: see `standing_out`, and at most a twentieth of the units
+SHARE, RATIO = 0.5, 10.0  # see `standing_out`
+PART = 20  # at most one unit in so many stands out
+
+
+def check_budget(x: Representation, y: Representation, budget: str | float) -> None:
+    """BadInput if `covariances` and their decomposition, which works on copies, do not fit the budget."""
+    given, needed = read_bytes(budget), 2 * 8.0 * (x.d**2 + x.d * y.d + y.d**2)
+    if needed > given:
+        raise BadInput(
+            f"covariances within the budget of {gigabytes(given)}",
+            f"{gigabytes(needed)} for {x.d} and {y.d} units",
+            f"raise the budget to {gigabytes(needed * 1.1)}, or audit fewer units",
+        )
 
 
 def covariances(
-    x: Representation, y: Representation, *, budget: str | float, device: str, progress: Progress = silent
+    x: Representation, y: Representation, *, device: str, progress: Progress = silent
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Xc'Xc (d1, d1), Yc'Yc (d2, d2) and Xc'Yc (d1, d2) in one sweep; each side in a unit of its own.
-
-    Raises:
-        BadInput: if they do not fit the budget.
-    """
-    bytes_ = 2 * 8.0 * (x.d**2 + x.d * y.d + y.d**2)  # a decomposition works on a copy
-    if bytes_ > read_bytes(budget):
-        raise BadInput(
-            f"covariances within the budget of {gigabytes(read_bytes(budget))}",
-            f"{gigabytes(bytes_)} for {x.d} and {y.d} units",
-            f"raise the budget to {gigabytes(bytes_ * 1.1)}, or audit fewer units",
-        )
+    """Xc'Xc (d1, d1), Yc'Yc (d2, d2) and Xc'Yc (d1, d2) in one sweep; each side in a unit of its own."""
     whole = Groups(np.arange(x.n), np.array([0, x.n]))
     pairs = ((0, 0), (1, 1), (0, 1))
     work = MomentPass((x, y), (frame(x), frame(y)), whole, pairs, np.dtype(np.float64), device)
@@ -66,11 +67,11 @@ def standing_out(shares: np.ndarray, most: int) -> int:
 def spread(own: np.ndarray, cross: np.ndarray, n: int) -> xr.Dataset:
     """Where the variance of X lies, from C = Xc'Xc (d1, d1) and Xc'Yc (d1, d2).
 
-    Variables over ``unit``: ``share`` of the total variance, C_jj / tr C, and ``hsic_share``, ‖x_j'Yc‖² / ‖Xc'Yc‖²: biased
-    linear HSIC is a sum over units, and this is the part of each. Over ``component``: ``component_share`` of the
-    principal components, largest first. Scalars: ``participation_ratio`` (tr C)² / tr C², how many
-    ``units_standing_out``, and whether the first component does (``components_standing_out``). ``order`` holds the
-    units by falling share.
+    Variables over ``unit``: ``share`` of the total variance, C_jj / tr C, and ``hsic_share``, ‖x_j'Yc‖² / ‖Xc'Yc‖²:
+    biased linear HSIC is a sum over units, and this is the part of each; ``order`` holds the units by falling share.
+    Over ``component``: ``component_share`` of the principal components, largest first. Scalars:
+    ``participation_ratio`` (tr C)² / tr C², how many ``units_standing_out``, and whether the first component does
+    (``components_standing_out``).
     """
     variance, parts = np.diagonal(own), (cross**2).sum(axis=1)
     # n centred samples span n - 1 directions; the rest is rounding.
@@ -105,7 +106,8 @@ def carried(x: Representation, y: Representation, found: xr.Dataset, **options: 
     listed = found["order"].values[: LISTED if removable(found, [1])[1:] else 0]
     scores = np.full((2, len(listed)), np.nan)
     if len(listed):
-        table = compare([without(x, np.array([j]), f"without {j}") for j in listed], [y], null=False, **options)
+        fewer = [without(x, np.array([j]), f"without {j}") for j in listed]
+        table = compare(fewer, [y], null=False, **options)
         scores = np.stack([table[name].values[0, :, 0] for name in ("score", "se")])
     named = {name: ("listed", values) for name, values in zip(("cka_without", "se_without"), scores)}
     return found.assign(named).assign_coords(listed=listed)

@@ -17,8 +17,8 @@ METRICS = ("cka", "mutual_knn")
 def outliers(
     x: Representation,
     y: Representation,
-    orders: tuple[np.ndarray, np.ndarray],
-    tops: tuple[Sequence[int], Sequence[int]],
+    orders: Sequence[np.ndarray],
+    tops: Sequence[Sequence[int]],
     **options: Any,
 ) -> xr.Dataset:
     """CKA and mutual neighbours of x without its first `top_x` units of the order and y without its first `top_y`.
@@ -30,10 +30,10 @@ def outliers(
     Returns:
         ``score``, ``se``, ``low``, ``high`` (95 %) and ``null_mean`` in dims (metric, top_x, top_y).
     """
-    sides = [
+    left, right = (
         [without(r, order[:k], f"without {k}") for k in top] for r, order, top in zip((x, y), orders, tops)
-    ]
-    table = compare(*sides, metrics=METRICS, **options)
+    )
+    table = compare(left, right, METRICS, **options)
     low, high = interval(table["score"], table["se"], table["groups"].values[:, None, None])
     values = {name: table[name].values for name in ("score", "se", "null_mean")} | {"low": low, "high": high}
     dims = ("metric", "top_x", "top_y")

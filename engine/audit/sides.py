@@ -47,12 +47,12 @@ def pair(x: Any, y: Any) -> Pair:
     """Both sides on the samples they share, checked. They are called x and y, for they may be the same."""
     sides = {"x": side(x, "x"), "y": side(y, "y")}
     both = join(list(sides.values()))
-    found = [
-        replace(check(r), model=name, layer="", sample_ids=None) for r, name in zip(both.representations, sides)
-    ]
-    return Pair(
-        *found, {name: r.name for name, r in sides.items()}, {name: r.n - both.n for name, r in sides.items()}
+    left, right = (
+        replace(check(r), model=name, layer="", sample_ids=None)
+        for r, name in zip(both.representations, sides)
     )
+    names, dropped = {k: r.name for k, r in sides.items()}, {k: r.n - both.n for k, r in sides.items()}
+    return Pair(left, right, names, dropped)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ def shared(rng, n, latents, noise, widths):
     """Two representations of the same latents through different random maps."""
     latent = rng.normal(size=(n, latents))
     return [
-        latent @ rng.normal(size=(latents, d)) / np.sqrt(latents) + noise * rng.normal(size=(n, d)) for d in widths
+        latent @ rng.normal(size=(latents, d)) / np.sqrt(latents) + noise * rng.normal(size=(n, d))
+        for d in widths
     ]
 
 
@@ -79,7 +80,10 @@ CASES: dict[Callable, set[str]] = {
     few_samples: {"bias", "mostly chance", "uncertain"},
     one_direction: {"dominant direction", "shared in other proportions"},
     strong_directions: {
-        "dominant direction", "neighbours against CKA", "shared in strong directions", "number of samples",
+        "dominant direction",
+        "neighbours against CKA",
+        "shared in strong directions",
+        "number of samples",
     },
 }
 
@@ -129,8 +133,8 @@ def test_an_outlier_unit_that_is_all_they_share(audits):
     assert found["cka"] > 0.99
     assert found["cka without"] == pytest.approx(reference.cka(without(x, 3), without(y, 17)), abs=1e-9)
     assert text == (
-        "One unit (number 3) carries 99.61 % of the variance of X and one unit (number 17) carries 99.55 % of the variance of "
-        "Y; without them CKA falls from 1.00 to 0.00."
+        "One unit (number 3) carries 99.61 % of the variance of X and one unit (number 17) carries 99.55 % of the "
+        "variance of Y; without them CKA falls from 1.00 to 0.00."
     )
     assert "at least half of a side's variance" in rule
     x, y, text, found, _ = figures(audits, outlier_in_both, "neighbours against CKA")
@@ -144,7 +148,10 @@ def test_an_outlier_unit_of_one_side(audits):
     assert found["cka without"] == pytest.approx(reference.cka(without(x, 3), y))
     assert "without it CKA rises from 0.04 to 0.99" in text
     agreement = audits[outlier_in_one][2].agreement
-    for metric, want in (("svcca:variance=0.99", reference.svcca(x, y)), ("linreg:ridge=0", reference.linreg(x, y))):
+    for metric, want in (
+        ("svcca:variance=0.99", reference.svcca(x, y)),
+        ("linreg:ridge=0", reference.linreg(x, y)),
+    ):
         assert float(agreement["score"].sel(metric=metric)[0]) == pytest.approx(want)
         assert want > 0.95
 
@@ -212,5 +219,8 @@ def test_a_side_of_which_a_single_unit_varies():
     x[:, 2] = rng.normal(size=40)
     audit = cs.audit(x, rng.normal(size=(40, 4)), metrics=["cka"], repeats=2)
     texts = {f.name: f.text for f in audit.findings}
-    assert texts["dominant units"] == "One unit (number 2) carries 100 % of the variance of X; no other unit varies."
+    assert (
+        texts["dominant units"]
+        == "One unit (number 2) carries 100 % of the variance of X; no other unit varies."
+    )
     assert list(audit.outliers["top_x"].values) == [0]

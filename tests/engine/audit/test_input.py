@@ -83,8 +83,8 @@ class Watched:
 
 
 def test_no_more_than_a_block_of_rows_is_read_at_once():
-    both = pair(*data(5000, (4, 3)))
-    sources = [Watched(r.source.array) for r in (both.x, both.y)]
+    arrays = data(5000, (4, 3))
+    both, sources = pair(*arrays), [Watched(array) for array in arrays]
     x, y = (replace(r, source=s) for r, s in zip((both.x, both.y), sources))
     cs.audit(x, y, **FAST | {"sizes": [100]})
     assert 0 < max(s.most for s in sources) <= 4096
@@ -96,6 +96,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "lengths": ({"x": np.eye(50)}, "50 rows in 'x', 40 in 'y'"),
     "not finite": ({"x": np.full((40, 3), np.nan)}, "NaN or infinity in 40 of 40"),
     "constant": ({"y": np.ones((40, 3))}, "the same values in all 40 samples"),
+    "no metric": ({"metrics": []}, "at least one metric"),
+    "neighbours": ({"metrics": "mutual_knn:k=40"}, "use k <= 39"),
     "metric": ({"metrics": ["ckaa"]}, "did you mean 'cka'"),
     "top": ({"top": (1, -2)}, r"top as whole numbers from 0; got \[1, -2\]"),
     "top of halves": ({"top": [0.5]}, "top as whole numbers"),
@@ -121,5 +123,11 @@ def test_refused_before_any_compute(case):
 def test_progress_reaches_the_end_of_every_stage():
     seen: dict[str, tuple[float, float]] = {}
     cs.audit(*data(), **FAST, progress=lambda stage, done, total: seen.update({stage: (done, total)}))
-    assert {stage.partition(":")[0] for stage in seen} == {"agreement", "units", "outliers", "sample sizes", "bias"}
+    assert {stage.partition(":")[0] for stage in seen} == {
+        "agreement",
+        "units",
+        "outliers",
+        "sample sizes",
+        "bias",
+    }
     assert all(done == pytest.approx(total) for done, total in seen.values())

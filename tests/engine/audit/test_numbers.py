@@ -61,7 +61,9 @@ def test_what_a_metric_is_blind_to_is_what_it_declares():
     want = "Blind to the order of the units, rotations, a common scale and shifts; sees other linear maps of the units."
     assert blindness(parse("cka")) == want
     assert blindness(parse("cca")) == "Blind to shifts and invertible linear maps of the units."
-    assert blindness(parse("linreg")) == "Blind to shifts and invertible linear maps of the units of the first."
+    assert (
+        blindness(parse("linreg")) == "Blind to shifts and invertible linear maps of the units of the first."
+    )
     assert blindness(parse("mutual_knn")).endswith("; sees shifts and other linear maps of the units.")
     assert blindness(parse("unit_match")).endswith("; sees rotations and other linear maps of the units.")
 
@@ -111,7 +113,9 @@ def test_outliers(data, audit):
 
 def test_numbers_to_remove_that_leave_nothing_are_passed_over(data):
     audit = cs.audit(*data, metrics=["cka"], top=(2, 5, 7), sizes=[90])
-    assert list(audit.outliers["top_x"].values) == [0, 1, 2, 5], "0, the one that stands out, and what was asked for"
+    assert list(audit.outliers["top_x"].values) == [0, 1, 2, 5], (
+        "0, the one that stands out, and what was asked for"
+    )
     assert list(audit.outliers["top_y"].values) == [0, 2]
 
 
@@ -162,8 +166,13 @@ def test_what_stands_out(values, most):
 
 @pytest.mark.parametrize(
     ("shares", "most", "k"),
-    [([0.93, 0.03, 0.02, 0.02], 1, 1), ([0.5, 0.4, 0.05, 0.05], 2, 0), ([0.5, 0.45, *[0.005] * 10], 2, 2), ([1.0], 1, 0)],
-)  # fmt: skip
+    [
+        ([0.93, 0.03, 0.02, 0.02], 1, 1),
+        ([0.5, 0.4, 0.05, 0.05], 2, 0),
+        ([0.5, 0.45, *[0.005] * 10], 2, 2),
+        ([1.0], 1, 0),
+    ],
+)
 def test_what_stands_out_by_example(shares, most, k):
     assert standing_out(np.array(shares), most) == k
 
