@@ -133,6 +133,33 @@ def compare(
     console.say(f"Report: {report}")
 
 
+@app.command()
+def audit(
+    a: Annotated[
+        str, typer.Argument(metavar="A", help="STORE/MODEL/STIMULI[/DIGEST]:LAYER, or a .npy file.")
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other one, likewise.")],
+    output: Annotated[Path, typer.Option(help="The page to write.")] = Path("audit.html"),
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Metric id; may be repeated. Default: eleven of all families.")
+    ] = None,
+    seed: int = 0,
+    budget: str = "8GB",
+) -> None:
+    """Show where the metrics of two representations disagree, and why: dominant units, bias, too few samples."""
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.tables import audit_layers
+
+    console = Console()
+    with console.watching() as progress:
+        found, page = audit_layers(
+            a, b, output, metrics=metric or (), seed=seed, budget=budget, progress=progress
+        )
+    for finding in found.findings:
+        console.say(f"- {finding.text}")
+    console.say(f"Report: {page}")
+
+
 @app.command(name="import")
 def import_(
     files: Annotated[list[Path], typer.Argument(help="npz, npy, safetensors, parquet or h5 files.")],

@@ -1,11 +1,16 @@
-"""Feature tables by hand, without a study: import, list, compare."""
+"""Feature tables by hand, without a study: import, list, compare, audit."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from consilience.engine.errors import BadInput
+from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from consilience.engine.audit import Audit
 
 
 def listing(kind: str, store: Path) -> Iterator[tuple[str, ...]]:
@@ -56,3 +61,39 @@ def compare_tables(
     save(scores, output / "scores.nc")
     save(scores, output / "scores.parquet")
     return write(scores, output / "report.html")
+
+
+def open_layer(text: str) -> Any:
+    """One side of an audit: ``STORE/MODEL/STIMULI[/DIGEST]:LAYER``, or a ``.npy`` file. The layer may be left out of a
+    table that has one."""
+    from consilience.engine.features.files import read_file
+    from consilience.engine.features.representation import representations
+
+    if text.endswith(".npy"):
+        return read_file(Path(text), ExitStack())[1]
+    # A folder's name may hold a colon, and so may a layer's.
+    cuts = [i for i, letter in enumerate(text) if letter == ":" and Path(text[:i]).is_dir()]
+    at = cuts[0] if cuts and not Path(text).is_dir() else len(text)
+    table, layer = open_table(Path(text[:at])), text[at + 1 :]
+    if not layer and len(table.layers) > 1:
+        raise BadInput(
+            f"one layer of {text}", f"a table of {len(table.layers)}",
+            f"name one, as in {text}:{next(iter(table.layers))}",
+        )  # fmt: skip
+    if layer and layer not in table.layers:
+        raise unknown(f"layer of {table.model}", layer, table.layers)
+    return next(r for r in representations([table]) if r.layer == layer or not layer)
+
+
+def audit_layers(
+    a: str, b: str, output: Path, *, metrics: Sequence[str] = (), seed: int = 0, budget: str = "8GB",
+    progress: Progress = silent,
+) -> "tuple[Audit, Path]":  # fmt: skip
+    """Audit two layers or ``.npy`` files (see `open_layer`), and write the page; the audit, and the page's path."""
+    from consilience.engine.audit import audit
+    from consilience.pipelines.audit import write
+
+    found = audit(
+        open_layer(a), open_layer(b), metrics=metrics or None, seed=seed, budget=budget, progress=progress
+    )
+    return found, write(found, output)

@@ -1,8 +1,6 @@
 """The report: one HTML file that holds the whole score table, and works without a network."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
@@ -28,30 +26,13 @@ def write(scores: xr.Dataset, path: str | Path) -> Path:
 
 def render(scores: xr.Dataset) -> str:
     """The report as one string of HTML."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    from consilience.pipelines.report import theme
     from consilience.pipelines.report.about import about
+    from consilience.pipelines.report.page import page
     from consilience.pipelines.report.payload import payload
 
     check(scores)
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["thin"] = thin
-    return environment.get_template("template.html").render(
-        about(scores),
-        theme=theme,
-        style=Markup(_read("style.css")),
-        licence=Markup(_read("plotly-licence.js")),
-        plotly=Markup(_read("plotly-cartesian.min.js")),
-        script=Markup("\n".join(_read(name) for name in SCRIPTS)),
-        data=Markup(embed(payload(scores))),
+    return page(
+        HERE / "template.html", about(scores), data=payload(scores), scripts=[HERE / x for x in SCRIPTS]
     )
 
 
@@ -68,19 +49,3 @@ def check(scores: xr.Dataset) -> None:
         raise BadInput(
             "a score table with at least one score", "NaN everywhere", "look at its reasons attribute"
         )
-
-
-def embed(value: Any) -> str:
-    """JSON that may stand inside a script element: no text in it can close the element."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace(
-        "<", "\\u003c"
-    )
-
-
-def thin(number: int) -> str:
-    """A whole number with its thousands set apart by a narrow space that does not break."""
-    return f"{number:,}".replace(",", "\u202f")
-
-
-def _read(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")

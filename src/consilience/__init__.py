@@ -11,6 +11,7 @@ _HOME = {
     "BadInput": "consilience.engine.errors",
     "FeatureStore": "consilience.engine.features",
     "FeatureTable": "consilience.engine.features",
+    "audit": "consilience.engine.audit",
     "compare": "consilience.engine.comparison",
     "extract": "consilience.pipelines.extract",
     "metrics": "consilience.engine.metrics",

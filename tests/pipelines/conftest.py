@@ -178,8 +178,8 @@ def report(scores: xr.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path
     return write(scores, tmp_path_factory.mktemp("report") / "report.html")
 
 
-def opened(browser: Any, path: Path, **context: Any) -> Any:
-    """A page that has drawn itself; `page.problems` collects console errors and every request beyond the file."""
+def opened(browser: Any, path: Path, ready: str = READY, **context: Any) -> Any:
+    """A page once it is `ready`; `page.problems` collects console errors and every request beyond the file."""
     page = browser.new_context(**context).new_page()
     page.problems = []
     page.on("console", lambda m: page.problems.append(m.text) if m.type in ("error", "warning") else None)
@@ -190,7 +190,7 @@ def opened(browser: Any, path: Path, **context: Any) -> Any:
     )
     page.set_default_timeout(10_000)
     page.goto(path.as_uri())
-    page.wait_for_function(READY)
+    page.wait_for_function(ready)
     return page
 
 

@@ -93,6 +93,11 @@ def test_more_rejects_than_allowed_is_exit_code_3(call: Call, folder: Path) -> N
         (["report", "nowhere.nc"], "which does not exist"),
         (["compare", "features/none", "--metric", "cka"], "the folder of a feature table"),
         (["compare", "features/a/toys", "--metric", "ckaa"], "did you mean 'cka'?"),
+        (["audit", "features/a/toys", "features/b/toys:l0"], "name one, as in features/a/toys:l0"),
+        (["audit", "features/a/toys:l9", "features/b/toys:l0"], "a known layer of a (l0, l1)"),
+        (["audit", "features/c/toys:l0", "features/b/toys:l0"], "features/c/toys:l0"),
+        (["audit", "none.npy", "features/b/toys:l0"], "none.npy, which is not there"),
+        (["audit", "features/a/toys:l0", "features/b/toys:l0", "--metric", "ckaa"], "did you mean 'cka'?"),
         (["import", "none.npz", "--model", "m", "--stimuli", "s"], "none.npz"),
         (["extract", "minilmm", "openmoji"], "did you mean 'minilm'?"),
     ],
@@ -135,6 +140,31 @@ def test_import_list_and_compare(call: Call, folder: Path) -> None:
     assert list(scores["a"].values) == ["mine/l0", "a/l0", "a/l1"]
     assert json.loads(scores.attrs["join"])["rows"] == 40
     assert Path("out/report.html").is_file()
+
+
+def test_audit_says_what_it_found_and_leaves_a_page(call: Call, folder: Path) -> None:
+    code, out, _ = call(
+        "audit", "features/a/toys:l0", "features/b/toys:l1", "--metric", "cka", "--output", "pages/audit.html"
+    )
+    assert code == 0
+    assert re.search(r"^- \S.*\.$", out, re.M)
+    assert "Report: pages/audit.html" in out
+    page = Path("pages/audit.html").read_text()
+    assert "a/l0 with b/l1" in page
+    assert "cka:estimator=unbiased,kernel=linear" in page
+    assert "cka:estimator=biased" in page, "the parts beside the agreement have metrics of their own"
+
+
+def test_audit_of_files_and_of_tables_with_one_layer(call: Call, folder: Path) -> None:
+    x = np.random.default_rng(4).normal(size=(40, 6))
+    FeatureStore("a:b").write("one", "toys", IDS, {"blocks.1:out": x})
+    np.save("x.npy", x.astype(np.float32))
+    np.save("y.npy", x)
+    for a, b in (("x.npy", "y.npy"), ("a:b/one/toys", "a:b/one/toys:blocks.1:out")):
+        code, out, _ = call("audit", a, b, "--seed", 1)
+        assert code == 0
+        assert "By every metric X and Y are identical" in out
+    assert "one/blocks.1:out with one/blocks.1:out" in Path("audit.html").read_text()
 
 
 @pytest.mark.parametrize(
