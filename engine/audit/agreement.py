@@ -17,7 +17,11 @@ METRICS = (
     "linreg", "procrustes", "unit_match",
 )  # fmt: skip
 CKA = canonical("cka")
-FAMILIES = {"sums": "pairs of samples", "neighbours": "neighbours", "moments": "units and directions"}
+FAMILIES = {
+    **dict.fromkeys(("sums", "batches", "classes", "triangles"), "pairs of samples"),
+    **dict.fromkeys(("neighbours", "unions"), "neighbours"),
+    "moments": "units and directions",
+}
 WAYS = ("X to Y", "Y to X")
 ROUNDING = 1e-6
 _CHANGES = {
@@ -81,7 +85,7 @@ def agreement(
     about: dict[str, Any] = {
         "title": [r.metric.title.rstrip(".") for r in requests],
         "name": [r.metric.name for r in requests],
-        "family": [FAMILIES[r.metric.needs] for r in requests],
+        "family": [FAMILIES[r.needs] for r in requests],
         "blindness": [blindness(r) for r in requests],
         "best": best,
         "direction": table["direction"].values,

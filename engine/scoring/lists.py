@@ -42,6 +42,10 @@ def _tail(
     request: Request, view: NeighbourLists, score: np.ndarray, permutations: int, seed: int
 ) -> tuple[Tail | None, str]:
     metric, given = request.metric, request.parameters
+    if (
+        metric.null is not None and (view.lists < 0).any()
+    ):  # a half has fewer samples than neighbours are wanted
+        return None, EXACT
     if metric.null is not None:
         return exact_tail(metric.null(view, **given), score, request), EXACT
     if not permutations:

@@ -175,3 +175,13 @@ def test_unrelated_samples_score_what_permutations_say(metric):
         into = np.bincount(np.ravel(reference_knn.neighbours(x, 5)), minlength=300)
         miss = np.prod([(299 - into - m) / (299 - m) for m in range(5)], axis=0)
         assert table["null_mean"].values[0, 0, 0] == pytest.approx(1 - miss.mean(), abs=0.01)
+
+
+def test_halves_with_too_few_samples_have_no_null():
+    x = np.random.default_rng(21).normal(size=(12, 4))
+    table = cs.compare(
+        {"x": x, "y": x[:, :3]}, metrics=["mutual_knn:k=10", "jaccard_knn:k=10"], permutations=2
+    )
+    assert np.isfinite(table["score"]).all()
+    assert np.isfinite(table["null_mean"]).all()
+    assert np.isnan(table["p_holdout"].sel(metric="mutual_knn:distance=cosine,k=10")).all()
