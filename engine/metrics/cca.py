@@ -52,6 +52,9 @@ def cca(left: np.ndarray, right: np.ndarray, cross: Cross, *, ridge: float, summ
     mean of the canonical correlations ρ_i, i <= min(rank X, rank Y); or of their squares (Yanai), the first, the sum
 
     `ridge` is added to the covariance eigenvalues, in units of their mean. With n <= d every correlation is 1.
+
+    Misleads where n is not many times d: correlations are then fitted, and with n <= d all are 1. Every direction
+    counts alike, however little variance it has, so noise directions lower the mean and spurious ones raise it.
     """
     return float(SUMMARIES[summary](correlations(left, right, cross)))
 
@@ -71,6 +74,9 @@ def svcca(left: np.ndarray, right: np.ndarray, cross: Cross, *, variance: float)
     """Singular vector canonical correlation analysis.
 
     mean canonical correlation of the leading principal components that explain `variance` of each representation
+
+    Misleads where a few outlier units carry the variance: then very few components are kept. It depends on how many
+    samples there are, because the share of variance is measured on them.
     """
     return float(correlations(left, right, cross).mean())
 
@@ -91,6 +97,9 @@ def pwcca(left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarr
     Σ α_i ρ_i / Σ α_i, α_i = Σ_j |<h_i, x_j>|, h_i the canonical variates of X
 
     The variates are of the whitened X, as the paper has it; the widely copied code omits the whitening.
+
+    Misleads where n is not many times d, as CCA does. It weights by what X makes of its directions, so the two ways
+    differ.
     """
     u, rho, _ = np.linalg.svd(cross.between(left[0], right[0]), full_matrices=False)
     weights = np.abs(u.T @ left[1]).sum(axis=1)

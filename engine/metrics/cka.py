@@ -74,6 +74,10 @@ def cka(s: Sums | Hsic, *, estimator: str, kernel: str, **_: object) -> np.ndarr
     each self term becomes (HSIC(K, K) - Σ_j HSIC(k_j, k_j)) p / (p - 1), k_j the Gram matrix of unit j alone, p units.
     With itself a representation then scores above 1, because both sides hold the same units. ``by=label`` sums the
     HSICs over classes, rows of one class at a time; a class with fewer than 4 samples in a subset adds nothing to it.
+
+    Misleads where a few units or directions carry most of the variance, as outlier units of language models do: it
+    then compares those alone. A high score does not say that one side can be predicted from the other in its weaker
+    directions. ``biased`` is high for any two representations with more units than samples.
     """
     found = s if isinstance(s, Hsic) else measured(s, estimator)
     return found.value / found.unit

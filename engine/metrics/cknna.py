@@ -46,6 +46,9 @@ def cknna(left: NeighbourLists, right: NeighbourLists, *, k: int) -> np.ndarray:
 
     M_K marks the k largest inner products of each row. It is not symmetric, so that the two directions of a pair can
     differ in the last term, by little.
+
+    Misleads where k is small: the few pairs that count make it noisy. With k = n - 1 it is unbiased CKA with its
+    weaknesses.
     """
     a, b = _matrices(left), _matrices(right)
     own = [np.sqrt(h) if h > 0 else np.nan for h in (_hsic(s, s) for _, s in a)]

@@ -31,6 +31,9 @@ def distance_correlation(s: Sums) -> np.ndarray:
     Σ_{i≠j} A_ij B_ij / sqrt(Σ A_ij² Σ B_ij²), A, B the U-centred matrices of Euclidean distances
 
     It is unbiased CKA with the distance in place of the kernel, and is 0 on average for independent samples.
+
+    Misleads where a few units carry most of the distances, as CKA does. It sees dependence of any form, so a high
+    score does not say that a linear map exists.
     """
     value = hsic(s, "unbiased")
     return value / normaliser(value)

@@ -102,6 +102,9 @@ def mutual_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k:
     mean over samples i of |N_X(i) ∩ N_Y(i)| / k
 
     A sample is never its own neighbour; ties go to the lower row number.
+
+    Misleads where neighbourhoods are arbitrary: duplicates, ties, and hubs that are neighbours of everybody. k is a
+    scale: a high overlap says nothing of how far clusters are from each other, and chance grows with k / n.
     """
     counts = common(left.lists, right.lists)
     return sum(c.sum(axis=0, dtype=np.float64) for c in counts) / (len(left.rows) * k)
@@ -120,6 +123,9 @@ def jaccard_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k
     mean over samples i of |N_X(i) ∩ N_Y(i)| / |N_X(i) ∪ N_Y(i)|
 
     A sample is never its own neighbour; ties go to the lower row number.
+
+    Misleads as `mutual_knn` does, of which it is a convex function sample by sample: it orders pairs nearly alike and
+    is lower.
     """
     counts = common(left.lists, right.lists)
     return sum(np.divide(c, 2 * k - c, dtype=np.float64).sum(axis=0) for c in counts) / len(left.rows)

@@ -56,6 +56,9 @@ def cycle_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: 
 
     One way back is enough: i is among the X-neighbours of at least one of its Y-neighbours. It is directed. Identical
     representations score less than 1 where a sample is no neighbour of any of its own neighbours.
+
+    Misleads by its level: with k neighbours there and k back, unrelated samples score far above k / n, so read
+    `calibrated`.
     """
     return sum((c > 0).sum(axis=0, dtype=np.float64) for c in cycles(left.lists, right.lists)) / len(
         left.rows

@@ -119,6 +119,9 @@ def lcs_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: in
     mean over samples i of LCS(N_X(i), N_Y(i)) / k, of the lists with the nearest first
 
     Huh et al. leave it undivided. It is at most `mutual_knn`, and equals it where the order of the common ones agrees.
+
+    Misleads where neighbours are at nearly equal distances: their order is then noise, and the score falls for no
+    reason.
     """
     return _mean(longest_common, left, right) / k
 
@@ -136,6 +139,9 @@ def edit_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: i
     mean over samples i of 1 - Levenshtein(N_X(i), N_Y(i)) / k, of the lists with the nearest first
 
     An edit inserts, deletes or replaces one neighbour.
+
+    Misleads where neighbours are at nearly equal distances: their order is then noise, and the score falls for no
+    reason.
     """
     return 1 - _mean(levenshtein, left, right) / k
 
@@ -154,5 +160,8 @@ def rank_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: i
 
     r and r' are the ranks of j in the two lists, from 1. It is 0 where M = 0. Only which neighbours are common, and
     their ranks, matters: that few are is not punished.
+
+    Misleads where few neighbours are shared: it is normalised by those, so a single one that is first in both lists
+    scores 1 for that sample.
     """
     return _mean(_agreement, left, right)

@@ -33,5 +33,8 @@ def linreg(left: Factor, right: Factor, cross: Cross, *, ridge: float) -> float:
     R² = ‖Q_x'Yc‖² / ‖Yc‖², Q_x an orthonormal basis of the columns of Xc
 
     `ridge` is added to the eigenvalues of Xc'Xc, in units of their mean. With n <= d it is 1.
+
+    Misleads where n is not many times d: in sample it rises to 1. It weights the directions of Y by their variance,
+    so it is high as soon as the dominant ones are predicted.
     """
     return float((cross.between(left[0], None) ** 2).sum() / right[1])

@@ -40,6 +40,10 @@ def procrustes(left: Factor, right: Factor, cross: Cross, *, form: str, whiten: 
     squared: ‖X‖² + ‖Y‖² - 2 ‖X'Y‖_* of centred X, Y of unit norm; angular: arccos of ‖X'Y‖_*
 
     `whiten` = α maps X of unit norm to X((1 - α)(X'X)^-½ + α) first; 1 leaves it, 0 whitens it.
+
+    Misleads where few units dominate, as CKA does. It is a distance between arrangements, so two spaces that hold the
+    same information in other proportions are apart. It falls with more units than samples, for all can then be
+    rotated to fit.
     """
     cosine = nuclear_cosine(left, right, cross)
     return float(np.arccos(cosine)) if form == "angular" else 2 - 2 * cosine
@@ -59,5 +63,8 @@ def bures(left: Factor, right: Factor, cross: Cross) -> float:
     """Normalised Bures similarity.
 
     ‖X'Y‖_* / (‖X‖ ‖Y‖) of centred X, Y: the cosine of the angular Procrustes distance
+
+    Misleads where few units dominate, as CKA does; with more units than samples it is high for unrelated
+    representations.
     """
     return nuclear_cosine(left, right, cross)

@@ -115,10 +115,14 @@ class Metric:
         return (self.finish.__doc__ or "").strip().splitlines()[0]
 
     @property
+    def paragraphs(self) -> list[str]:
+        """The docstring of `finish`: title, formula, what there is to know, and last where the metric misleads."""
+        return [" ".join(p.split()) for p in (self.finish.__doc__ or "").strip().split("\n\n")]
+
+    @property
     def formula(self) -> str:
         """The second paragraph of the docstring."""
-        paragraphs = (self.finish.__doc__ or "").strip().split("\n\n")
-        return " ".join(paragraphs[1].split()) if len(paragraphs) > 1 else ""
+        return self.paragraphs[1] if len(self.paragraphs) > 1 else ""
 
 
 @dataclass(frozen=True)

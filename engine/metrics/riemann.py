@@ -64,6 +64,8 @@ def riemann(left: Shrunk, right: Shrunk, cross: Cross, *, shrinkage: float) -> f
 
     The scale of the features is kept: of X and cX it is 2 sqrt(n) |log c|. It grows with n, so compare at one n. No
     (n, n) matrix is made: outside the conditions' span of Xc and Yc both matrices are multiples of the identity.
+
+    Misleads where the shrinkage decides: with few units every small eigenvalue is the shrinkage's, not the data's.
     """
     ratio = np.log(right.floor / left.floor)
     logs = ratio + np.log(_spectrum(left, right, cross))

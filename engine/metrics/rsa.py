@@ -107,6 +107,10 @@ def rsa(s: Sums | Entries | Triangles, *, compare: str, rdm: str) -> np.ndarray 
     not favoured. ``kendall`` is tau-a, as fair, for at most 1,024 samples. ``whitened_cosine``
     allows for the covariance of entries that share a sample (Diedrichsen et al. 2020, independent noise): the cosine of
     the doubly centred matrices, on ``euclidean`` equal to biased linear CKA.
+
+    Misleads where a few pairs of samples are far from all others (``pearson``, ``cosine``), or where most
+    dissimilarities are alike and their order is noise (``spearman``). ``correlation`` is blind to what all units do
+    alike.
     """
     if isinstance(s, Triangles):
         return _tau_a(s.left, s.right)

@@ -22,6 +22,9 @@ def second_order_cosine(left: Side, right: Side, *, distance: str, k: int) -> np
     similarities of i with the samples of U
 
     Similarities are cosines, or for ``distance=euclidean`` the distances.
+
+    Misleads where all similarities of a space are alike, as in a narrow cone of directions: any two vectors of them
+    have a cosine near 1. Read it against its null.
     """
     # Over the union: what is in one list, plus what is in the other, less what is in both.
     inner = _over_union(left.near, right.values, left.values, right.near, left.near, right.near)

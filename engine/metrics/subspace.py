@@ -42,6 +42,8 @@ def subspace_match(left: Factor, right: Factor, cross: Cross, *, epsilon: float)
 
     The largest match is unique: units that lie outside the span of the others' are struck out until none does. Units
     are centred; one without variance never matches. More than n - 1 units span everything, so that all then match.
+
+    Misleads by its tolerance: as ε grows from 0 every unit comes to match. Read it at several ε.
     """
     (inverse_x, own_x, rounding_x), (inverse_y, own_y, rounding_y) = left, right
     between = unit_correlations(inverse_x, inverse_y, cross)

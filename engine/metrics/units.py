@@ -93,6 +93,9 @@ def unit_match(left: np.ndarray, right: np.ndarray, cross: Cross, *, match: str)
 
     Correlations keep their sign. A unit without variance correlates 0 with every other, and lowers the score. Both
     optima are exact; with d1 = d2 they are the same. one_to_one leaves the surplus units of the wider side out.
+
+    Misleads where there are many units and few samples: the best of many partners correlates by chance. Read it
+    against its null; a rotation that changes no information destroys it.
     """
     worth = unit_correlations(left, right, cross)
     return assignment(worth) if match == "one_to_one" else transport(worth)
@@ -115,6 +118,9 @@ def unit_best(left: np.ndarray, right: np.ndarray, cross: Cross) -> float:
 
     Correlations keep their sign, and a unit of Y may be the best match of several. A unit of X without variance
     counts as 0, and so does one of Y as a match. Chance is far above 0: it is the maximum of d2 correlations.
+
+    Misleads as `unit_match` does, and one unit may be the best partner of many: a few shared features then look like
+    all.
     """
     return float(unit_correlations(left, right, cross).max(axis=1).mean())
 
@@ -137,6 +143,8 @@ def unit_corr(left: np.ndarray, right: np.ndarray, cross: Cross) -> float:
 
     For two runs or two layers that share their units, such as those of one residual stream. Correlations keep their
     sign; of a pair with a unit without variance it is 0. The score of representations of unequal width is NaN.
+
+    Misleads where units are not in the same order on both sides: it compares unit j with unit j.
     """
     if len(left) != len(right):
         return float("nan")

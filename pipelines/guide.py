@@ -1,0 +1,84 @@
+"""The metric guide, ``docs/metrics.md``: every registered metric from its docstring and declarations, and a few cases.
+
+``python -m consilience.pipelines.guide docs/metrics.md`` writes it; a test compares the file with what this makes.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from consilience.engine.metrics.registry import Choice, Metric, Number, Parameter, parse, registered
+from consilience.pipelines.guide_cases import cases
+
+COSTS = {
+    "sums": "one tile pass over all pairs of samples, n²(Σd + R²) operations for R representations, shared by all "
+    "metrics of this kind; linear CKA from moments where those are fewer",
+    "classes": "as above, within each class",
+    "batches": "n times the size of a batch, instead of n²",
+    "neighbours": "the tile pass, in which the neighbours are found; evaluation is then n k R²",
+    "unions": "the tile pass, and the similarities of each sample with the neighbours it has anywhere",
+    "triangles": "whole matrices of at most 1,024 samples, and a sort of n²/2 entries for every pair and subset",
+    "moments": "moments, n d² a pair, and a decomposition, d³, for every pair, subset and permutation",
+}
+CHANGES = {
+    "permutation": "the order of the units", "rotation": "rotations", "scaling": "one factor for all units",
+    "translation": "shifts", "linear": "invertible linear maps of the units",
+}  # fmt: skip
+HEAD = """# Metrics
+
+X is (n, d₁), Y is (n, d₂), and row i of both is the same sample. Every score comes with a standard error, and with
+what unrelated samples would score. An id such as `cka:estimator=biased,kernel=linear` names a metric with all its
+parameters; what is left out takes the default, in bold below.
+
+This page is made from the docstrings of the metrics: `python -m consilience.pipelines.guide docs/metrics.md`.
+"""
+
+
+def guide() -> str:
+    """The page, in Markdown."""
+    known = [m for _, m in sorted(registered().items()) if m.finish.__module__.startswith("consilience.")]
+    parts = [HEAD, "\n".join(cases()), "## Every metric\n", *("\n".join(section(m)) for m in known)]
+    return "\n".join(parts)
+
+
+def section(metric: Metric) -> Iterator[str]:
+    """The lines on one metric."""
+    title, formula, *rest = metric.paragraphs
+    misleads = [p for p in rest if p.startswith("Misleads")]
+    yield f"### `{metric.name}`\n"
+    yield f"{title}\n"
+    yield f"> {formula}\n"
+    for paragraph in (p for p in rest if p not in misleads):
+        yield f"{paragraph}\n"
+    for paragraph in misleads:
+        yield f"**{paragraph.split(' ', 1)[0]}** {paragraph.split(' ', 1)[1]}\n"
+    if metric.parameters:
+        yield "- Parameters: " + "; ".join(f"`{k}` {values(p)}" for k, p in metric.parameters.items())
+    request = parse(metric.name)
+    unseen = ", ".join(CHANGES[i] for i in request.invariances)
+    yield f"- Does not see, by default: {unseen or 'nothing of the kind'}"
+    way = "symmetric" if metric.symmetric else "directed"
+    yield f"- A {metric.direction}, {way}; range {metric.range}"
+    yield f"- Null: {null(metric)}"
+    yield f"- Costs: {COSTS[request.needs]}"
+    yield f"- Source: {metric.source}\n"
+
+
+def null(metric: Metric) -> str:
+    """Where the null comes from."""
+    return (
+        "exact mean and variance under permutation of the samples" if metric.null else "seeded permutations"
+    )
+
+
+def values(parameter: Parameter) -> str:
+    """What a parameter may be, the default in bold."""
+    if isinstance(parameter, Choice):
+        return ", ".join(f"**{w}**" if w == parameter.default else w for w in parameter.words)
+    assert isinstance(parameter, Number)
+    end = "" if parameter.high == float("inf") else f" to {parameter.high:g}"
+    return f"**{parameter.default:g}** (from {parameter.low:g}{end})"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(guide(), encoding="utf-8")
