@@ -32,8 +32,8 @@ def weak_subspace(rng: np.random.Generator) -> Pair:
 
 
 def high_cka_low_transfer(rng: np.random.Generator) -> Pair:
-    """Two strong units are shared, 38 weaker ones are not: 400 samples, 40 units. CKA is high, though 38 of the 40 units
-    of each side cannot be had from the other."""
+    """Two strong units are shared, 38 weaker ones are not: 400 samples, 40 units. CKA is high, though 38 of the 40
+    units of each side cannot be had from the other."""
     shared = 6 * rng.normal(size=(400, 2))
     return tuple(np.hstack([shared, rng.normal(size=(400, 38))]) for _ in range(2))  # type: ignore[return-value]
 

@@ -26,10 +26,19 @@ from consilience.engine.metrics import (
     subspace,
     units,
 )  # fmt: skip
-from consilience.engine.metrics.registry import Metric, Request, canonical, metrics, parse, register
+from consilience.engine.metrics.registry import (
+    Choice,
+    Metric,
+    Number,
+    Request,
+    canonical,
+    metrics,
+    parse,
+    register,
+)
 
 __all__ = [
-    "Metric", "Request", "canonical", "cca", "cka", "cknna", "distance_correlation", "knn", "knn_cycle", "knn_order",
-    "linreg", "metrics", "parse", "procrustes", "register", "riemann", "rsa", "second_order_cosine",
-    "subspace", "units",
+    "Choice", "Metric", "Number", "Request", "canonical", "cca", "cka", "cknna", "distance_correlation", "knn",
+    "knn_cycle", "knn_order", "linreg", "metrics", "parse", "procrustes", "register", "riemann", "rsa",
+    "second_order_cosine", "subspace", "units",
 ]  # fmt: skip
