@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from consilience.engine import preprocessing
 from consilience.engine.errors import BadInput
 from consilience.engine.features.join import Joined, join
 from consilience.engine.features.representation import Representation, check, representations
@@ -52,7 +53,10 @@ class Comparison:
         seed: int = 0,
         executor: str = "threads",
         threads: int | None = None,
+        preprocess: Any = (),
+        progress: Progress = silent,
     ):
+        steps = preprocessing.read_steps(preprocess)
         if isinstance(metrics, str | Mapping):
             metrics = [metrics]
         self.requests = list({r.id: r for r in map(parse, metrics)}.values())
@@ -84,6 +88,10 @@ class Comparison:
         # Without standard errors only the two halves are told apart, and fewer groups are fewer blocks.
         self.groups: Groups = deal(self.joined.n, groups if se else min(groups, 2), seed)
         self.budget = read_bytes(budget)
+        self.representations = preprocessing.preprocessed(
+            self.representations, steps, seed=seed, budget=self.budget, progress=progress,
+            run=partial(executors.run, executor=executor, threads=self.threads),
+        )  # fmt: skip
 
     def _check_neighbours(self) -> None:
         for r in self.requests:
@@ -101,17 +109,20 @@ class Comparison:
 
     def plan(self, measured: Speed | None = None) -> Plan:
         """Passes, blocks and memory; the seconds are those of a machine of that speed."""
+        speed, load = measured or nominal(self.device), preprocessing.Load.of(self.representations)
         size = Size(
             self.joined.n,
             tuple(r.d for r in self.representations),
             compute_dtype(self.representations).itemsize,
             self.groups.count,
             self.pairs,
+            load.blocks(speed.threads),
         )
-        return make_plan(
-            size, needs_of(self.requests), budget=self.budget, speed=measured or nominal(self.device), se=self.se,
+        plan = make_plan(
+            size, needs_of(self.requests), budget=self.budget, speed=speed, se=self.se,
             permutations=self.permutations if self.null else 0,
         )  # fmt: skip
+        return load.added(plan, size, speed)
 
     def _few_groups(self) -> Groups:
         return self.groups.merged(first_order_groups(self.groups.count, len(self.pairs)))
@@ -138,10 +149,11 @@ class Comparison:
                     work, self.pairs, null=self.null, permutations=self.permutations, seed=self.seed
                 )
                 evaluated |= {e.request.id: e for e in found}
-        return score_table(
+        scores = score_table(
             [evaluated[r.id] for r in self.requests], self.joined, self.a, self.b, seed=self.seed,
             seconds=time.perf_counter() - start,
         )  # fmt: skip
+        return scores.assign_attrs(preprocessing.attributes(self.representations))
 
     def _second(
         self, requests: Sequence[Request], plan: Plan, frames: list[Any], run: Any, progress: Progress
@@ -207,6 +219,8 @@ def compare(
         budget: memory above the inputs, for instance ``"8GB"``.
         device: of the block kernels, ``"cpu"`` or ``"cuda"``.
         seed: decides row groups and permutations.
+        preprocess: steps applied to all representations in the order given, such as ``["clip", "l2"]``, or a mapping
+            from models to such lists; see `consilience.engine.preprocessing`. Default: none.
         executor: ``"threads"``. threads: how many (default: all cores).
         progress: called as progress(stage, done, total).
 
@@ -216,7 +230,7 @@ def compare(
     Raises:
         BadInput: before any compute, for input that cannot be compared.
     """
-    return Comparison(a, b, metrics, **options).run(progress)
+    return Comparison(a, b, metrics, progress=progress, **options).run(progress)
 
 
 def score(metric: str | Mapping[str, Any], x: Any, y: Any, **options: Any) -> float:
