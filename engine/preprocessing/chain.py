@@ -1,7 +1,8 @@
 """Steps in their order: read, refused where they cannot be done, fitted one after the other, and told of."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -80,21 +81,15 @@ def _fitted(of: Representation, chain: Chain, seed: int, run: Callable[..., Any]
     current = _read_through(Preprocessed(of, (), (), of.d))
     for k, asked in enumerate(chain):
         Shape.of(current, (asked,)).widths()  # a step before may have left fewer units than it could have
-        try:
+        with _naming(of, chain[:k]):
             step = asked.step.fit(Rows(current, seed, run), **asked.parameters)
-        except BadInput as bad:
-            raise BadInput(f"{bad.expected} in {of.name!r}", bad.got, bad.fix) from bad
         so_far: Preprocessed = current.source  # type: ignore[assignment]
         source = replace(so_far, asked=chain[: k + 1], steps=(*so_far.steps, step))
         d = source.applied(of.take(np.arange(1))).shape[1]
         current = _read_through(replace(source, d=d))
         _refuse_constant(current, chain[: k + 1])
-    count = Rows(current, seed, run).fold(_not_finite)
-    if count:
-        raise BadInput(
-            f"finite features in {of.name!r} after {_ids(chain)}", f"NaN or infinity in {count} of {of.n} samples",
-            "leave a step out, or divide the features by their largest value first",
-        )  # fmt: skip
+    with _naming(of, chain):
+        Rows(current, seed, run).fold(len)  # nothing is wanted but the look for what is not finite
     ids, made = _known_as(of, chain, seed)
     return replace(current, sample_ids=ids, digest=made)
 
@@ -115,8 +110,14 @@ def _known_as(of: Representation, chain: Chain, seed: int) -> tuple[np.ndarray |
     return ids, digest({"of": of.digest, "rows": joined, "preprocess": steps, "seed": seed})
 
 
-def _not_finite(x: np.ndarray) -> int:
-    return int((~np.isfinite(x).all(axis=1)).sum())
+@contextmanager
+def _naming(of: Representation, done: Chain) -> Iterator[None]:
+    """Errors of a step name the representation, and the steps done before."""
+    try:
+        yield
+    except BadInput as bad:
+        after = f" after {_ids(done)}" if done else ""
+        raise BadInput(f"{bad.expected} in {of.name!r}{after}", bad.got, bad.fix) from bad
 
 
 def _refuse_constant(r: Representation, chain: Chain, rows_at_once: int = 1024) -> None:
@@ -125,8 +126,9 @@ def _refuse_constant(r: Representation, chain: Chain, rows_at_once: int = 1024) 
     least = ROUNDING * np.abs(first).max()
     for start in range(0, r.n, rows_at_once):
         block = r.take(np.arange(start, min(start + rows_at_once, r.n)))
-        if not (np.abs(block - first) <= least).all():
-            return
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not (np.abs(block - first) <= least).all():
+                return
     raise BadInput(
         f"features that vary in {r.name!r} after {_ids(chain)}", f"the same values in all {r.n} samples",
         "leave the step or this representation out",

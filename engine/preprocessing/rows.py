@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from consilience.engine.errors import BadInput
 from consilience.engine.features.representation import Representation
 from consilience.engine.linalg import one_thread
 from consilience.engine.passes import executors
 from consilience.engine.preprocessing.registry import Asked, Step
 
+Combine = Callable[[list[Any]], Any]
 BLOCK_BYTES = 4 << 20  # of float64; what a step makes of a block stays near the cache
 TASK_BLOCKS = 16
 
@@ -84,29 +87,43 @@ class Rows:
         """Those rows, (m, d)."""
         return self.representation.take(rows)
 
-    def fold(self, function: Callable[[np.ndarray], Any], combine: Callable[[list[Any]], Any] = sum) -> Any:
+    def fold(self, function: Callable[[np.ndarray], Any], combine: Combine = sum) -> Any:
         """`combine` of `function(block)` over all blocks of rows (m, d), in their order, in float32 or float64.
 
         Blocks depend on n and d alone, so that the last digit is the same on every machine.
+
+        Raises:
+            BadInput: if the steps before made a value that is not finite; it counts the samples.
         """
         rows = block_rows(self.d)
         length = TASK_BLOCKS * rows
-        calls = [(self.representation, function, combine, start, min(start + length, self.n), rows)
-                 for start in range(0, self.n, length)]  # fmt: skip
+        calls = [
+            (self.representation, function, combine, range(start, min(start + length, self.n), rows))
+            for start in range(0, self.n, length)
+        ]
         with one_thread():
-            return self.run(_task, calls, combine, stage="preprocessing")
+            found, bad = self.run(_task, calls, partial(_combined, combine), stage="preprocessing")
+        if bad:
+            raise BadInput(
+                "finite features", f"NaN or infinity in {bad} of {self.n} samples",
+                "leave a step out, or divide the features by their largest value first",
+            )  # fmt: skip
+        return found
 
 
 def _task(
-    representation: Representation,
-    function: Callable[[np.ndarray], Any],
-    combine: Callable[[list[Any]], Any],
-    start: int,
-    stop: int,
-    rows: int,
-) -> Any:
-    found = None
-    for at in range(start, stop, rows):
-        value = function(representation.take(np.arange(at, min(at + rows, stop))))
-        found = value if found is None else combine([found, value])
-    return found
+    representation: Representation, function: Callable[[np.ndarray], Any], combine: Combine, starts: range
+) -> tuple[Any, int]:
+    """The combined values of some blocks, and how many of their rows are not finite."""
+    parts: list[tuple[Any, int]] = []
+    for start in starts:
+        block = representation.take(np.arange(start, min(start + starts.step, starts.stop)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            bad = 0 if np.isfinite(block.sum()) else int((~np.isfinite(block).all(axis=1)).sum())
+            parts = [_combined(combine, [*parts, (function(block), bad)])]
+    return parts[0]
+
+
+def _combined(combine: Combine, parts: list[tuple[Any, int]]) -> tuple[Any, int]:
+    values, bad = zip(*parts)
+    return combine(list(values)), sum(bad)

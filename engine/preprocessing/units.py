@@ -49,11 +49,10 @@ def unit_moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _block(x: np.ndarray, origin: np.ndarray, scale: float) -> Moments:
-    with np.errstate(over="ignore", invalid="ignore"):
-        x = (x - origin) * scale
-        mean = x.mean(axis=0)
-        x -= mean
-        return Moments(len(x), mean, np.einsum("ij,ij->j", x, x))
+    x = (x - origin) * scale
+    mean = x.mean(axis=0)
+    x -= mean
+    return Moments(len(x), mean, np.einsum("ij,ij->j", x, x))
 
 
 def _merged(parts: Sequence[Moments]) -> Moments:
