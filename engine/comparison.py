@@ -53,7 +53,7 @@ class Comparison:
         seed: int = 0,
         executor: str = "threads",
         threads: int | None = None,
-        preprocess: Any = (),
+        preprocess: preprocessing.Preprocess = (),
         progress: Progress = silent,
     ):
         steps = preprocessing.read_steps(preprocess)
@@ -116,7 +116,7 @@ class Comparison:
             compute_dtype(self.representations).itemsize,
             self.groups.count,
             self.pairs,
-            load.blocks(speed.threads),
+            load.beside(speed.threads),
         )
         plan = make_plan(
             size, needs_of(self.requests), budget=self.budget, speed=speed, se=self.se,

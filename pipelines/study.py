@@ -9,7 +9,8 @@ metrics:
   - {name: cka, estimator: biased}            # parameters of the metric, as in `cka:estimator=biased`
   - {name: svcca, layers: {every: 4}}         # only every fourth layer of each model, and the last
 store: features            # every key from here on has a default
-preprocess: []             # steps before every metric, in their order: [clip, {name: pca, variance: 0.9}]
+preprocess: []             # steps before every metric, in their order: [clip, {name: pca, variance: 0.9}]; a model's
+                           # entry may have a `preprocess` of its own, which takes its place
 pairs: all                 # or {a: [patterns], b: [patterns]} over "model/layer" or "model"
 null: true                 # what unrelated samples would score
 permutations: 20           # for metrics whose null is not known exactly

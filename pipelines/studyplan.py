@@ -135,7 +135,7 @@ def _passes(prepared: Prepared, comparison: Comparison, metrics: Sequence[str]) 
     budget, rate = read_bytes(study.budget), speed(study.device)
     load = _load(prepared, {x: units[x] for x in names}, n, budget, rate.threads)
     widths = tuple(shape.widths()[-1] for shape in load.shapes)
-    size = Size(n, widths, ITEM, min(study.groups, n), pairs, load.blocks(rate.threads))
+    size = Size(n, widths, ITEM, min(study.groups, n), pairs, load.beside(rate.threads))
     try:
         made = make_plan(
             size, needs_of([parse(m) for m in metrics]), budget=budget, speed=rate,

@@ -11,11 +11,11 @@ whenever they are read, so that every pass and metric works on it unchanged, in 
 """
 
 from consilience.engine.preprocessing import clip, length, pca, projection, units
-from consilience.engine.preprocessing.chain import attributes, preprocessed, read_steps
+from consilience.engine.preprocessing.chain import Preprocess, attributes, preprocessed, read_steps
 from consilience.engine.preprocessing.load import Load, Shape
 from consilience.engine.preprocessing.registry import Asked, Step, parse, preprocessing, register
 
 __all__ = [
-    "Asked", "Load", "Shape", "Step", "attributes", "clip", "length", "parse", "pca", "preprocessed", "preprocessing",
-    "projection", "read_steps", "register", "units",
+    "Asked", "Load", "Preprocess", "Shape", "Step", "attributes", "clip", "length", "parse", "pca", "preprocessed",
+    "preprocessing", "projection", "read_steps", "register", "units",
 ]  # fmt: skip

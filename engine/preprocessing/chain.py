@@ -19,13 +19,14 @@ from consilience.engine.preprocessing.rows import Preprocessed, Rows
 from consilience.engine.progress import Progress, silent
 
 Spec = str | Mapping[str, Any]
-Steps = Spec | Sequence[Spec]
+Steps = str | Sequence[Spec]
+Preprocess = Steps | Mapping[str, Steps]  # of all models, or by model
 Chain = tuple[Asked, ...]
 # Rounding of a row's own length, say, is no variation: so many times the last digit of float64.
 ROUNDING = 8 * np.finfo(np.float64).eps
 
 
-def read_steps(preprocess: Sequence[Spec] | str | Mapping[str, Steps]) -> Chain | dict[str, Chain]:
+def read_steps(preprocess: Preprocess) -> Chain | dict[str, Chain]:
     """The steps for all models, or a mapping from models to steps.
 
     Raises:
@@ -37,7 +38,7 @@ def read_steps(preprocess: Sequence[Spec] | str | Mapping[str, Steps]) -> Chain 
 
 
 def _chain(steps: Steps) -> Chain:
-    return tuple(map(parse, [steps] if isinstance(steps, str | Mapping) else steps))
+    return tuple(map(parse, [steps] if isinstance(steps, str) else steps))
 
 
 def preprocessed(

@@ -54,8 +54,8 @@ def _histogram(x: np.ndarray, known: int, shift: int, bits: int) -> np.ndarray:
 class Clip(Step):
     """Outliers clipped.
 
-    min(max(x, -q), q); q = mean over samples of the quantile of |x| at `share` within the sample (mean), or the
-    quantile of all |x| (exact)
+    min(max(x, -q), q); q = the quantile at the share of |x| within each sample, averaged over samples (mean), or of all
+    |x| together (exact)
     """
 
     parameters: ClassVar = {"quantile": Choice(("mean", "exact")), "share": Number(0.95, 1e-6, 1.0)}

@@ -105,18 +105,20 @@ class Load:
         """Raise BadInput for steps that cannot be done on so many samples and units, or within the budget."""
         for shape in self.shapes:
             for asked, d, cost in zip(shape.asked, shape.widths(), shape.costs(threads)):
-                least = cost.memory + self.blocks(threads)
+                least = cost.memory + self.beside(threads)
                 if cost.memory and least > budget:
+                    have, need, more = map(planning.gigabytes, (budget, least, least * 1.1))
                     raise BadInput(
-                        f"{asked.id} of {d} units in {shape.name!r} within the budget of {planning.gigabytes(budget)}",
-                        planning.gigabytes(least),
-                        f"raise the budget to {planning.gigabytes(least * 1.1)}, or put a random_projection before it",
-                    )
+                        f"{asked.id} of {d} units in {shape.name!r} within the budget of {have}", need,
+                        f"raise the budget to {more}, or put a step before it that leaves fewer units",
+                    )  # fmt: skip
 
-    def blocks(self, threads: int) -> float:
-        """Bytes that reading through steps takes beside the rows read: those rows as they are stored, and pieces."""
+    def beside(self, threads: int) -> float:
+        """Bytes that reading through steps takes beside the rows read: these as they are stored, pieces of them, and
+        the matrices of the steps, in float64 and float32."""
         rows = max((s.d * s.itemsize * min(s.n, BLOCK_ROWS) for s in self.shapes if s.asked), default=0)
-        return threads * (rows + PIECES * BLOCK_BYTES) if rows else 0.0
+        matrices = sum(12.0 * d * k for s in self.shapes for d, k in pairwise(s.widths()) if k != d)
+        return threads * (rows + PIECES * BLOCK_BYTES) + matrices if rows else 0.0
 
     def added(self, plan: planning.Plan, size: planning.Size, speed: Speed) -> planning.Plan:
         """The plan, made for preprocessed features of that size, with a first pass that fits the steps, and with their

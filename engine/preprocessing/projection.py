@@ -65,10 +65,10 @@ def measured(rows: Rows, onto: Affine) -> Error:
 class RandomProjection(Step):
     """Random projection.
 
-    x R; R (d, components) with independent entries of mean 0 and variance 1 / components, drawn by the seed
+    x R; R (d, components) with independent entries of mean 0 and variance 1 / components, drawn by the seed; error:
+    relative change of the squared distance of two samples, with its bound for all pairs at probability 1 - 1/n
 
-    Squared distances keep their size but for a relative error, which is bounded for all pairs of n samples together and
-    measured on sampled pairs. Similarities about the origin keep theirs, too. `entries` are normal or sparse.
+    The error is measured on every pair of at most 128 sampled rows. `entries` are normal or sparse.
     """
 
     parameters: ClassVar = {

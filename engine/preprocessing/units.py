@@ -14,20 +14,20 @@ from consilience.engine.preprocessing.rows import Rows
 
 
 @dataclass(frozen=True)
-class Moments:
+class UnitMoments:
     """Rows counted, means of the units and sums of squared distances to them, each (d,), in float64."""
 
     n: int
     mean: np.ndarray
     m2: np.ndarray
 
-    def merge(self, other: "Moments") -> "Moments":
+    def merge(self, other: "UnitMoments") -> "UnitMoments":
         """Those of both sets of rows together (Chan, Golub & LeVeque 1979)."""
         n = self.n + other.n
         with np.errstate(over="ignore", invalid="ignore"):
             step = other.mean - self.mean
             between = step**2 * (self.n * other.n / n)
-            return Moments(n, self.mean + step * (other.n / n), self.m2 + other.m2 + between)
+            return UnitMoments(n, self.mean + step * (other.n / n), self.m2 + other.m2 + between)
 
 
 def unit_moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +37,7 @@ def unit_moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     a unit of length in which squares neither overflow nor vanish.
     """
     origin, scale = rows.take(np.arange(1))[0].astype(np.float64), frame(rows.representation).scale
-    found: Moments = rows.fold(partial(_block, origin=origin, scale=scale), _merged)
+    found: UnitMoments = rows.fold(partial(_block, origin=origin, scale=scale), _merged)
     mean, deviation = origin + found.mean / scale, np.sqrt(found.m2 / found.n) / scale
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
         raise BadInput(
@@ -48,15 +48,15 @@ def unit_moments(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     return mean, deviation
 
 
-def _block(x: np.ndarray, origin: np.ndarray, scale: float) -> Moments:
+def _block(x: np.ndarray, origin: np.ndarray, scale: float) -> UnitMoments:
     x = (x - origin) * scale
     mean = x.mean(axis=0)
     x -= mean
-    return Moments(len(x), mean, np.einsum("ij,ij->j", x, x))
+    return UnitMoments(len(x), mean, np.einsum("ij,ij->j", x, x))
 
 
-def _merged(parts: Sequence[Moments]) -> Moments:
-    return reduce(Moments.merge, parts)
+def _merged(parts: Sequence[UnitMoments]) -> UnitMoments:
+    return reduce(UnitMoments.merge, parts)
 
 
 @register("centre")

@@ -93,6 +93,7 @@ def test_more_rejects_than_allowed_is_exit_code_3(call: Call, folder: Path) -> N
         (["report", "nowhere.nc"], "which does not exist"),
         (["compare", "features/none", "--metric", "cka"], "the folder of a feature table"),
         (["compare", "features/a/toys", "--metric", "ckaa"], "did you mean 'cka'?"),
+        (["compare", "features/a/toys", "--metric", "cka", "--preprocess", "clp"], "did you mean 'clip'?"),
         (["import", "none.npz", "--model", "m", "--stimuli", "s"], "none.npz"),
         (["extract", "minilmm", "openmoji"], "did you mean 'minilm'?"),
     ],
@@ -135,10 +136,18 @@ def test_import_list_and_compare(call: Call, folder: Path) -> None:
     assert list(scores["a"].values) == ["mine/l0", "a/l0", "a/l1"]
     assert json.loads(scores.attrs["join"])["rows"] == 40
     assert Path("out/report.html").is_file()
+    chain = ("--preprocess", "clip", "--preprocess", "pca:components=3")
+    code, out, _ = call(
+        "compare", "features/a/toys", "--metric", "cka", "--groups", 8, *chain, "--output", "pre"
+    )
+    assert code == 0
+    told = json.loads(open_scores("pre/scores.nc").attrs["preprocess"])
+    assert [x["step"] for x in told["a/l0"]] == ["clip:quantile=mean,share=0.95", "pca:components=3"]
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("metrics", "cka"), ("models", "minilm"), ("stimuli", "openmoji")]
+    ("kind", "name"),
+    [("metrics", "cka"), ("preprocessing", "pca"), ("models", "minilm"), ("stimuli", "openmoji")],
 )
 def test_list_names_what_is_registered(call: Call, kind: str, name: str) -> None:
     code, out, _ = call("list", kind)
