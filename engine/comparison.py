@@ -218,7 +218,7 @@ def compare(
         null: mean, z and p of unrelated samples: exact where known, else by `permutations` seeded permutations (20).
         budget: memory above the inputs, for instance ``"8GB"``.
         device: of the block kernels, ``"cpu"`` or ``"cuda"``.
-        seed: decides row groups and permutations.
+        seed: decides row groups, permutations and random projections.
         preprocess: steps applied to all representations in the order given, such as ``["clip", "l2"]``, or a mapping
             from models to such lists; see `consilience.engine.preprocessing`. Default: none.
         executor: ``"threads"``. threads: how many (default: all cores).

@@ -57,11 +57,9 @@ def score_keys(prepared: Prepared) -> dict[str, str]:
     steps = {model: [x.id for x in asked] for model, asked in steps_of(prepared).items()}
 
     def side(names: Sequence[Name] | None) -> list[list[str]] | None:
-        return (
-            None
-            if names is None
-            else [[model, layer, tables[model], *steps[model]] for model, layer in names]
-        )
+        if names is None:
+            return None
+        return [[model, layer, tables[model], *steps[model]] for model, layer in names]
 
     return {
         metric: digest(

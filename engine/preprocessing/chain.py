@@ -79,16 +79,16 @@ def preprocessed(
 
 
 def _fitted(of: Representation, chain: Chain, seed: int, run: Callable[..., Any]) -> Representation:
-    current = _read_through(Preprocessed(of, (), (), of.d))
+    source = Preprocessed(of, (), (), of.d)
     for k, asked in enumerate(chain):
+        current = _read_through(source)
         Shape.of(current, (asked,)).widths()  # a step before may have left fewer units than it could have
         with _naming(of, chain[:k]):
             step = asked.step.fit(Rows(current, seed, run), **asked.parameters)
-        so_far: Preprocessed = current.source  # type: ignore[assignment]
-        source = replace(so_far, asked=chain[: k + 1], steps=(*so_far.steps, step))
-        d = source.applied(of.take(np.arange(1))).shape[1]
-        current = _read_through(replace(source, d=d))
-        _refuse_constant(current, chain[: k + 1])
+        source = replace(source, asked=chain[: k + 1], steps=(*source.steps, step))
+        source = replace(source, d=source.applied(of.take(np.arange(1))).shape[1])
+        _refuse_constant(_read_through(source), source.asked)
+    current = _read_through(source)
     with _naming(of, chain):
         Rows(current, seed, run).fold(len)  # nothing is wanted but the look for what is not finite
     ids, made = _known_as(of, chain, seed)

@@ -55,9 +55,8 @@ class Preprocessed:
     def applied(self, x: np.ndarray) -> np.ndarray:
         """The steps on a block of rows, one after the other."""
         x = x.astype(self.dtype, copy=False)
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # what is not finite is counted and refused after fitting
+        # What is not finite is counted, and refused, where the steps are fitted.
+        with np.errstate(over="ignore", invalid="ignore"):
             for step in self.steps:
                 x = step.apply(x).astype(self.dtype, copy=False)
         return x

@@ -4,6 +4,7 @@ from typing import Any
 
 import xarray as xr
 
+from consilience.pipelines.report import thin
 from consilience.pipelines.report.numbers import short
 from consilience.pipelines.report.provenance import attr
 
@@ -57,4 +58,4 @@ def _range(values: list[float]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else short(value)
+    return thin(value) if isinstance(value, int) else short(value)

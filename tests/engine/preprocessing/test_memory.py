@@ -1,4 +1,4 @@
-"""Fitting, applying and comparing take the memory that is promised, whatever the number of samples."""
+"""Fitting a step and reading through it take the memory of a few blocks, whatever the number of samples."""
 
 import subprocess
 import sys
