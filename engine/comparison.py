@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from consilience.engine import preprocessing
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features.join import Joined, join
 from consilience.engine.features.labels import labels_of
@@ -63,7 +64,10 @@ class Comparison:
         precision: str = "exact",
         executor: str = "threads",
         threads: int | None = None,
+        preprocess: preprocessing.Preprocess = (),
+        progress: Progress = silent,
     ):
+        steps = preprocessing.read_steps(preprocess)
         if isinstance(metrics, str | Mapping):
             metrics = [metrics]
         preferred = {} if by is None else {"by": "label"}
@@ -103,6 +107,10 @@ class Comparison:
         # Without standard errors only the two halves are told apart, and fewer groups are fewer blocks.
         self.groups: Groups = deal(self.joined.n, groups if se else min(groups, 2), seed)
         self.budget = read_bytes(budget)
+        self.representations = preprocessing.preprocessed(
+            self.representations, steps, seed=seed, budget=self.budget, progress=progress,
+            run=partial(executors.run, executor=executor, threads=self.threads),
+        )  # fmt: skip
 
     def _check_samples(self) -> None:
         for r in self.requests:
@@ -137,17 +145,20 @@ class Comparison:
 
     def plan(self, measured: Speed | None = None) -> Plan:
         """Passes, blocks and memory; the seconds are those of a machine of that speed."""
+        speed, load = measured or nominal(self.device), preprocessing.Load.of(self.representations)
         size = Size(
             self.joined.n,
             tuple(r.d for r in self.representations),
             compute_dtype(self.representations).itemsize,
             self.groups.count,
             self.pairs,
+            load.beside(speed.threads),
         )
-        return make_plan(
-            size, needs_of(self.requests), budget=self.budget, speed=measured or nominal(self.device), se=self.se,
+        plan = make_plan(
+            size, needs_of(self.requests), budget=self.budget, speed=speed, se=self.se,
             permutations=self.permutations if self.null else 0,
         )  # fmt: skip
+        return load.added(plan, size, speed)
 
     def run(self, progress: Progress = silent) -> xr.Dataset:
         """The score table."""
@@ -163,10 +174,11 @@ class Comparison:
             for needs, evaluate in FAMILIES if self.until_se is None else SAMPLED:
                 if mine := [r for r in self.requests if r.needs in needs]:
                     evaluated |= {e.request.id: e for e in evaluate(mine, setting)}
-        return score_table(
+        scores = score_table(
             [evaluated[r.id] for r in self.requests], self.joined, self.a, self.b, seed=self.seed,
             seconds=time.perf_counter() - start,
         )  # fmt: skip
+        return scores.assign_attrs(preprocessing.attributes(self.representations))
 
 
 def _representations(features: Features) -> list[Representation]:
@@ -199,9 +211,11 @@ def compare(
         null: mean, z and p of unrelated samples: exact where known, else by `permutations` seeded permutations (20).
         budget: memory above the inputs, for instance ``"8GB"``.
         device: of the block kernels, ``"cpu"`` or ``"cuda"``.
-        seed: decides row groups and permutations.
+        seed: decides row groups, permutations and random projections.
         precision: ``exact``; ``fast``: the products of all-pairs CKA in bfloat16; ``auto``: fast where that is faster
             and its error, measured on a sample, is below 1/50 of the standard errors. `notes` say which it was.
+        preprocess: steps applied to all representations in the order given, such as ``["clip", "l2"]``, or a mapping
+            from models to such lists; see `consilience.engine.preprocessing`. Default: none.
         executor: ``"threads"``. threads: how many (default: all cores).
         progress: called as progress(stage, done, total).
 
@@ -211,7 +225,7 @@ def compare(
     Raises:
         BadInput: before any compute, for input that cannot be compared.
     """
-    return Comparison(a, b, metrics, **options).run(progress)
+    return Comparison(a, b, metrics, progress=progress, **options).run(progress)
 
 
 def score(metric: str | Mapping[str, Any], x: Any, y: Any, **options: Any) -> float:

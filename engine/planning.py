@@ -18,13 +18,15 @@ DECOMPOSITION_FLOPS, DECOMPOSITION_RATE, OVERLAP_RATE = 2.0, 0.5, 0.6
 
 @dataclass(frozen=True)
 class Size:
-    """What decides the cost: samples, units of each representation, bytes a number, row groups, pairs wanted."""
+    """What decides the cost: samples, units of each representation, bytes a number, row groups, pairs wanted, and bytes
+    of memory that reading takes beside the rows read."""
 
     n: int
     widths: tuple[int, ...]
     itemsize: int
     groups: int
     pairs: tuple[tuple[int, int], ...]
+    beside: float = 0.0
 
     @property
     def count(self) -> int:
@@ -145,9 +147,8 @@ def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threa
         else 0.0
     )
     overlaps = 6.0 * 4 * 2**22 if needs.searches else 0.0  # the chunks in which common neighbours are counted
-    return (
-        max(threads * (rows + tile), sample) + overlaps + 2 * state_memory(size, needs) + ALLOCATOR * threads
-    )
+    held = max(threads * (rows + tile), sample) + overlaps + 2 * state_memory(size, needs)
+    return held + ALLOCATOR * threads + size.beside
 
 
 def _blocks(size: Size, needs: Needs, budget: float, threads: int) -> tuple[int, int]:
@@ -217,7 +218,7 @@ def _first_order_step(
 def _moment_memory(size: Size, groups: int, budget: float) -> float:
     matrices = 8.0 * groups * sum((size.widths[a] + 2) * (size.widths[b] + 2) for a, b in size.pairs)
     blocks = 4096.0 * size.itemsize * 2 * size.units
-    return min(matrices, budget / 4) * 2 + blocks * 2 + ALLOCATOR
+    return min(matrices, budget / 4) * 2 + blocks * 2 + ALLOCATOR + size.beside
 
 
 def first_order_groups(groups: int, pairs: int) -> int:

@@ -11,7 +11,8 @@ Variables, each (metric, a, b), NaN where a metric does not define the value:
 
 Coordinates: ``metric`` (canonical id) with ``groups``, ``groups_holdout`` (row groups of the jackknife; interval =
 score ± t(groups - 1) se), ``direction`` ("similarity" or "distance") and ``null`` (how the null was had); ``a``, ``b``
-("model/layer") with ``model_a``, ``layer_a``, ``model_b``, ``layer_b``. Provenance is in ``attrs``, JSON where nested.
+("model/layer") with ``model_a``, ``layer_a``, ``model_b``, ``layer_b``. Provenance is in ``attrs``, JSON where nested:
+``metrics``, ``join``, ``reasons``, ``preprocess`` and others.
 """
 
 from collections.abc import Sequence

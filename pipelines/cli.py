@@ -119,6 +119,10 @@ def compare(
     permutations: int = 20,
     groups: int = 20,
     budget: str = "8GB",
+    preprocess: Annotated[
+        list[str] | None,
+        typer.Option(help="Preprocessing step, such as pca:variance=0.9; may be repeated, in order."),
+    ] = None,
 ) -> None:
     """Compare every layer of some feature tables with every other, without a study."""
     from consilience.pipelines.console import Console
@@ -128,7 +132,7 @@ def compare(
     with console.watching() as progress:
         report = compare_tables(
             tables, metric, output, seed=seed, permutations=permutations, groups=groups, budget=budget,
-            progress=progress,
+            preprocess=preprocess or (), progress=progress,
         )  # fmt: skip
     console.say(f"Report: {report}")
 
@@ -180,14 +184,14 @@ def import_(
 
 @app.command(name="list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="metrics, models, stimuli or tables.")],
+    kind: Annotated[str, typer.Argument(help="metrics, preprocessing, models, stimuli or tables.")],
     store: Store = Path("features"),
 ) -> None:
-    """List the metrics, models or stimuli that are registered, or the tables of a store."""
+    """List the metrics, preprocessing steps, models or stimuli that are registered, or the tables of a store."""
     from consilience.pipelines.console import Console
     from consilience.pipelines.tables import listing
 
-    kinds = ("metrics", "models", "stimuli", "tables")
+    kinds = ("metrics", "preprocessing", "models", "stimuli", "tables")
     if kind not in kinds:
         raise unknown("kind of thing to list", kind, kinds)
     for row in listing(kind, store):

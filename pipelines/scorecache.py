@@ -12,6 +12,7 @@ import numpy as np
 
 from consilience.engine.features.schema import digest
 from consilience.pipelines.prepare import Name, Prepared
+from consilience.pipelines.steps import steps_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -51,13 +52,16 @@ class ScoreCache:
 
 def score_keys(prepared: Prepared) -> dict[str, str]:
     """Metric -> the digest of everything that decides its scores: the id, the representations by the digests of
-    their tables, the settings that change values, and the version of the code."""
+    their tables and their preprocessing, the settings that change values, and the version of the code."""
     study = prepared.study
     settings = {x: getattr(study, x) for x in ("null", "permutations", "groups", "seed", "precision")}
     tables = {x.name: x.digest for x in prepared.seats}
+    steps = {model: [x.id for x in asked] for model, asked in steps_of(prepared).items()}
 
     def side(names: Sequence[Name] | None) -> list[list[str]] | None:
-        return None if names is None else [[model, layer, tables[model]] for model, layer in names]
+        if names is None:
+            return None
+        return [[model, layer, tables[model], *steps[model]] for model, layer in names]
 
     return {
         metric: digest(
@@ -105,7 +109,7 @@ def merge(
             values[name][k][at] = part[name].values[0]
     nested = {
         name: json.dumps({k: v for part in parts for k, v in json.loads(part.attrs.get(name, "{}")).items()})
-        for name in BY_METRIC
+        for name in (*BY_METRIC, "preprocess", "preprocess_steps")
     }
     coords: dict[str, Any] = {
         name: [part[name].values[0].item() for part in parts]

@@ -9,6 +9,8 @@ metrics:
   - {name: cka, estimator: biased}            # parameters of the metric, as in `cka:estimator=biased`
   - {name: svcca, layers: {every: 4}}         # only every fourth layer of each model, and the last
 store: features            # every key from here on has a default
+preprocess: []             # steps before every metric, in their order: [clip, {name: pca, variance: 0.9}]; a model's
+                           # entry may have a `preprocess` of its own, which takes its place
 pairs: all                 # or {a: [patterns], b: [patterns]} over "model/layer" or "model"
 null: true                 # what unrelated samples would score
 permutations: 20           # for metrics whose null is not known exactly
@@ -78,12 +80,29 @@ def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+class Entry(_Strict):
+    """A metric or a preprocessing step: its name or id, and its parameters as further keys."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(min_length=1)
+
+    def spec(self) -> str | dict[str, Any]:
+        """What the engine reads."""
+        return {"name": self.name, **self.model_extra} if self.model_extra else self.name
+
+
+Steps = list[Annotated[Entry, BeforeValidator(_named)]]
+
+
 class ModelEntry(_Strict):
-    """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names."""
+    """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names. `preprocess`: its steps, in
+    place of the study's."""
 
     name: str = Field(min_length=1)
     layers: Patterns = ["*"]
     pool: str = "mean"
+    preprocess: Steps | None = None
 
     @property
     def wanted(self) -> "Literal['all'] | list[str]":
@@ -91,17 +110,10 @@ class ModelEntry(_Strict):
         return "all" if self.layers == ["*"] else self.layers
 
 
-class MetricEntry(_Strict):
+class MetricEntry(Entry):
     """One metric: its name or id, its parameters as further keys, and the layers it is computed on."""
 
-    model_config = ConfigDict(extra="allow")
-
-    name: str = Field(min_length=1)
     layers: Annotated[LayerChoice, BeforeValidator(_choice)] = LayerChoice()
-
-    def spec(self) -> str | dict[str, Any]:
-        """What `consilience.engine.metrics.canonical` takes."""
-        return {"name": self.name, **self.model_extra} if self.model_extra else self.name
 
 
 class Pairs(_Strict):
@@ -123,6 +135,7 @@ class Study(_Strict):
     models: list[Annotated[ModelEntry, BeforeValidator(_named)]] = Field(min_length=1)
     metrics: list[Annotated[MetricEntry, BeforeValidator(_named)]] = Field(min_length=1)
     store: str = "features"
+    preprocess: Steps = []
     pairs: Annotated[Pairs | None, BeforeValidator(lambda x: None if x == "all" else x)] = None
     null: bool = True
     permutations: int = Field(20, ge=1)
@@ -203,6 +216,8 @@ def plan(study: "str | Path | Study") -> "StudyPlan":
 _MODELS: dict[Loc, type[BaseModel]] = {
     (): Study,
     ("models", "*"): ModelEntry,
+    ("models", "*", "preprocess", "*"): Entry,
+    ("preprocess", "*"): Entry,
     ("metrics", "*"): MetricEntry,
     ("metrics", "*", "layers"): LayerChoice,
     ("pairs",): Pairs,

@@ -1,13 +1,17 @@
 """The plan of a study: what is extracted, what is compared in which passes, and what that costs on this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput
 from consilience.engine.planning import Plan, Size, gigabytes, make_plan, needs_of, pairs_of
 from consilience.pipelines.console import Console
-from consilience.pipelines.prepare import Comparison, Prepared
+from consilience.pipelines.prepare import Comparison, Name, Prepared
+from consilience.pipelines.steps import step_error, steps_of
+
+if TYPE_CHECKING:
+    from consilience.engine.preprocessing import Load
 
 ITEM = 4  # bytes of a feature, as extraction writes them
 
@@ -128,11 +132,32 @@ def _passes(prepared: Prepared, comparison: Comparison, metrics: Sequence[str]) 
     at = {name: i for i, name in enumerate(names)}
     pairs = pairs_of([at[x] for x in comparison.a], [at[x] for x in comparison.b or comparison.a])
     n = min(x.samples for x in prepared.seats)
-    size = Size(n, tuple(units[x] for x in names), ITEM, min(study.groups, n), pairs)
+    budget, rate = read_bytes(study.budget), speed(study.device)
+    load = _load(prepared, {x: units[x] for x in names}, n, budget, rate.threads)
+    widths = tuple(shape.widths()[-1] for shape in load.shapes)
+    size = Size(n, widths, ITEM, min(study.groups, n), pairs, load.beside(rate.threads))
     try:
-        return make_plan(
-            size, needs_of([parse(m) for m in metrics]), budget=read_bytes(study.budget), speed=speed(study.device),
+        made = make_plan(
+            size, needs_of([parse(m) for m in metrics]), budget=budget, speed=rate,
             permutations=study.permutations if study.null else 0,
         )  # fmt: skip
     except BadInput as bad:
         raise study.error(("budget",), bad) from bad
+    return load.added(made, size, rate)
+
+
+def _load(prepared: Prepared, units: Mapping[Name, int], n: int, budget: float, threads: int) -> "Load":
+    """The preprocessing of these representations, once it is known that it can be done."""
+    from consilience.engine.preprocessing import Load, Shape
+    from consilience.engine.scores import label
+
+    steps, seats = steps_of(prepared), {x.name: x for x in prepared.seats}
+    shapes = []
+    for (model, layer), d in units.items():
+        shape = Shape(label(model, layer), n, d, ITEM, steps[model])
+        try:
+            Load((shape,)).refuse(budget, threads)
+        except BadInput as bad:
+            raise step_error(prepared, seats[model], bad) from bad
+        shapes.append(shape)
+    return Load(tuple(shapes))

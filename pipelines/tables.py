@@ -22,6 +22,8 @@ def listing(kind: str, store: Path) -> Iterator[tuple[str, ...]]:
         return
     if kind == "metrics":
         from consilience.engine.metrics import metrics as known
+    elif kind == "preprocessing":
+        from consilience.engine.preprocessing import preprocessing as known
     elif kind == "models":
         from consilience.connectors.models import models as known
     else:
@@ -45,7 +47,7 @@ def open_table(path: Path) -> FeatureTable:
 
 def compare_tables(
     paths: Sequence[Path], metrics: Sequence[str], output: Path, *, seed: int = 0, permutations: int = 20,
-    groups: int = 20, budget: str = "8GB", progress: Progress = silent,
+    groups: int = 20, budget: str = "8GB", preprocess: Sequence[str] = (), progress: Progress = silent,
 ) -> Path:  # fmt: skip
     """Compare the tables in `paths`; write ``scores.nc``, ``scores.parquet`` and the report, and return its path."""
     from consilience.engine.comparison import compare
@@ -55,7 +57,7 @@ def compare_tables(
     tables = [open_table(x) for x in paths]
     scores = compare(
         tables, metrics=list(metrics), seed=seed, permutations=permutations, groups=groups, budget=budget,
-        progress=progress,
+        preprocess=list(preprocess), progress=progress,
     )  # fmt: skip
     output.mkdir(parents=True, exist_ok=True)
     save(scores, output / "scores.nc")

@@ -18,6 +18,7 @@ from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Comparison, Name, Prepared, Seat, prepare
 from consilience.pipelines.provenance import describe
 from consilience.pipelines.scorecache import ScoreCache, merge, score_keys, split
+from consilience.pipelines.steps import steps_of
 from consilience.pipelines.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def compute(prepared: Prepared, comparison: Comparison, progress: Any) -> "xr.Da
     from consilience.engine.comparison import compare
 
     study = prepared.study
+    models = {model for model, _ in (*comparison.a, *(comparison.b or ()))}
     return compare(
         _features(prepared, comparison.a),
         None if comparison.b is None else _features(prepared, comparison.b),
@@ -140,6 +142,7 @@ def compute(prepared: Prepared, comparison: Comparison, progress: Any) -> "xr.Da
         device=study.device,
         seed=study.seed,
         executor=study.executor,
+        preprocess={m: [x.id for x in asked] for m, asked in steps_of(prepared).items() if m in models},
         progress=progress,
     )
 

@@ -25,7 +25,7 @@ def whitener(own: Own, ridge: float) -> np.ndarray:
 def leading(own: Own, variance: float) -> np.ndarray:
     """B (d, r) that whitens the fewest leading principal components which explain `variance`."""
     values, vectors = own.eigen
-    r = min(int(np.searchsorted(np.cumsum(values) / values.sum(), variance)) + 1, len(values))
+    r = own.leading(variance)
     return vectors[:, :r] / np.sqrt(values[:r])
 
 

@@ -30,6 +30,11 @@ class Own:
         keep = values > floor
         return values[keep], np.ascontiguousarray(vectors[:, keep])
 
+    def leading(self, variance: float) -> int:
+        """How many of the leading principal components explain that share of the variance, at the fewest."""
+        values, _ = self.eigen
+        return min(int(np.searchsorted(np.cumsum(values) / values.sum(), variance)) + 1, len(values))
+
 
 @dataclass(frozen=True)
 class Cross:

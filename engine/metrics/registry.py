@@ -1,8 +1,4 @@
-"""The registry of metrics, and the grammar of their ids.
-
-An id is ``name`` or ``name:param=value,param=value``. Its canonical form spells out every parameter in alphabetical
-order, so that two numbers with the same label were computed the same way.
-"""
+"""The registry of metrics. Their ids are those of `consilience.engine.parameters`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,55 +6,18 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from consilience.engine.errors import BadInput, unknown
+from consilience.engine.parameters import Choice, Number, Only, Parameter, parts, read, spelled
+
+__all__ = [
+    "EUCLIDEAN", "INVARIANCES", "STATISTICS", "Choice", "Metric", "Number", "Request", "canonical", "metrics", "parse",
+    "register", "registered",
+]  # fmt: skip
 
 STATISTICS = ("sums", "classes", "batches", "neighbours", "unions", "triangles", "moments")
 INVARIANCES = ("permutation", "rotation", "scaling", "translation", "linear")
 EUCLIDEAN = INVARIANCES[
     :4
 ]  # of units among each other, by an orthogonal matrix, by one factor, by a constant row
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A parameter that is one of a few words; the first is the default."""
-
-    words: tuple[str, ...]
-
-    @property
-    def default(self) -> str:
-        return self.words[0]
-
-    def read(self, metric: str, name: str, value: Any) -> str:
-        if str(value) not in self.words:
-            raise unknown(f"value of {name!r} of {metric!r}", str(value), self.words)
-        return str(value)
-
-
-@dataclass(frozen=True)
-class Number:
-    """A parameter that is a number of the default's type, at least `low`, at most `high`."""
-
-    default: int | float
-    low: float
-    high: float = float("inf")
-
-    def read(self, metric: str, name: str, value: Any) -> int | float:
-        kind = type(self.default)
-        try:
-            number = kind(value)
-            right = float(value) == float(number)
-        except (TypeError, ValueError):
-            right = False
-        if not right or not self.low <= number <= self.high:
-            what = "a whole number" if kind is int else "a number"
-            raise BadInput(
-                f"{name!r} of {metric!r} as {what} from {self.low:g} to {self.high:g}", repr(value),
-                f"use {name}={self.default}, the default, or another in that range",
-            )  # fmt: skip
-        return number
-
-
-Parameter = Choice | Number
 
 
 @dataclass(frozen=True)
@@ -95,7 +54,7 @@ class Metric:
     direction: str
     range: str
     source: str
-    only: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    only: Only = field(default_factory=dict)
     clash: Callable[..., tuple[str, str, str] | None] | None = None
     units: Callable[..., bool] | None = None
     part: Callable[..., Any] | None = None
@@ -169,10 +128,7 @@ class Request:
     @property
     def id(self) -> str:
         """The canonical id."""
-        if not self.parameters:
-            return self.metric.name
-        values = {k: f"{v:g}" if isinstance(v, float) else str(v) for k, v in self.parameters.items()}
-        return self.metric.name + ":" + ",".join(f"{k}={values[k]}" for k in sorted(values))
+        return spelled(self.metric.name, self.parameters)
 
 
 _METRICS: dict[str, Metric] = {}
@@ -218,37 +174,12 @@ def parse(metric: str | Mapping[str, Any], **preferred: Any) -> Request:
     Raises:
         BadInput: for an unknown metric, parameter or value.
     """
-    if isinstance(metric, Mapping):
-        given = {str(k): v for k, v in metric.items() if k != "name"}
-        name = str(metric.get("name", ""))
-    else:
-        name, _, rest = str(metric).partition(":")
-        given = {}
-        for part in filter(None, rest.split(",")):
-            key, equals, value = part.partition("=")
-            if not equals:
-                raise BadInput(
-                    "a metric id like 'cka:estimator=biased'", repr(metric), f"write {part!r} as param=value"
-                )
-            given[key.strip()] = value.strip()
+    name, given = parts("metric", "cka:estimator=biased", metric)
     known = registered()
     if name not in known:
         raise unknown("metric", name, known)
     found = known[name]
-    for key in given:
-        if key not in found.parameters:
-            raise unknown(f"parameter of {name!r}", key, found.parameters)
-    values = {
-        k: p.read(name, k, given.get(k, preferred.get(k, p.default))) for k, p in found.parameters.items()
-    }
-    for key, (other, value) in found.only.items():
-        if values.get(other) != value:
-            if key in given and key != other:
-                raise BadInput(
-                    f"{key!r} of {name!r} with {other}={value} only", f"{other}={values[other]}",
-                    f"leave {key} out, or add {other}={value}",
-                )  # fmt: skip
-            del values[key]
+    values = read(name, found.parameters, found.only, given, preferred)
     if found.clash is not None and (clash := found.clash(**values)) is not None:
         raise BadInput(*clash)
     return Request(found, values)

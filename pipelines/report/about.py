@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from consilience.pipelines.report.best import names
+from consilience.pipelines.report.chains import chains
 from consilience.pipelines.report.provenance import attr, compared
 
 
@@ -24,6 +25,7 @@ def about(scores: xr.Dataset) -> dict[str, Any]:
         "zoo": list(dict.fromkeys(names(scores, "a") + names(scores, "b"))),
         "layers": len(set(scores["a"].values) | set(scores["b"].values)),
         "metrics": [_metric(scores, str(m)) for m in scores["metric"].values],
+        "chains": chains(scores),
         "tables": attr(scores, "tables", []),
         "join": attr(scores, "join", {}),
         "cards": attr(scores, "cards", {}),

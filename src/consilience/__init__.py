@@ -19,6 +19,7 @@ _HOME = {
     "open_scores": "consilience.engine.scores",
     "plan": "consilience.pipelines.study",
     "plot": "consilience.pipelines",
+    "preprocessing": "consilience.engine.preprocessing",
     "run": "consilience.pipelines.zoo",
     "score": "consilience.engine.comparison",
     "stimuli": "consilience.connectors.stimuli",

@@ -98,6 +98,7 @@ def test_more_rejects_than_allowed_is_exit_code_3(call: Call, folder: Path) -> N
         (["audit", "features/c/toys:l0", "features/b/toys:l0"], "features/c/toys:l0"),
         (["audit", "none.npy", "features/b/toys:l0"], "none.npy, which is not there"),
         (["audit", "features/a/toys:l0", "features/b/toys:l0", "--metric", "ckaa"], "did you mean 'cka'?"),
+        (["compare", "features/a/toys", "--metric", "cka", "--preprocess", "clp"], "did you mean 'clip'?"),
         (["import", "none.npz", "--model", "m", "--stimuli", "s"], "none.npz"),
         (["extract", "minilmm", "openmoji"], "did you mean 'minilm'?"),
     ],
@@ -140,6 +141,13 @@ def test_import_list_and_compare(call: Call, folder: Path) -> None:
     assert list(scores["a"].values) == ["mine/l0", "a/l0", "a/l1"]
     assert json.loads(scores.attrs["join"])["rows"] == 40
     assert Path("out/report.html").is_file()
+    chain = ("--preprocess", "clip", "--preprocess", "pca:components=3")
+    code, out, _ = call(
+        "compare", "features/a/toys", "--metric", "cka", "--groups", 8, *chain, "--output", "pre"
+    )
+    assert code == 0
+    told = json.loads(open_scores("pre/scores.nc").attrs["preprocess"])
+    assert [x["step"] for x in told["a/l0"]] == ["clip:quantile=mean,share=0.95", "pca:components=3"]
 
 
 def test_audit_says_what_it_found_and_leaves_a_page(call: Call, folder: Path) -> None:
@@ -168,7 +176,8 @@ def test_audit_of_files_and_of_tables_with_one_layer(call: Call, folder: Path) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("metrics", "cka"), ("models", "minilm"), ("stimuli", "openmoji")]
+    ("kind", "name"),
+    [("metrics", "cka"), ("preprocessing", "pca"), ("models", "minilm"), ("stimuli", "openmoji")],
 )
 def test_list_names_what_is_registered(call: Call, kind: str, name: str) -> None:
     code, out, _ = call("list", kind)

@@ -56,6 +56,19 @@ def test_a_metric_may_name_its_layers_apart_from_its_parameters() -> None:
     assert study(LEAST.replace("[cka]", "[{name: cka, layers: 'b*'}]")).metrics[0].layers.patterns == ["b*"]
 
 
+def test_a_model_may_have_steps_of_its_own() -> None:
+    got = study(
+        LEAST.replace("[m]", "[m, {name: n, preprocess: [l2]}, {name: o, preprocess: []}]")
+        + "preprocess: [clip, {name: pca, variance: 0.9}]"
+    )
+    assert [x.spec() for x in got.preprocess] == ["clip", {"name": "pca", "variance": 0.9}]
+    own = [x.preprocess for x in got.models]
+    assert own[0] is None, "those of the study"
+    assert [x.spec() for x in own[1] or ()] == ["l2"]
+    assert own[2] == []
+    assert study(LEAST).preprocess == []
+
+
 def test_every_fourth_layer_and_the_last() -> None:
     names = [f"layer.{i}" for i in range(7)]
     assert LayerChoice(every=4).choose(names) == ["layer.0", "layer.4", "layer.6"]
@@ -93,6 +106,10 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
         (LEAST.replace("[cka]", "[{name: a, layers: {every: 0}}]"), "metrics[0].layers.every", "equal to 1"),
         (LEAST.replace("[cka]", "[7]"), "line 4, key metrics[0]", "name, or a mapping with name and layers"),
         (LEAST.replace("[cka]", "[]"), "line 4, key metrics", "at least 1 item"),
+        (LEAST + "preprocess: clip", "line 5, key preprocess", "a valid list; got 'clip'"),
+        (LEAST + "preprocess: [7]", "line 5, key preprocess[0]", "a name, or a mapping with name"),
+        (LEAST + "preprocess:\n- l2\n- {nam: pca}", "line 7, key preprocess[1].name", "add `name:`"),
+        (LEAST.replace("[m]", "[{name: m, preprocess: [{}]}]"), "line 3, key models[0].preprocess[0].name", "`name:`"),
         (LEAST.replace("models: [m]\n", ""), "key models", "add `models:`"),
         (LEAST.replace("[m]", "[m, n, m]"), "line 3, key models[2]", "'m' twice"),
         (LEAST + "precision: exakt", "line 5, key precision", "'fast' or 'auto'; got 'exakt'"),

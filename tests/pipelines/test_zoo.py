@@ -1,6 +1,7 @@
 """A study over features that a user brought: run whole, run again, changed, cut short."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -226,6 +227,72 @@ print([x for x in ("torch", "ray", "mlflow", "transformers", "plotly") if x in s
     assert "Nothing is new" in done.stdout
 
 
+def test_steps_come_before_every_metric_and_other_steps_are_other_scores(
+    folder: Path, computed: Counted
+) -> None:
+    from consilience.engine.comparison import compare
+
+    plain = run(folder / "study.yaml")
+    computed.names()
+    steps = "preprocess: [clip, {name: random_projection, components: 4}]\n"
+    scores = run(change(folder, "metrics:", steps + "metrics:"))
+    assert computed.names() == ["cka", "procrustes"]
+    store = FeatureStore(folder / "features")
+    tables = [store.open(x, "toys") for x in ("eye", "ear", "blank")]
+    want = compare(
+        tables,
+        metrics=["cka"],
+        groups=10,
+        preprocess=["clip", "random_projection:components=4"],
+        permutations=5,
+    )
+    computed.names()
+    np.testing.assert_array_equal(scores["score"][0], want["score"][0])
+    assert abs(scores["score"][0] - plain["score"][0]).max() > 0.01
+    assert json.loads(scores.attrs["preprocess"]) == json.loads(want.attrs["preprocess"])
+    assert set(json.loads(scores.attrs["preprocess"])) == set(scores["a"].values)
+    page = (folder / "out" / "report.html").read_text()
+    for words in (
+        "Preprocessing of eye, ear, blank",
+        "1. Outliers clipped",
+        "<dt>largest error</dt>",
+        "Achlioptas 2003",
+    ):
+        assert words in page, words
+
+    run(folder / "study.yaml")
+    assert computed.names() == []
+    run(change(folder, "components: 4", "components: 5"))
+    assert computed.names() == ["cka", "procrustes"]
+    run(change(folder, "components: 5", "components: 4"))
+    assert computed.names() == [], "the scores of these steps are there still"
+    run(change(folder, "[eye,", "[{name: eye, preprocess: [clip]},"))
+    assert computed.names() == ["cka", "procrustes"], "the steps of one model count, too"
+    last = run(change(folder, "preprocess: [clip]}", "preprocess: []}"))
+    assert computed.names() == ["cka", "procrustes"]
+    assert not any(x.startswith("eye/") for x in json.loads(last.attrs["preprocess"]))
+    assert re.search(r"Preprocessing of eye</h3>\s*<p>None", (folder / "out" / "report.html").read_text())
+
+
+def test_a_plan_tells_of_the_passes_that_fit_the_steps(folder: Path) -> None:
+    plain = plan(folder / "study.yaml").comparisons[0].plan
+    made = (
+        plan(change(folder, "metrics:", "preprocess: ['clip:quantile=exact', l2]\nmetrics:"))
+        .comparisons[0]
+        .plan
+    )
+    features = 3 * 4 * (N - 2) * (6 + 7 + 8 + 9)
+    first, *others = made.steps
+    assert (first.name, first.bytes) == ("preprocessing", (2 + 1 + 1) * features)
+    assert [x.name for x in others] == [x.name for x in plain.steps]
+    assert made.memory > plain.memory
+    assert made.seconds > plain.seconds
+    narrow = plan(change(folder, "'clip:quantile=exact', l2", "'random_projection:components=2'"))
+    assert narrow.comparisons[0].plan.steps[1].bytes == plain.steps[0].bytes, (
+        "all units are read, whatever is left"
+    )
+
+
 def test_one_side_against_the_other(folder: Path) -> None:
     scores = run(change(folder, "groups: 10", "groups: 10\npairs: {a: eye, b: [ear, blank/layer.1]}"))
     assert set(scores["model_a"].values) == {"eye"}
@@ -254,6 +321,28 @@ def test_a_plan_computes_nothing(folder: Path, capsys: pytest.CaptureFixture[str
         ("{every: 2}", "'block*'", "line 7, key metrics[1].layers"),
         ("stimuli: toys", "stimuli: toyz", "line 4, key models[0]"),
         ("groups: 10", "pairs: {a: nobody, b: eye}", "line 8, key pairs.a"),
+        (
+            "metrics:",
+            "preprocess:\n- l2\n- clp\nmetrics:",
+            "line 7, key preprocess[1]: expected a known preprocess",
+        ),
+        (
+            "metrics:",
+            "preprocess: [{name: pca, varience: 1}]\nmetrics:",
+            "line 5, key preprocess[0]: expected a known par",
+        ),
+        (
+            "metrics:",
+            "preprocess: ['pca:components=7']\nmetrics:",
+            "key preprocess: expected components of pca at most 6",
+        ),
+        ("metrics:", "preprocess: [random_projection]\nmetrics:", "saves nothing"),
+        ("[eye,", "[{name: eye, preprocess: [clp]},", "line 4, key models[0].preprocess[0]"),
+        (
+            "[eye,",
+            "[{name: eye, preprocess: ['pca:components=70']},",
+            "line 4, key models[0].preprocess: expected comp",
+        ),
         ("groups: 10", "precision: fast", "line 8, key precision"),
         ("tracking: null", "tracking: mlruns", "line 10, key tracking"),
         (

@@ -13,12 +13,11 @@ import consilience as cs
 from consilience.engine.comparison import Comparison
 
 n, d, count, metrics, budget = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4].split("+"), sys.argv[5]
+steps = sys.argv[6:]
 rng = np.random.default_rng(0)
-warm = Comparison({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics)
+warm = Comparison({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics, preprocess=["l2"])
 warm.run()
 x = {f"m/{i}": rng.normal(size=(n, d)).astype(np.float32) for i in range(count)}
-comparison = Comparison(x, metrics=metrics, budget=budget, permutations=10)
-promised = comparison.plan().memory
 process, peak, done = psutil.Process(), 0, False
 before = process.memory_info().rss
 
@@ -30,6 +29,8 @@ def watch():
 
 thread = threading.Thread(target=watch)
 thread.start()
+comparison = Comparison(x, metrics=metrics, budget=budget, permutations=10, preprocess=steps)
+promised = comparison.plan().memory
 comparison.run()
 done = True
 thread.join()
@@ -38,19 +39,22 @@ print(promised, peak)
 
 
 @pytest.mark.parametrize(
-    ("n", "d", "count", "metrics", "budget"),
+    ("n", "d", "count", "metrics", "budget", "steps"),
     [
-        (4000, 128, 12, "cka:estimator=biased+cka", "8GB"),
-        (3000, 64, 10, "cka+mutual_knn", "8GB"),
-        (2500, 64, 10, "cka+rsa+mutual_knn", "500MB"),
-        (20000, 200, 2, "cka", "8GB"),
-        (3000, 150, 6, "svcca+procrustes", "8GB"),
-        (1500, 150, 10, "procrustes", "8GB"),
+        (4000, 128, 12, "cka:estimator=biased+cka", "8GB", ()),
+        (3000, 64, 10, "cka+mutual_knn", "8GB", ()),
+        (2500, 64, 10, "cka+rsa+mutual_knn", "500MB", ()),
+        (20000, 200, 2, "cka", "8GB", ()),
+        (3000, 150, 6, "svcca+procrustes", "8GB", ()),
+        (1500, 150, 10, "procrustes", "8GB", ()),
+        (4000, 500, 4, "cka+mutual_knn", "8GB", ("clip:quantile=exact", "l2")),
+        (3000, 600, 3, "cka", "8GB", ("zscore", "pca:components=50")),
+        (8000, 2000, 2, "cka", "8GB", ("random_projection:components=100",)),
     ],
 )
-def test_peak_memory_stays_below_the_plan(n, d, count, metrics, budget):
+def test_peak_memory_stays_below_the_plan(n, d, count, metrics, budget, steps):
     run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM), str(n), str(d), str(count), metrics, budget],
+        [sys.executable, "-c", textwrap.dedent(PROGRAM), str(n), str(d), str(count), metrics, budget, *steps],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     promised, peak = map(float, run.stdout.split())
