@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from consilience.engine import preprocessing
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features.join import Joined, join
 from consilience.engine.features.labels import labels_of
+from consilience.engine.features.repeats import crossed
 from consilience.engine.features.representation import Representation, check, representations
 from consilience.engine.inference.subsets import Groups, deal
 from consilience.engine.linalg import one_thread
@@ -107,6 +109,13 @@ class Comparison:
         # Without standard errors only the two halves are told apart, and fewer groups are fewer blocks.
         self.groups: Groups = deal(self.joined.n, groups if se else min(groups, 2), seed)
         self.budget = read_bytes(budget)
+        for request in (r for r in self.requests if r.repeats):
+            if steps:
+                raise BadInput(
+                    f"features as they are for {request.id!r}", "preprocessing", "leave preprocess out"
+                )
+            for r in self.representations:
+                crossed(r, request.id)
         self.representations = preprocessing.preprocessed(
             self.representations, steps, seed=seed, budget=self.budget, progress=progress,
             run=partial(executors.run, executor=executor, threads=self.threads),
@@ -122,6 +131,11 @@ class Comparison:
                     f"k smaller than the number of samples in {r.id!r}", f"k = {k} with {self.joined.n} samples",
                     f"use k <= {self.joined.n - 1}",
                 )  # fmt: skip
+
+    def _crossed(self, setting: Setting, request: Request) -> Setting:
+        """The same with inner products of different repeats."""
+        reps = tuple(crossed(r, request.id) for r in setting.representations)
+        return replace(setting, representations=reps, frames=tuple(map(frame, reps)))
 
     def _labels(self, given: Any) -> np.ndarray | None:
         wanting = [r.id for r in self.requests if r.needs == "classes"]
@@ -172,8 +186,11 @@ class Comparison:
         evaluated: dict[str, Evaluated] = {}
         with one_thread() if self.device == "cpu" else nullcontext():
             for needs, evaluate in FAMILIES if self.until_se is None else SAMPLED:
-                if mine := [r for r in self.requests if r.needs in needs]:
-                    evaluated |= {e.request.id: e for e in evaluate(mine, setting)}
+                for repeats in (False, True):
+                    mine = [r for r in self.requests if r.needs in needs and r.repeats == repeats]
+                    if mine:
+                        found = evaluate(mine, self._crossed(setting, mine[0]) if repeats else setting)
+                        evaluated |= {e.request.id: e for e in found}
         scores = score_table(
             [evaluated[r.id] for r in self.requests], self.joined, self.a, self.b, seed=self.seed,
             seconds=time.perf_counter() - start,

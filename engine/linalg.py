@@ -29,6 +29,14 @@ def product(x: torch.Tensor, y: torch.Tensor, out: torch.Tensor | None = None) -
     return out
 
 
+def inner_products(x: torch.Tensor, y: torch.Tensor, positive: int | None, out: torch.Tensor) -> torch.Tensor:
+    """X Y' in `out`, with the units beyond the `positive` ones subtracted (None: there are none)."""
+    if positive is None:
+        return product(x, y.T, out=out)
+    product(x[:, :positive], y[:, :positive].T, out=out)
+    return out.sub_(product(x[:, positive:], y[:, positive:].T))
+
+
 def low_product(x: torch.Tensor, y: torch.Tensor, out: torch.Tensor) -> None:
     """X Y of bfloat16 matrices, in float32 `out`. Sums are made in float32; a CPU rounds each to bfloat16 once."""
     if x.device.type == "cpu":

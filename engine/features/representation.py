@@ -19,7 +19,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Representation:
-    """(n, d) features of one layer. `rows` maps a joined row number to the source's own (None: the same)."""
+    """(n, d) features of one layer. `rows` maps a joined row number to the source's own (None: the same).
+
+    Of inner products the first `positive` units count as they are, the others are subtracted (None: all count).
+    """
 
     model: str
     layer: str
@@ -31,6 +34,7 @@ class Representation:
     digest: str | None = None
     checked: bool = False
     rows: np.ndarray | None = None
+    positive: int | None = None
 
     @property
     def name(self) -> str:
@@ -62,6 +66,20 @@ class ArraySource:
         if out is None:
             return taken
         out[:] = taken
+        return out
+
+
+@dataclass(frozen=True)
+class RepeatedSource:
+    """An array (n, r, d) of r repeats of every sample; a row is their mean."""
+
+    array: Any
+
+    def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        mean = np.asarray(self.array[rows]).mean(axis=1, dtype=np.float64)
+        if out is None:
+            return mean
+        out[:] = mean
         return out
 
 
@@ -118,20 +136,24 @@ def _from_array(name: str, value: Any) -> Representation:
         value = value.data
     if not hasattr(value, "shape"):
         value = np.asarray(value)
-    if value.ndim != 2:
+    repeated = value.ndim == 3 and value.shape[1] > 1
+    if value.ndim != 2 and not repeated:
         raise BadInput(
-            f"{name!r} as an array of shape (samples, units)", f"shape {tuple(value.shape)}",
+            f"{name!r} as an array of shape (samples, units), or (samples, repeats, units) with two repeats or more",
+            f"shape {tuple(value.shape)}",
             "pool or flatten the other axes first" if value.ndim > 2 else "use x[:, None] for a single unit",
         )  # fmt: skip
     dtype = np.dtype(value.dtype)
     if dtype.kind not in "fiub":
         raise BadInput(f"{name!r} as real numbers", f"dtype {dtype}", "convert it to float32 or float64")
-    n, d = value.shape
+    n, d = value.shape[0], value.shape[-1]
     if n == 0 or d == 0:
         raise BadInput(f"{name!r} with samples and units", f"shape {(n, d)}", "leave it out")
     model, _, layer = name.partition("/")
     dtype = dtype.newbyteorder("=") if dtype.kind == "f" else np.dtype(np.float64)
-    return Representation(model, layer, n, d, dtype, ArraySource(value), ids)
+    return Representation(
+        model, layer, n, d, dtype, RepeatedSource(value) if repeated else ArraySource(value), ids
+    )
 
 
 def check(representation: Representation, rows_at_once: int = 8192) -> Representation:

@@ -31,6 +31,7 @@ class Metric:
         only: parameter -> (other, value): it is part of the id only where the other parameter has that value. Of a
             parameter with itself: only where it is not what it is by default.
         clash: why the parameters do not go together, in three parts (expected, got, fix), or None.
+        repeats: from the parameters, whether inner products of different repeats of the samples are needed.
         part: what the `Sums` of one class or batch add to what `finish` gets then.
         sampled: from the parameters, whether random batches of samples estimate the score without bias (then `part` is
             needed) or, of ``neighbours``, random samples do.
@@ -59,6 +60,7 @@ class Metric:
     units: Callable[..., bool] | None = None
     part: Callable[..., Any] | None = None
     sampled: Callable[..., bool] | None = None
+    repeats: Callable[..., bool] | None = None
     space: Callable[..., str] | None = None
     factor: Callable[..., Any] | None = None
     values: bool = False
@@ -106,6 +108,11 @@ class Request:
     def sampled(self) -> bool:
         """Whether a random part of the pairs of samples estimates the score without bias."""
         return self.metric.sampled is not None and self.metric.sampled(**self.parameters)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether inner products of different repeats of the samples are needed."""
+        return self.metric.repeats is not None and self.metric.repeats(**self.parameters)
 
     @property
     def space(self) -> str:

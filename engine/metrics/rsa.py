@@ -63,7 +63,12 @@ def null(s: Sums | Entries, *, compare: str, rdm: str) -> Null:
 
 
 def _invariances(rdm: str, compare: str) -> tuple[str, ...]:
-    seen = {"euclidean": (), "cosine": ("translation",), "correlation": ("translation", "rotation")}[rdm]
+    seen = {
+        "euclidean": (),
+        "crossnobis": (),
+        "cosine": ("translation",),
+        "correlation": ("translation", "rotation"),
+    }[rdm]
     return tuple(i for i in EUCLIDEAN if i not in seen)
 
 
@@ -85,7 +90,7 @@ def _tau_a(left: np.ndarray, right: np.ndarray) -> float:
     needs=lambda rdm, compare: "triangles" if compare == "kendall" else "sums",
     space=lambda rdm, compare: f"rdm-{rdm}" + ("/ranks" if compare in RANKED else ""),
     parameters={
-        "rdm": Choice(("correlation", "euclidean", "cosine")),
+        "rdm": Choice(("correlation", "euclidean", "cosine", "crossnobis")),
         "compare": Choice(("spearman", "pearson", "cosine", "rho_a", "whitened_cosine", "kendall")),
     },
     symmetric=True,
@@ -93,6 +98,7 @@ def _tau_a(left: np.ndarray, right: np.ndarray) -> float:
     range="-1..1",
     source="Kriegeskorte et al. 2008; Nili et al. 2014; Diedrichsen et al. 2020",
     null=null,
+    repeats=lambda rdm, **_: rdm == "crossnobis",
     part=lambda s, at, **_: Entries(s.entries, s.cross, s.total, upper_triangle(s)),
     sampled=lambda compare, **_: compare in ("pearson", "cosine"),
     invariances=_invariances,
@@ -102,11 +108,13 @@ def rsa(s: Sums | Entries | Triangles, *, compare: str, rdm: str) -> np.ndarray 
 
     correlation of the upper triangles of the two representational dissimilarity matrices
 
-    RDM entries are 1 - correlation over units, squared Euclidean distance, or 1 - cosine. ``spearman`` gives ties their
-    mean rank, and ``rho_a`` is what it would be on average with ties broken at random, so that a matrix of many ties is
-    not favoured. ``kendall`` is tau-a, as fair, for at most 1,024 samples. ``whitened_cosine``
-    allows for the covariance of entries that share a sample (Diedrichsen et al. 2020, independent noise): the cosine of
-    the doubly centred matrices, on ``euclidean`` equal to biased linear CKA.
+    RDM entries are 1 - correlation over units, squared Euclidean distance, 1 - cosine, or ``crossnobis``: the mean
+    over pairs of different repeats a ≠ b of (x_i^a - x_j^a)'(x_i^b - x_j^b), which noise that is independent between
+    repeats does not raise; for features of shape (samples, repeats, units), whose mean is compared by all else.
+    ``spearman`` gives ties their mean rank, and ``rho_a`` is what it would be on average with ties broken at random,
+    so that a matrix of many ties is not favoured. ``kendall`` is tau-a, as fair, for at most 1,024 samples.
+    ``whitened_cosine`` allows for the covariance of entries that share a sample (Diedrichsen et al. 2020, independent
+    noise): the cosine of the doubly centred matrices, on ``euclidean`` equal to biased linear CKA.
 
     Misleads where a few pairs of samples are far from all others (``pearson``, ``cosine``), or where most
     dissimilarities are alike and their order is noise (``spearman``). ``correlation`` is blind to what all units do

@@ -98,7 +98,7 @@ def load(
         x = centred(r, f, rows, dtype, device, None if into is None else into[k][: len(rows)])
         xs.append(x)
         if norms:
-            norm2.append(torch.linalg.vector_norm(x, dim=1).square_())
+            norm2.append(_norm2(x, r.positive))
         if raw:
             origin = torch.from_numpy((f.origin * f.scale).astype(dtype)).to(device)
             lift.append(x @ origin)
@@ -106,6 +106,13 @@ def load(
     nothing = torch.empty(0, len(rows))
     stacked = [torch.stack(values) if values else nothing for values in (norm2, lift, mean)]
     return Block(xs, stacked[0], stacked[1], stacked[2])
+
+
+def _norm2(x: torch.Tensor, positive: int | None) -> torch.Tensor:
+    """x_i'x_i, with the units beyond the `positive` ones subtracted."""
+    if positive is None:
+        return torch.linalg.vector_norm(x, dim=1).square_()
+    return x[:, :positive].square().sum(dim=1) - x[:, positive:].square().sum(dim=1)
 
 
 def centred(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from consilience.engine.linalg import inner_products
 from consilience.engine.passes.blocks import load
 from consilience.engine.passes.ranks_table import RankTable
 from consilience.engine.passes.tiles import Tile, TilePass
@@ -23,7 +24,9 @@ def sample_tile(work: TilePass, some: slice, rows: np.ndarray) -> Tile:
     """The tile (r, m, m) of those pass rows of some of the representations with themselves."""
     r, f = work.representations[some], work.frames[some]
     block = load(r, f, work.groups.order[rows], work.dtype, work.device, raw=True)
-    gram = torch.stack([x @ x.T for x in block.x])
+    gram = torch.stack(
+        [inner_products(x, x, one.positive, x.new_empty(len(x), len(x))) for one, x in zip(r, block.x)]
+    )
     return Tile(0, 0, work.layout, gram, block, block, *(c[some] for c in work.constants()))
 
 

@@ -34,7 +34,12 @@ def transform(
     if space == "linear":
         return gram
     if not needs_raw(space):
-        distance2 = torch.baddbmm(gram, _columns(i.norm2), _rows(j.norm2), beta=-2).clamp_(min=0)
+        distance2 = torch.baddbmm(gram, _columns(i.norm2), _rows(j.norm2), beta=-2)
+        if (
+            space == "rdm-crossnobis"
+        ):  # of signed inner products: about 0, and so at times negative, for equal samples
+            return distance2
+        distance2.clamp_(min=0)
         if space == "rdm-euclidean":  # ‖x_i - x_j‖²
             return distance2
         if space == "rdm-distance":  # ‖x_i - x_j‖

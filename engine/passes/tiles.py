@@ -13,7 +13,7 @@ import torch
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
-from consilience.engine.linalg import low_product, product
+from consilience.engine.linalg import inner_products, low_product
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load
 from consilience.engine.passes.layout import Layout
@@ -200,10 +200,13 @@ def _tiles(work: TilePass, strip_i: range, strip_j: range, memory: Workspace) ->
         shape = (len(block_i.x), len(block_i.x[0]), columns)
         grams = memory.aligned("grams", shape, work.dtype, work.device)
         grams[:, :, columns:] = 0
-        multiply, side = (low_product, "low") if work.fast else (product, "x")
+        side = "low" if work.fast else "x"
         for k, (x, y) in enumerate(zip(getattr(block_i, side), getattr(block_j, side))):
             # One product for all blocks of the strip: operands are packed once.
-            multiply(x, y.T, out=grams[k, :, :columns])
+            if work.fast:
+                low_product(x, y.T, out=grams[k, :, :columns])
+            else:
+                inner_products(x, y, work.representations[k].positive, out=grams[k, :, :columns])
         for i in partners:
             rows_i = _shift(layout.rows(i), start)
             tile = Tile(i, j, layout, grams[:, rows_i], held[rows_i], block_j, *constants)

@@ -72,6 +72,18 @@ def rdm(x, kind):
     return cdist(x, x, "sqeuclidean")
 
 
+def crossnobis(x):
+    """(n, r, d): the mean over pairs of different repeats of the inner products of differences."""
+    n, repeats, _ = x.shape
+    found = np.zeros((n, n))
+    for a in range(repeats):
+        for b in range(repeats):
+            if a != b:
+                for i in range(n):
+                    found[i] += ((x[i, a] - x[:, a]) * (x[i, b] - x[:, b])).sum(axis=1)
+    return found / (repeats * (repeats - 1))
+
+
 def distances(x):
     return np.array([np.sqrt(((x - row) ** 2).sum(axis=1)) for row in x])
 
