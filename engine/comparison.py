@@ -14,7 +14,7 @@ from consilience.engine import preprocessing
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features.join import Joined, join
 from consilience.engine.features.labels import labels_of
-from consilience.engine.features.repeats import crossed
+from consilience.engine.features.repeats import crossed, refuse_repeats
 from consilience.engine.features.representation import Representation, check, representations
 from consilience.engine.inference.subsets import Groups, deal
 from consilience.engine.linalg import one_thread
@@ -109,13 +109,7 @@ class Comparison:
         # Without standard errors only the two halves are told apart, and fewer groups are fewer blocks.
         self.groups: Groups = deal(self.joined.n, groups if se else min(groups, 2), seed)
         self.budget = read_bytes(budget)
-        for request in (r for r in self.requests if r.repeats):
-            if steps:
-                raise BadInput(
-                    f"features as they are for {request.id!r}", "preprocessing", "leave preprocess out"
-                )
-            for r in self.representations:
-                crossed(r, request.id)
+        self._check_repeats(bool(steps))
         self.representations = preprocessing.preprocessed(
             self.representations, steps, seed=seed, budget=self.budget, progress=progress,
             run=partial(executors.run, executor=executor, threads=self.threads),
@@ -131,6 +125,18 @@ class Comparison:
                     f"k smaller than the number of samples in {r.id!r}", f"k = {k} with {self.joined.n} samples",
                     f"use k <= {self.joined.n - 1}",
                 )  # fmt: skip
+
+    def _check_repeats(self, preprocessed: bool) -> None:
+        wanting = [r.id for r in self.requests if r.repeats]
+        if wanting and preprocessed:
+            raise BadInput(
+                f"features as they are for {wanting[0]!r}", "preprocessing", "leave preprocess out"
+            )
+        for r in self.representations:
+            if wanting:
+                crossed(r, wanting[0])
+            else:
+                refuse_repeats(r)
 
     def _crossed(self, setting: Setting, request: Request) -> Setting:
         """The same with inner products of different repeats."""

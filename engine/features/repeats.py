@@ -49,3 +49,13 @@ def crossed(representation: Representation, metric: str) -> Representation:
         representation, d=source.array.shape[1] * representation.d, source=CrossedSource(source.array),
         positive=representation.d,
     )  # fmt: skip
+
+
+def refuse_repeats(representation: Representation) -> None:
+    """Refuse a third axis that no metric asked for: of tokens or places, perhaps, and not of repeats."""
+    if isinstance(representation.source, RepeatedSource):
+        raise BadInput(
+            f"{representation.name!r} as an array of shape (samples, units)",
+            f"shape {tuple(representation.source.array.shape)}",
+            "pool or flatten the other axes first; repeats of samples are for rsa:rdm=crossnobis",
+        )  # fmt: skip
