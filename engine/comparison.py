@@ -97,6 +97,7 @@ class Comparison:
         # So few samples are compared pair by pair sooner than parts of them are drawn.
         self.until_se = until_se if self.joined.n >= sampled.LEAST_SAMPLES else None
         self.labels = self._labels(by if labels is None else labels)
+        self._check_repeats(bool(steps))
         self.representations = [check(r) for r in self.joined.representations]
         self.a = list(range(len(left)))
         names = [r.name for r in self.representations]
@@ -109,7 +110,6 @@ class Comparison:
         # Without standard errors only the two halves are told apart, and fewer groups are fewer blocks.
         self.groups: Groups = deal(self.joined.n, groups if se else min(groups, 2), seed)
         self.budget = read_bytes(budget)
-        self._check_repeats(bool(steps))
         self.representations = preprocessing.preprocessed(
             self.representations, steps, seed=seed, budget=self.budget, progress=progress,
             run=partial(executors.run, executor=executor, threads=self.threads),
@@ -132,7 +132,7 @@ class Comparison:
             raise BadInput(
                 f"features as they are for {wanting[0]!r}", "preprocessing", "leave preprocess out"
             )
-        for r in self.representations:
+        for r in self.joined.representations:
             if wanting:
                 crossed(r, wanting[0])
             else:
