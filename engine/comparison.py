@@ -1,7 +1,7 @@
 """Compare representations: from features in, to a score table out. The front door of the engine."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -9,12 +9,10 @@ from typing import Any
 import xarray as xr
 
 from consilience.engine.errors import BadInput
-from consilience.engine.features.join import Joined, join
-from consilience.engine.features.representation import Representation, check, representations
 from consilience.engine.inference.subsets import Groups, deal, subsets
 from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
-from consilience.engine.metrics.registry import Request, parse
+from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
 from consilience.engine.passes.layout import layout
@@ -25,13 +23,11 @@ from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.workspace import Pool
 from consilience.engine.planning import Plan, Size, first_order_groups, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
+from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.first import FirstOrder, first_order
 from consilience.engine.scoring.second import from_neighbours, from_sums
 from consilience.engine.scoring.table import score_table
-
-Features = Mapping[str, Any] | Iterable[Any]
-LEAST_SAMPLES = 4
 
 
 class Comparison:
@@ -41,7 +37,7 @@ class Comparison:
         self,
         a: Features,
         b: Features | None = None,
-        metrics: Iterable[str | Mapping[str, Any]] = ("cka",),
+        metrics: Metrics = ("cka",),
         *,
         se: bool = True,
         null: bool = True,
@@ -53,28 +49,17 @@ class Comparison:
         executor: str = "threads",
         threads: int | None = None,
     ):
-        if isinstance(metrics, str | Mapping):
-            metrics = [metrics]
-        self.requests = list({r.id: r for r in map(parse, metrics)}.values())
-        if not self.requests:
-            raise BadInput("at least one metric", "none", "name one, for instance 'cka'")
+        self.requests = asked(metrics, single=False)
         if groups < 1 or permutations < 0:
             raise BadInput(
                 "groups of 1 or more and permutations of 0 or more", f"groups={groups}, permutations={permutations}",
                 "use groups=20, permutations=20, the defaults",
             )  # fmt: skip
-        left = _representations(a)
-        right = left if b is None else _representations(b)
+        left = read(a)
+        right = left if b is None else read(b)
         extra = [r for r in right if r.name not in {x.name for x in left}]
-        self.joined: Joined = join([*left, *extra])
-        if self.joined.n < LEAST_SAMPLES:
-            raise BadInput(
-                f"at least {LEAST_SAMPLES} samples",
-                str(self.joined.n),
-                "compare on more stimuli, or check the ids",
-            )
-        self._check_neighbours()
-        self.representations = [check(r) for r in self.joined.representations]
+        self.joined = on_same_samples([*left, *extra], self.requests)
+        self.representations = self.joined.representations
         self.a = list(range(len(left)))
         names = [r.name for r in self.representations]
         self.b = [names.index(r.name) for r in right]
@@ -84,15 +69,6 @@ class Comparison:
         # Without standard errors only the two halves are told apart, and fewer groups are fewer blocks.
         self.groups: Groups = deal(self.joined.n, groups if se else min(groups, 2), seed)
         self.budget = read_bytes(budget)
-
-    def _check_neighbours(self) -> None:
-        for r in self.requests:
-            k = r.parameters.get("k", 0)
-            if k >= self.joined.n:
-                raise BadInput(
-                    f"k smaller than the number of samples in {r.id!r}", f"k = {k} with {self.joined.n} samples",
-                    f"use k <= {self.joined.n - 1}",
-                )  # fmt: skip
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
@@ -180,18 +156,10 @@ class Comparison:
         return sums
 
 
-def _representations(features: Features) -> list[Representation]:
-    if not isinstance(features, Mapping):
-        features = list(features)
-        if features and all(isinstance(f, Representation) for f in features):
-            return features
-    return representations(features)
-
-
 def compare(
     a: Features,
     b: Features | None = None,
-    metrics: Iterable[str | Mapping[str, Any]] = ("cka",),
+    metrics: Metrics = ("cka",),
     *,
     progress: Progress = silent,
     **options: Any,
@@ -219,7 +187,11 @@ def compare(
     return Comparison(a, b, metrics, **options).run(progress)
 
 
-def score(metric: str | Mapping[str, Any], x: Any, y: Any, **options: Any) -> float:
-    """One score of X (n, d1) with Y (n, d2), without its error: ``score("cka", X, Y)``."""
+def score(metric: str | Mapping[str, Any], x: Any, y: Any = None, **options: Any) -> float:
+    """One score, without its error: ``score("cka", X, Y)``, X (n, d1) and Y (n, d2), or ``score("uniformity", X)``."""
+    if y is None:
+        from consilience.engine.profile import profile
+
+        return float(profile({"x": x}, [metric], se=False, **options)["score"].values[0, 0])
     table = compare({"x": x}, {"y": y}, [metric], **{"se": False, "null": False, **options})
     return float(table["score"].values[0, 0, 0])

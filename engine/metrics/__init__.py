@@ -5,6 +5,13 @@ A metric is a registered pure function. What it gets depends on the statistic it
 - ``sums``: `Sums` over S row subsets -> (S, R, R) scores of all pairs.
 - ``neighbours``: two `NeighbourLists` -> (R, R) scores.
 - ``moments``: what its `factor` made of each side, and the `Cross` of the two -> one score.
+
+A metric of one representation, alone:
+
+- ``covariance``: its `Own` -> one score.
+- ``means``: its `Means` -> one score.
+- ``directions``: the means over pairs of samples of 1 - exp(-2 ‖x_i/‖x_i‖ - x_j/‖x_j‖‖²), (S, R) -> as many scores.
+- ``distances``: (m, k) distances of m samples, those without copies, to their k nearest neighbours -> one score.
 """
 
 from consilience.engine.metrics import (
@@ -19,6 +26,9 @@ from consilience.engine.metrics import (
     procrustes,
     riemann,
     rsa,
+    single_dimension,
+    single_directions,
+    single_spectrum,
     subspace,
     units,
 )  # fmt: skip
@@ -26,5 +36,6 @@ from consilience.engine.metrics.registry import Metric, Request, canonical, metr
 
 __all__ = [
     "Metric", "Request", "canonical", "cca", "cka", "cknna", "distance_correlation", "knn", "knn_cycle", "knn_order",
-    "linreg", "metrics", "parse", "procrustes", "register", "riemann", "rsa", "subspace", "units",
+    "linreg", "metrics", "parse", "procrustes", "register", "riemann", "rsa", "single_dimension",
+    "single_directions", "single_spectrum", "subspace", "units",
 ]  # fmt: skip

@@ -11,7 +11,8 @@ from typing import Any
 
 from consilience.engine.errors import BadInput, unknown
 
-STATISTICS = ("sums", "neighbours", "moments")
+SINGLE = ("covariance", "means", "directions", "distances")  # statistics of one representation
+STATISTICS = ("sums", "neighbours", "moments", *SINGLE)
 INVARIANCES = ("permutation", "rotation", "scaling", "translation", "linear")
 EUCLIDEAN = INVARIANCES[
     :4
@@ -66,15 +67,18 @@ class Metric:
     """A registered metric: the statistic it needs and the function that turns it into scores.
 
     Attributes:
-        needs: ``sums`` of a space, ``neighbours`` or ``moments``.
+        needs: ``sums`` of a space, ``neighbours`` or ``moments`` of two representations; ``covariance``, ``means``,
+            ``directions`` or ``distances`` of one.
         only: parameter -> (other, value): it is part of the id only where the other parameter has that value.
         space: the space whose sums or neighbours are needed, from the parameters.
         factor: what one representation contributes to every pair (``moments``), from `Own` and the parameters.
         values: whether the inner products with the neighbours are needed.
+        nearest: to how many neighbours the ``distances`` are needed, from the parameters.
         finish: the function; what it gets and returns depends on `needs` (see `consilience.engine.metrics`).
         null: the exact mean, variance and skewness of the score under permutation of the samples, or None: permute.
         best: the best score there is: that of identical representations, or a bound (`cycle_knn`).
         undefined: why a score may be NaN, for the reader of the table.
+        leaves_out: which samples a metric of one representation cannot use, for the reader of the profile.
         invariances: changes of X, alone, that the score does not see, of `INVARIANCES`; from the parameters if those
             matter. ``linear`` is any invertible map of the units.
     """
@@ -83,20 +87,27 @@ class Metric:
     finish: Callable[..., Any]
     needs: str
     parameters: Mapping[str, Parameter]
-    symmetric: bool
-    direction: str
     range: str
     source: str
+    symmetric: bool = True
+    direction: str = ""
     only: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     space: Callable[..., str] | None = None
     factor: Callable[..., Any] | None = None
     values: bool = False
+    nearest: Callable[..., int] | None = None
     null: Callable[..., Any] | None = None
     best: float | Callable[..., float] = 1.0
     undefined: str = (
         "a self term of the ratio is not positive: too few samples for this metric, or no variance left"
     )
+    leaves_out: str = ""
     invariances: Sequence[str] | Callable[..., Sequence[str]] = ("permutation",)
+
+    @property
+    def single(self) -> bool:
+        """Whether it is of one representation, and not of two."""
+        return self.needs in SINGLE
 
     @property
     def title(self) -> str:
@@ -121,6 +132,12 @@ class Request:
         """The space whose sums or neighbours the metric needs."""
         assert self.metric.space is not None
         return self.metric.space(**self.parameters)
+
+    @property
+    def nearest(self) -> int:
+        """To how many neighbours the metric needs the distances."""
+        assert self.metric.nearest is not None
+        return self.metric.nearest(**self.parameters)
 
     @property
     def best(self) -> float:

@@ -18,6 +18,7 @@ _HOME = {
     "open_scores": "consilience.engine.scores",
     "plan": "consilience.pipelines.study",
     "plot": "consilience.pipelines",
+    "profile": "consilience.engine.profile",
     "run": "consilience.pipelines.zoo",
     "score": "consilience.engine.comparison",
     "stimuli": "consilience.connectors.stimuli",

@@ -1,0 +1,49 @@
+"""Over how many directions the variance of one representation is spread."""
+
+from typing import Any
+
+import numpy as np
+
+from consilience.engine.metrics.linear import Own
+from consilience.engine.metrics.registry import EUCLIDEAN, register
+
+SPREAD: dict[str, Any] = {  # what both declare alike
+    "needs": "covariance",
+    "range": "1..min(units, samples - 1)",
+    "undefined": "no unit varies",
+    "invariances": EUCLIDEAN,
+}
+
+
+@register(
+    "participation_ratio",
+    source="Gao and Ganguli 2015; Gao et al. 2017",
+    **SPREAD,
+)
+def participation_ratio(own: Own) -> float:
+    """Participation ratio of one representation.
+
+    (Σ λ_i)² / Σ λ_i², λ_i the eigenvalues of the covariance
+
+    k equal eigenvalues give k. With few samples it is too small: no more than samples - 1 eigenvalues differ from 0.
+    """
+    return float(own.trace**2 / (own.gram**2).sum())
+
+
+@register(
+    "effective_rank",
+    source="Roy and Vetterli 2007",
+    **SPREAD,
+)
+def effective_rank(own: Own) -> float:
+    """Effective rank of one representation.
+
+    exp(-Σ p_i log p_i), p_i = σ_i / Σ σ_j, σ_i the singular values of the centred X
+
+    k equal singular values give k. Small directions weigh more than in `participation_ratio`, and it is never below
+    that. Singular values that the rounding of X'X hides, below sqrt(max(n, d) 2e-16) of the largest, do not count.
+    With few samples it is too small.
+    """
+    sigma = np.sqrt(own.eigenvalues)
+    share = sigma / sigma.sum()
+    return float(np.exp(-(share * np.log(share)).sum()))
