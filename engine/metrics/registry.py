@@ -191,7 +191,10 @@ def registered() -> dict[str, Metric]:
 
 def metrics() -> dict[str, str]:
     """The registered metrics: name -> one line on what it is."""
-    return {name: metric.title for name, metric in sorted(registered().items())}
+    return {
+        name: metric.title + " Of one representation." * metric.single
+        for name, metric in sorted(registered().items())
+    }
 
 
 def parse(metric: str | Mapping[str, Any]) -> Request:

@@ -34,7 +34,7 @@ def maximum_likelihood(distances: np.ndarray) -> float:
     invariances=EUCLIDEAN,
 )
 def intrinsic_dimension(distances: np.ndarray, *, method: str, k: int = 2) -> float:
-    """Intrinsic dimension of one representation.
+    """Intrinsic dimension.
 
     two_nn: slope of -log(1 - F(μ)) over log μ through the origin, μ_i = T_2(x_i) / T_1(x_i), F their distribution, the
     largest 10 % discarded; mle: 1 / mean over i and j < k of log(T_k(x_i) / T_j(x_i)); T_j the Euclidean distance to

@@ -16,7 +16,7 @@ NO_DIRECTION = "samples of zeros, which have no direction"
     invariances=("permutation", "rotation"),
 )
 def magnitude(means: Means) -> float:
-    """Magnitude of the mean of one representation.
+    """Magnitude of the mean.
 
     ‖mean of x_i‖
 
@@ -35,7 +35,7 @@ def magnitude(means: Means) -> float:
     invariances=("permutation", "rotation", "scaling"),
 )
 def concentricity(means: Means) -> float:
-    """Concentricity of one representation.
+    """Concentricity.
 
     mean over i of cos(x_i, mean of x)
 
@@ -56,7 +56,7 @@ def concentricity(means: Means) -> float:
     invariances=("permutation", "rotation", "scaling"),
 )
 def uniformity(apart: np.ndarray) -> np.ndarray:
-    """Uniformity of one representation.
+    """Uniformity.
 
     log mean over i ≠ j of exp(-2 ‖x_i/‖x_i‖ - x_j/‖x_j‖‖²)
 

@@ -21,7 +21,7 @@ SPREAD: dict[str, Any] = {  # what both declare alike
     **SPREAD,
 )
 def participation_ratio(own: Own) -> float:
-    """Participation ratio of one representation.
+    """Participation ratio.
 
     (Σ λ_i)² / Σ λ_i², λ_i the eigenvalues of the covariance
 
@@ -36,7 +36,7 @@ def participation_ratio(own: Own) -> float:
     **SPREAD,
 )
 def effective_rank(own: Own) -> float:
-    """Effective rank of one representation.
+    """Effective rank.
 
     exp(-Σ p_i log p_i), p_i = σ_i / Σ σ_j, σ_i the singular values of the centred X
 

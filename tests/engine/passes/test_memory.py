@@ -11,14 +11,17 @@ import sys, threading, time
 import numpy as np, psutil
 import consilience as cs
 from consilience.engine.comparison import Comparison
+from consilience.engine.metrics.registry import parse
+from consilience.engine.profile import Profile
 
 n, d, count, metrics, budget = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4].split("+"), sys.argv[5]
 rng = np.random.default_rng(0)
-warm = Comparison({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics)
-warm.run()
+call = Profile if parse(metrics[0]).metric.single else Comparison
+call({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics).run()
 x = {f"m/{i}": rng.normal(size=(n, d)).astype(np.float32) for i in range(count)}
-comparison = Comparison(x, metrics=metrics, budget=budget, permutations=10)
-promised = comparison.plan().memory
+options = {} if call is Profile else {"permutations": 10}
+work = call(x, metrics=metrics, budget=budget, **options)
+promised = work.plan().memory
 process, peak, done = psutil.Process(), 0, False
 before = process.memory_info().rss
 
@@ -30,7 +33,7 @@ def watch():
 
 thread = threading.Thread(target=watch)
 thread.start()
-comparison.run()
+work.run()
 done = True
 thread.join()
 print(promised, peak)
@@ -46,6 +49,9 @@ print(promised, peak)
         (20000, 200, 2, "cka", "8GB"),
         (3000, 150, 6, "svcca+procrustes", "8GB"),
         (1500, 150, 10, "procrustes", "8GB"),
+        (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", "8GB"),
+        (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", "200MB"),
+        (3000, 300, 6, "effective_rank+magnitude", "8GB"),
     ],
 )
 def test_peak_memory_stays_below_the_plan(n, d, count, metrics, budget):
