@@ -26,8 +26,7 @@ from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import Request, registered
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import frame
-from consilience.engine.planning import Size
-from consilience.engine.profile_plan import ITEM, ProfilePlan, plan_profile
+from consilience.engine.profile_plan import ProfilePlan, plan_profile
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
 from consilience.engine.scores import label
@@ -63,17 +62,18 @@ class Profile:
             raise BadInput("groups of 1 or more", f"groups={groups}", "use groups=20, the default")
         self.joined = on_same_samples(read(features), self.requests)
         self.representations = self.joined.representations
-        self.se, self.seed, self.device, self.executor = se, seed, check_device(device), executor
+        self.seed, self.device, self.executor = seed, check_device(device), executor
         self.threads = threads or executors.workers(device)
         self.groups = deal(self.joined.n, groups if se else 1, seed)
         self.budget = read_bytes(budget)
 
     def plan(self, measured: Speed | None = None) -> ProfilePlan:
         """Passes, blocks and memory; the seconds are those of a machine of that speed."""
-        widths = tuple(r.d for r in self.representations)
-        size = Size(self.joined.n, widths, ITEM, self.groups.count, tuple((i, i) for i in range(len(widths))))
-        speed = measured or nominal(self.device)
-        return plan_profile(size, self.requests, budget=self.budget, speed=speed, se=self.se)
+        widths = [r.d for r in self.representations]
+        return plan_profile(
+            self.joined.n, widths, self.groups.count, self.requests, budget=self.budget,
+            speed=measured or nominal(self.device),
+        )  # fmt: skip
 
     def run(self, progress: Progress = silent) -> xr.Dataset:
         """The table."""
@@ -81,7 +81,7 @@ class Profile:
         plan = self.plan()
         work = SingleWork(
             tuple(self.representations), tuple(frame(r) for r in self.representations), self.groups,
-            subsets(self.groups.count, se=self.se, halves=False), self.device, plan.batch, plan.tile_rows,
+            subsets(self.groups.count, halves=False), self.device, plan.batch, plan.tile_rows,
             plan.strip_rows, self.budget / 4,
             partial(executors.run, executor=self.executor, threads=self.threads, progress=progress),
         )  # fmt: skip

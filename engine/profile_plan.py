@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consilience.engine.errors import BadInput
-from consilience.engine.inference.subsets import subsets
+from consilience.engine.inference.halves import smallest_half
 from consilience.engine.machine import Speed
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.moments import BLOCK_ROWS
+from consilience.engine.passes.near import CHUNK_ELEMENTS
 from consilience.engine.passes.neighbours import kept
 from consilience.engine.planning import (
     ALLOCATOR,
@@ -22,7 +23,7 @@ from consilience.engine.planning import (
     gigabytes,
 )
 
-ITEM = 8  # everything is computed in float64
+ITEM = 8  # bytes a number: everything is computed in float64
 SPECTRUM_FLOPS = 4.0  # of the eigenvalues of a (d, d) matrix, in d³
 DIRECTION_NS, ROW_NS = 10.0, 6.0  # measured, per pair of samples and per feature
 
@@ -36,34 +37,37 @@ class ProfilePlan(Plan):
 
 @dataclass(frozen=True)
 class Single:
-    """What the metrics need: of each statistic how many, and the candidates kept for the neighbours of a sample."""
+    """What the metrics need: which statistics, and how many candidates for the neighbours of a sample."""
 
-    covariance: int
-    means: int
-    directions: int
+    statistics: frozenset[str]
     candidates: int
 
+    @property
+    def directions(self) -> bool:
+        return "directions" in self.statistics
 
-def single_needs(requests: Sequence[Request], n: int, se: bool) -> Single:
+
+def single_needs(requests: Sequence[Request], n: int, groups: int) -> Single:
     """What these metrics need, together."""
-    counts = {k: sum(r.metric.needs == k for r in requests) for k in ("covariance", "means", "directions")}
     most = max((r.nearest for r in requests if r.metric.needs == "distances"), default=0)
-    return Single(**counts, candidates=kept(most, n, 0.5 if se else 0.0) if most else 0)
+    candidates = kept(most, n, 1 - smallest_half(groups)) if most else 0
+    return Single(frozenset(r.metric.needs for r in requests), candidates)
 
 
 def plan_profile(
-    size: Size, requests: Sequence[Request], *, budget: float, speed: Speed, se: bool = True
+    n: int, widths: Sequence[int], groups: int, requests: Sequence[Request], *, budget: float, speed: Speed
 ) -> ProfilePlan:
-    """Blocks and batches by memory.
+    """Blocks and batches by memory, for n samples in `groups` row groups of representations of so many units.
 
     Raises:
         BadInput: if even the smallest blocks of one representation need more than `budget`; it names both numbers.
     """
-    needs = single_needs(requests, size.n, se)
+    size = Size(n, tuple(widths), ITEM, groups, ())
+    needs = single_needs(requests, n, groups)
     steps, batch, tile, strip = [], size.count, TILE_ROWS, STRIP_ROWS
-    if needs.covariance:
-        steps.append(_covariance_step(size, needs, budget, speed, se))
-    if needs.means:
+    if "covariance" in needs.statistics:
+        steps.append(_covariance_step(size, budget, speed))
+    if "means" in needs.statistics:
         steps.append(_row_step(size, speed))
     if needs.directions or needs.candidates:
         batch, tile, strip = _blocks(size, needs, budget, speed.threads)
@@ -74,13 +78,14 @@ def plan_profile(
 def tile_memory(size: Size, needs: Single, batch: int, tile: int, strip: int, threads: int) -> float:
     """Peak bytes above the inputs, for the widest `batch` representations: rows and tiles held, and neighbours."""
     units = sum(sorted(size.widths)[-batch:])
-    rows = (strip + 2.0 * tile) * units * ITEM
-    tiles = (
-        batch * tile * (strip + tile * (3.0 * bool(needs.directions) + 10.0 * bool(needs.candidates))) * ITEM
-    )
+    copies = 3 * needs.directions + 10 * bool(
+        needs.candidates
+    )  # of a tile: spaces, and the search's 64-bit keys
+    numbers = (strip + 2.0 * tile) * units + batch * tile * (strip + float(copies) * tile)
+    if needs.candidates:
+        numbers += 3 * CHUNK_ELEMENTS
     lists = 4.0 * 12 * batch * size.n * needs.candidates
-    again = threads * 3.0 * 2**20 * ITEM * bool(needs.candidates)
-    return threads * (rows + tiles) + lists + again + ALLOCATOR * threads
+    return threads * (numbers * ITEM + ALLOCATOR) + lists
 
 
 def _blocks(size: Size, needs: Single, budget: float, threads: int) -> tuple[int, int, int]:
@@ -102,43 +107,34 @@ def _blocks(size: Size, needs: Single, budget: float, threads: int) -> tuple[int
     return max(b for b in range(1, size.count + 1) if b == 1 or memory(b) <= budget), tile, strip
 
 
-def _covariance_step(size: Size, needs: Single, budget: float, speed: Speed, se: bool) -> Step:
-    squares = float(sum(d * d for d in size.widths))
-    cubes = float(sum(d**3 for d in size.widths)) * subsets(size.groups, se=se, halves=False).count
+def _covariance_step(size: Size, budget: float, speed: Speed) -> Step:
+    squares, widest = float(sum(d * d for d in size.widths)), max(size.widths)
+    spectra = SPECTRUM_FLOPS * sum(d**3 for d in size.widths) * (1 + size.groups)
     flops = size.n * squares
-    seconds = flops / (0.7 * speed.float64) + SPECTRUM_FLOPS * cubes / (DECOMPOSITION_RATE * speed.float64)
-    matrices = min(8.0 * size.groups * squares, max(budget / 4, 8.0 * size.groups * max(size.widths) ** 2))
-    own = 4.0 * 8 * speed.threads * max(size.widths) ** 2
-    rows = 1.0 * speed.threads * min(BLOCK_ROWS, -(-size.n // size.groups)) * size.units * ITEM
+    seconds = flops / (0.7 * speed.float64) + spectra / (DECOMPOSITION_RATE * speed.float64)
+    matrices = size.groups * min(squares, max(budget / (4 * ITEM * size.groups), widest**2))
+    rows = min(BLOCK_ROWS, -(-size.n // size.groups)) * size.units
+    memory = ITEM * (2 * matrices + speed.threads * (4 * widest**2 + rows)) + ALLOCATOR * speed.threads
+    read = float(size.n) * size.units * ITEM
     return Step(
-        "covariances and spectra", "exact", f"{BLOCK_ROWS} rows", flops + SPECTRUM_FLOPS * cubes,
-        float(size.n) * size.units * ITEM, 2 * matrices + own + rows + ALLOCATOR * speed.threads, seconds,
-    )  # fmt: skip
+        "covariances and spectra", "exact", f"{BLOCK_ROWS} rows", flops + spectra, read, memory, seconds
+    )
 
 
 def _row_step(size: Size, speed: Speed) -> Step:
     features = float(size.n) * size.units
-    memory = (
-        4.0 * speed.threads * BLOCK_ROWS * max(size.widths) * ITEM + 4.0 * size.groups * size.units * ITEM
-    )
+    block = speed.threads * BLOCK_ROWS * max(size.widths)
+    memory = 4.0 * ITEM * (block + size.groups * size.units) + ALLOCATOR * speed.threads
     seconds = features * ROW_NS * 1e-9 / speed.threads
-    return Step(
-        "row sums", "exact", f"{BLOCK_ROWS} rows", 6 * features, features * ITEM,
-        memory + ALLOCATOR * speed.threads, seconds,
-    )  # fmt: skip
+    return Step("row sums", "exact", f"{BLOCK_ROWS} rows", 6 * features, features * ITEM, memory, seconds)
 
 
 def _tile_step(size: Size, needs: Single, batch: int, tile: int, strip: int, speed: Speed) -> Step:
     flops = float(size.n) ** 2 * size.units
-    pairs = float(size.n) ** 2 / 2 * size.count
     loads = float(size.n) ** 2 / 2 / strip * size.units * ITEM
-    again = float(size.n) * needs.candidates * size.units * ITEM
+    again = float(size.n) * needs.candidates * size.units * ITEM  # neighbours, from rows all over the table
     seconds = flops / (0.65 * speed.float64) + (loads + 4 * again) / speed.read
-    seconds += (
-        pairs
-        * (DIRECTION_NS * needs.directions + 2 * NEIGHBOUR_NS * bool(needs.candidates))
-        * 1e-9
-        / speed.threads
-    )
+    nanoseconds = DIRECTION_NS * needs.directions + 2 * NEIGHBOUR_NS * bool(needs.candidates)
+    seconds += float(size.n) ** 2 / 2 * size.count * nanoseconds * 1e-9 / speed.threads
     memory = tile_memory(size, needs, batch, tile, strip, speed.threads)
     return Step("tiles", "exact", f"{tile} × {tile}", flops, loads + again, memory, seconds)

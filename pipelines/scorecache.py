@@ -25,7 +25,8 @@ class ScoreCache:
 
     def known(self, prepared: Prepared) -> list[str]:
         """The metrics of a study whose scores are here."""
-        return [m for m, key in score_keys(prepared).items() if (self.folder / f"{key}.nc").is_file()]
+        keys = score_keys(prepared) | profile_keys(prepared)
+        return [m for m, key in keys.items() if (self.folder / f"{key}.nc").is_file()]
 
     def find(self, key: str) -> "xr.Dataset | None":
         """The scores under `key`, or None."""
@@ -48,21 +49,15 @@ class ScoreCache:
 
 
 def score_keys(prepared: Prepared) -> dict[str, str]:
-    """Metric -> the digest of everything that decides its scores: the id, the representations by the digests of
-    their tables, the settings that change values, and the version of the code."""
-    study = prepared.study
-    settings = {x: getattr(study, x) for x in ("null", "permutations", "groups", "seed", "precision")}
-    tables = {x.name: x.digest for x in prepared.seats}
-
-    def side(names: Sequence[Name] | None) -> list[list[str]] | None:
-        return None if names is None else [[model, layer, tables[model]] for model, layer in names]
-
+    """Metric of two representations -> the digest of everything that decides its scores: the id, the representations
+    by the digests of their tables, the settings that change values, and the version of the code."""
+    settings = _settings(prepared, "null", "permutations", "groups", "seed", "precision")
     return {
         metric: digest(
             {
                 "metric": metric,
-                "a": side(comparison.a),
-                "b": side(comparison.b),
+                "a": _side(prepared, comparison.a),
+                "b": None if comparison.b is None else _side(prepared, comparison.b),
                 "settings": settings,
                 "version": version("consilience"),
             }
@@ -72,13 +67,38 @@ def score_keys(prepared: Prepared) -> dict[str, str]:
     }
 
 
+def profile_keys(prepared: Prepared) -> dict[str, str]:
+    """Metric of one representation -> the digest of everything that decides its scores, as for `score_keys`."""
+    return {
+        metric: digest(
+            {
+                "metric": metric,
+                "a": _side(prepared, profiling.a),
+                "settings": _settings(prepared, "groups", "seed"),
+                "version": version("consilience"),
+            }
+        )
+        for profiling in prepared.profiles()
+        for metric in profiling.metrics
+    }
+
+
+def _side(prepared: Prepared, names: Sequence[Name]) -> list[list[str]]:
+    tables = {x.name: x.digest for x in prepared.seats}
+    return [[model, layer, tables[model]] for model, layer in names]
+
+
+def _settings(prepared: Prepared, *names: str) -> dict[str, Any]:
+    return {name: getattr(prepared.study, name) for name in names}
+
+
 def split(scores: "xr.Dataset") -> "dict[str, xr.Dataset]":
-    """One score table a metric; of the attributes kept by metric (``metrics``, ``reasons``), each gets its own."""
+    """One score table, or profile, a metric; of the attributes kept by metric (``metrics``, …), each gets its own."""
     found = {}
     for metric in (str(m) for m in scores["metric"].values):
         one = scores.sel(metric=[metric])
         one.attrs = dict(scores.attrs)
-        for name in ("metrics", "reasons"):
+        for name in ("metrics", "reasons", "notes"):
             if name in one.attrs:
                 kept = {
                     k: v for k, v in json.loads(one.attrs[name]).items() if (k + "|").startswith(metric + "|")

@@ -24,6 +24,12 @@ def half_samples(groups: int) -> np.ndarray:
     return masks[masks.any(axis=1) & ~masks.all(axis=1)]
 
 
+def smallest_half(groups: int) -> float:
+    """The share of the groups in the smallest half of any split; 1 where there is no split."""
+    shares = half_samples(groups).mean(axis=1)
+    return float(min([1.0, *shares, *(1 - shares)]))
+
+
 def half_sample_error(one: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Standard error from the scores of both halves of each split, along the first axis; `share` of samples in `one`.
 

@@ -47,7 +47,7 @@ class DirectionSums:
         state.apart[tile.group_i, tile.group_j] += apart * (1 if tile.diagonal else 2)
 
     def combine(self, states: list[DirectionState]) -> DirectionState:
-        return DirectionState(sum(s.apart for s in states), sum(s.zeros for s in states))
+        return DirectionState(*(np.sum([getattr(s, k) for s in states], axis=0) for k in ("apart", "zeros")))
 
     def finalize(
         self, state: DirectionState, groups: Groups, masks: np.ndarray

@@ -103,7 +103,7 @@ def means(state: State, representation: int, groups: Groups, mask: np.ndarray) -
     """The means of one representation over the groups of `mask` (groups,)."""
     inside = [state[representation, int(g)] for g in np.flatnonzero(mask)]
     n, directed = int(groups.sizes[mask].sum()), sum(s.directed for s in inside)
+    rows, directions = (np.sum([getattr(s, k) for s in inside], axis=0) for k in ("rows", "directions"))
     with np.errstate(invalid="ignore"):
-        direction = sum(s.directions for s in inside) / np.float64(directed)
-    mean = sum(s.rows for s in inside) / n
-    return Means(n, directed, mean, direction, sum(s.lengths for s in inside) / n)
+        direction = directions / np.float64(directed)
+    return Means(n, directed, rows / n, direction, sum(s.lengths for s in inside) / n)

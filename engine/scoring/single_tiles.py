@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from consilience.engine.inference.halves import half_sample_error, half_samples
+from consilience.engine.inference.halves import half_sample_error, half_samples, smallest_half
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import near
@@ -29,18 +29,18 @@ def from_tiles(requests: Sequence[Request], work: SingleWork) -> list[Profiled]:
 
 def _one(parts: Sequence[Profiled]) -> Profiled:
     """One metric on all representations, from its values on some at a time."""
-    columns = {k: np.concatenate([getattr(p, k) for p in parts]) for k in ("score", "se", "n")}
-    return replace(parts[0], **columns)
+    score, se, n = (np.concatenate([getattr(p, name) for p in parts]) for name in ("score", "se", "n"))
+    return replace(parts[0], score=score, se=se, n=n)
 
 
 def _swept(requests: Sequence[Request], work: SingleWork) -> list[Profiled]:
     groups = work.groups
     directions = [q for q in requests if q.metric.needs == "directions"]
     distances = [q for q in requests if q.metric.needs == "distances"]
-    splits = half_samples(groups.count if work.chosen.leave_out.stop > 1 else 1)
+    splits = half_samples(groups.count)
     apart, nearest = (
         DirectionSums(groups.count, len(work.representations)),
-        _search(distances, groups, splits),
+        _search(distances, groups),
     )
     tiles = TilePass(
         work.representations, work.frames, groups, layout(groups, work.tile_rows),
@@ -68,11 +68,11 @@ def _from_directions(
     ]
 
 
-def _search(requests: Sequence[Request], groups: Groups, splits: np.ndarray) -> Nearest:
-    """Enough candidates for the metric that wants most neighbours, in the smaller half of any split."""
+def _search(requests: Sequence[Request], groups: Groups) -> Nearest:
+    """Enough candidates for the metric that wants most neighbours, in the smallest half of any split."""
     most = max((q.nearest for q in requests), default=1)
-    smallest = min([1.0, *(np.concatenate([splits, ~splits]) @ groups.sizes / groups.n)])
-    return Nearest("rdm-euclidean", kept(most, groups.n, 1 - smallest), groups.order, False, groups.count)
+    width = kept(most, groups.n, 1 - smallest_half(groups.count))
+    return Nearest("rdm-euclidean", width, groups.order, False, groups.count)
 
 
 def _from_neighbours(

@@ -1,4 +1,4 @@
-"""Every registered metric of pairs is what it declares: range, direction, symmetry, invariances, the score of identity."""
+"""Every metric of two representations is what it declares: direction, symmetry, invariances."""
 
 import numpy as np
 import pytest

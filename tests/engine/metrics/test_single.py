@@ -89,7 +89,9 @@ def test_spectra_of_known_entropy():
 def test_directions_of_known_distances():
     """Four samples on the corners of a square, of any length: of 12 pairs 8 at a right angle, 4 opposite."""
     x = np.array([[1.0, 0], [0, 2], [-3, 0], [0, -4]])
-    assert cs.score("uniformity", x) == pytest.approx(np.log((8 * np.exp(-4) + 4 * np.exp(-8)) / 12), abs=1e-12)
+    assert cs.score("uniformity", x) == pytest.approx(
+        np.log((8 * np.exp(-4) + 4 * np.exp(-8)) / 12), abs=1e-12
+    )
     assert cs.score("magnitude", x) == pytest.approx(np.hypot(0.5, 0.5), abs=1e-12)
 
 
@@ -119,7 +121,8 @@ def test_samples_that_point_nearly_the_same_way(angle, dtype):
 
 
 @pytest.mark.parametrize(
-    ("shape", "d"), [("cube", 1), ("cube", 2), ("gaussian", 1), ("gaussian", 2), ("gaussian", 5), ("curved", 2)]
+    ("shape", "d"),
+    [("cube", 1), ("cube", 2), ("gaussian", 1), ("gaussian", 2), ("gaussian", 5), ("curved", 2)],
 )
 def test_the_dimension_of_known_shapes(shape, d):
     rng = np.random.default_rng(4)
@@ -229,7 +232,9 @@ def test_one_unit():
 
 def test_four_samples():
     x = np.random.default_rng(13).normal(size=(4, 6))
-    table = cs.profile({"x": x}, ["participation_ratio", "effective_rank", "uniformity", "intrinsic_dimension"])
+    table = cs.profile(
+        {"x": x}, ["participation_ratio", "effective_rank", "uniformity", "intrinsic_dimension"]
+    )
     assert np.isfinite(table["score"]).all()
     assert table["score"].values[0, 0] == pytest.approx(participation_ratio(x))
     assert table["score"].values[2, 0] == pytest.approx(uniformity(x))

@@ -1,0 +1,76 @@
+"""The profile of a study: its metrics of one representation, of which only what is new is computed."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from consilience.pipelines.console import Console
+from consilience.pipelines.prepare import Name, Prepared, Profiling
+from consilience.pipelines.scorecache import ScoreCache, profile_keys, split
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def profile_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset | None":
+    """The profile of the whole study, from the cache and, for what it lacks, from one sweep a group of metrics.
+
+    None where the study asks for no metric of one representation.
+    """
+    profiles, keys = prepared.profiles(), profile_keys(prepared)
+    if not profiles:
+        return None
+    parts = {m: cache.find(key) for m, key in keys.items()}
+    if any(part is None for part in parts.values()):
+        console.say("Profile")
+        with console.watching() as progress:
+            for profiling in profiles:
+                new = tuple(m for m in profiling.metrics if parts[m] is None)
+                if new:
+                    found = compute(prepared, Profiling(new, profiling.a), progress)
+                    for metric, part in split(found).items():
+                        cache.keep(keys[metric], part)
+                        parts[metric] = part
+    names = prepared.in_order([x for p in profiles for x in p.a])
+    ordered = [parts[m] for m in prepared.metric_ids() if m in parts]
+    merged = merge([part for part in ordered if part is not None], names)
+    return merged.assign_attrs(study=prepared.study.name, seed=prepared.study.seed)
+
+
+def compute(prepared: Prepared, profiling: Profiling, progress: Any) -> "xr.Dataset":
+    """One sweep over the representations of `profiling`, for all its metrics."""
+    from consilience.engine.profile import profile
+
+    study = prepared.study
+    return profile(
+        prepared.representations(profiling.a), profiling.metrics, groups=study.groups, budget=study.budget,
+        device=study.device, seed=study.seed, executor=study.executor, progress=progress,
+    )  # fmt: skip
+
+
+def merge(parts: "Sequence[xr.Dataset]", a: Sequence[Name]) -> "xr.Dataset":
+    """One profile over the representations `a` from `parts` of one metric each; NaN where a part has no score."""
+    from consilience.engine.profile import VARIABLES, assemble
+    from consilience.engine.scores import label
+
+    at = {label(*x): i for i, x in enumerate(a)}
+    values = {name: np.full((len(parts), len(a)), np.nan) for name in VARIABLES}
+    for k, part in enumerate(parts):
+        columns = [at[str(x)] for x in part["a"].values]
+        for name in VARIABLES:
+            values[name][k, columns] = part[name].values[0]
+    nested = {
+        name: json.dumps({k: v for part in parts for k, v in json.loads(part.attrs[name]).items()})
+        for name in ("metrics", "reasons", "notes")
+    }
+    newest = max(parts, key=lambda part: part.attrs["created"]).attrs
+    return assemble(
+        values,
+        a,
+        [str(part["metric"].values[0]) for part in parts],
+        groups=[int(part["groups"].values[0]) for part in parts],
+        error=[str(part["error"].values[0]) for part in parts],
+        attrs={"version": newest["version"], "created": newest["created"], "join": newest["join"], **nested},
+    )
