@@ -11,22 +11,32 @@ from consilience.engine.scores import VARIABLES
 
 HERE = Path(__file__).parent
 # One scope, in this order: each file uses only what stands before it, or what runs after all are read.
-SCRIPTS = ("numbers.js", "data.js", "look.js", "heat.js", "profile.js", "models.js", "table.js", "main.js")
+SCRIPTS = (
+    "numbers.js",
+    "data.js",
+    "look.js",
+    "heat.js",
+    "profile.js",
+    "models.js",
+    "traits.js",
+    "table.js",
+    "main.js",
+)
 
 
-def write(scores: xr.Dataset, path: str | Path) -> Path:
-    """Write the report of a score table to `path`, and return it; folders above are made.
+def write(scores: xr.Dataset, path: str | Path, profile: xr.Dataset | None = None) -> Path:
+    """Write the report of a score table, and of a profile of its layers, to `path`; return it. Folders above are made.
 
-    Raises BadInput if `scores` is no score table, or holds no score at all.
+    Raises BadInput if `scores` is no score table or `profile` no profile, or if there is no score at all.
     """
     path = Path(path)
-    page = render(scores)
+    page = render(scores, profile)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def render(scores: xr.Dataset) -> str:
+def render(scores: xr.Dataset, profile: xr.Dataset | None = None) -> str:
     """The report as one string of HTML."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -36,6 +46,8 @@ def render(scores: xr.Dataset) -> str:
     from consilience.pipelines.report.payload import payload
 
     check(scores)
+    if profile is not None:
+        check_profile(profile)
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -45,13 +57,13 @@ def render(scores: xr.Dataset) -> str:
     )
     environment.filters["thin"] = thin
     return environment.get_template("template.html").render(
-        about(scores),
+        about(scores, profile),
         theme=theme,
         style=Markup(_read("style.css")),
         licence=Markup(_read("plotly-licence.js")),
         plotly=Markup(_read("plotly-cartesian.min.js")),
         script=Markup("\n".join(_read(name) for name in SCRIPTS)),
-        data=Markup(embed(payload(scores))),
+        data=Markup(embed(payload(scores, profile))),
     )
 
 
@@ -68,6 +80,15 @@ def check(scores: xr.Dataset) -> None:
         raise BadInput(
             "a score table with at least one score", "NaN everywhere", "look at its reasons attribute"
         )
+
+
+def check_profile(profile: xr.Dataset) -> None:
+    """Refuse what is not a profile."""
+    if "score" not in profile or profile["score"].dims != ("metric", "a"):
+        raise BadInput(
+            "a profile, with dims (metric, a)", f"a Dataset with dims {tuple(profile.sizes)}",
+            "give what profile() returns, or open_scores() of a profile.nc",
+        )  # fmt: skip
 
 
 def embed(value: Any) -> str:

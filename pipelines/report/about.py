@@ -7,9 +7,10 @@ import xarray as xr
 
 from consilience.pipelines.report.best import names
 from consilience.pipelines.report.provenance import attr, compared
+from consilience.pipelines.report.traits import told
 
 
-def about(scores: xr.Dataset) -> dict[str, Any]:
+def about(scores: xr.Dataset, profile: xr.Dataset | None = None) -> dict[str, Any]:
     """The template's context, but for the figures' data; every part may be empty."""
     version = str(scores.attrs.get("version", ""))
     n = scores["n"].values
@@ -24,6 +25,7 @@ def about(scores: xr.Dataset) -> dict[str, Any]:
         "zoo": list(dict.fromkeys(names(scores, "a") + names(scores, "b"))),
         "layers": len(set(scores["a"].values) | set(scores["b"].values)),
         "metrics": [_metric(scores, str(m)) for m in scores["metric"].values],
+        "traits": told(profile),
         "tables": attr(scores, "tables", []),
         "join": attr(scores, "join", {}),
         "cards": attr(scores, "cards", {}),
