@@ -3,7 +3,8 @@
 The table is an xarray Dataset with dims (metric, a): ``score``, ``se`` its standard error, ``n`` the samples it rests
 on. Coordinates: ``metric`` (canonical id) with ``groups`` (row groups behind the error; interval = score ±
 t(groups - 1) se) and ``error`` (how it was had); ``a`` ("model/layer") with ``model_a``, ``layer_a``. Provenance is in
-``attrs``, JSON where nested: ``reasons`` says by "metric|a" why a score is NaN, ``notes`` which samples were left out.
+``attrs``, JSON where nested: ``reasons`` says by "metric|a" why a score is NaN, ``notes`` which
+samples were left out, or why there is no error.
 """
 
 import json
@@ -26,7 +27,7 @@ from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import Request, registered
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import frame
-from consilience.engine.profile_plan import ProfilePlan, plan_profile
+from consilience.engine.profile_plan import ProfilePlan, covariance_bytes, plan_profile
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
 from consilience.engine.scores import label
@@ -82,7 +83,7 @@ class Profile:
         work = SingleWork(
             tuple(self.representations), tuple(frame(r) for r in self.representations), self.groups,
             subsets(self.groups.count, halves=False), self.device, plan.batch, plan.tile_rows,
-            plan.strip_rows, self.budget / 4,
+            plan.strip_rows, covariance_bytes(self.budget),
             partial(executors.run, executor=self.executor, threads=self.threads, progress=progress),
         )  # fmt: skip
         found: dict[str, Profiled] = {}
@@ -155,7 +156,7 @@ def _table(profiled: Sequence[Profiled], joined: Joined, seed: int, seconds: flo
         "reasons": _told(
             profiled, joined, lambda p, i: "" if np.isfinite(p.score[i]) else p.request.metric.undefined
         ),
-        "notes": _told(profiled, joined, lambda p, i: _left_out(p, i, joined.n)),
+        "notes": _told(profiled, joined, lambda p, i: _note(p, i, joined.n)),
         "elapsed": {"profile": round(seconds, 3)},
     }
     return assemble(
@@ -189,6 +190,9 @@ def _told(
     return {key: text for key, text in said.items() if text}
 
 
-def _left_out(p: Profiled, i: int, n: int) -> str:
+def _note(p: Profiled, i: int, n: int) -> str:
     left = n - int(p.n[i])
-    return f"{left} of {n} samples left out: {p.request.metric.leaves_out}" if left else ""
+    said = [f"{left} of {n} samples left out: {p.request.metric.leaves_out}"] if left else []
+    if p.groups and np.isfinite(p.score[i]) and not np.isfinite(p.se[i]):
+        said.append("no standard error: the score is undefined on some part of the samples")
+    return "; ".join(said)

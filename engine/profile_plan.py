@@ -25,6 +25,7 @@ from consilience.engine.planning import (
 
 ITEM = 8  # bytes a number: everything is computed in float64
 SPECTRUM_FLOPS = 4.0  # of the eigenvalues of a (d, d) matrix, in d³
+COVARIANCE_BYTES = 2.0**28  # representations share no product, so that a few at a time keep all threads busy
 DIRECTION_NS, ROW_NS = 10.0, 6.0  # measured, per pair of samples and per feature
 
 
@@ -75,6 +76,11 @@ def plan_profile(
     return ProfilePlan(tuple(steps), False, tile, strip, budget, batch)
 
 
+def covariance_bytes(budget: float) -> float:
+    """For the covariances, one a group of rows, of the representations that are summed up together."""
+    return min(budget / 4, COVARIANCE_BYTES)
+
+
 def tile_memory(size: Size, needs: Single, batch: int, tile: int, strip: int, threads: int) -> float:
     """Peak bytes above the inputs, for the widest `batch` representations: rows and tiles held, and neighbours."""
     units = sum(sorted(size.widths)[-batch:])
@@ -112,7 +118,7 @@ def _covariance_step(size: Size, budget: float, speed: Speed) -> Step:
     spectra = SPECTRUM_FLOPS * sum(d**3 for d in size.widths) * (1 + size.groups)
     flops = size.n * squares
     seconds = flops / (0.7 * speed.float64) + spectra / (DECOMPOSITION_RATE * speed.float64)
-    matrices = size.groups * min(squares, max(budget / (4 * ITEM * size.groups), widest**2))
+    matrices = min(size.groups * squares, max(covariance_bytes(budget) / ITEM, size.groups * widest**2))
     rows = min(BLOCK_ROWS, -(-size.n // size.groups)) * size.units
     memory = ITEM * (2 * matrices + speed.threads * (4 * widest**2 + rows)) + ALLOCATOR * speed.threads
     read = float(size.n) * size.units * ITEM

@@ -46,4 +46,4 @@ def effective_rank(own: Own) -> float:
     """
     sigma = np.sqrt(own.eigenvalues)
     share = sigma / sigma.sum()
-    return float(np.exp(-(share * np.log(share)).sum()))
+    return float(np.exp(-(share * np.log(share)).sum())) if len(share) else float("nan")

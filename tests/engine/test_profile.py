@@ -188,6 +188,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "groups": ({"groups": 0}, "groups of 1 or more"),
     "budget": ({"budget": "100kB"}, "a profile within the budget of 100.0 kB"),
     "device": ({"device": "gpu"}, "a device that torch can use"),
+    "executor": ({"executor": "thread"}, "did you mean 'threads'"),
 }
 
 

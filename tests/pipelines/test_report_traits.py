@@ -67,7 +67,7 @@ def test_a_chart_a_metric_and_a_line_a_model(page: Any, layer_profile: xr.Datase
 def test_pointing_at_a_layer_shows_its_score_and_interval(page: Any, layer_profile: xr.Dataset) -> None:
     one = layer_profile.isel(metric=0).sel(a="smollm2-135m/hidden.12")
     score, se = float(one["score"]), float(one["se"])
-    low, high = interval(score, se, 20)
+    low, high = map(float, interval(score, se, 20))
     digits = decimals(se)
     point_at(page, 0, 5, 12)
     page.wait_for_function("document.querySelector('#trait-0 .hovertext')?.textContent.includes('hidden.12')")

@@ -247,3 +247,20 @@ def test_a_number_of_neighbours_is_for_the_method_that_has_one():
     assert parse("intrinsic_dimension:method=mle").id == "intrinsic_dimension:k=10,method=mle"
     with pytest.raises(cs.BadInput, match="leave k out, or add method=mle"):
         parse("intrinsic_dimension:k=5")
+
+
+def test_one_sample_that_carries_all_variance_has_no_error_and_says_so():
+    x = np.zeros((40, 3))
+    x[7] = [3.0, 4.0, 1.0]
+    table = cs.profile({"x": x}, ["participation_ratio", "effective_rank"])
+    np.testing.assert_allclose(table["score"], 1.0)
+    assert np.isnan(table["se"]).all()
+    assert all("undefined on some part" in note for note in json.loads(table.attrs["notes"]).values())
+
+
+def test_halves_with_too_few_neighbours_have_no_error():
+    x = np.random.default_rng(14).normal(size=(16, 3))
+    table = cs.profile({"x": x}, ["intrinsic_dimension:method=mle,k=10"])
+    assert np.isfinite(table["score"]).all()
+    assert np.isnan(table["se"]).all()
+    assert len(json.loads(table.attrs["notes"])) == 1
