@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Name, Prepared, Profiling
-from consilience.pipelines.scorecache import ScoreCache, profile_keys, split
+from consilience.pipelines.scorecache import ScoreCache, completed, profile_keys
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,23 +20,12 @@ def profile_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> 
 
     None where the study asks for no metric of one representation.
     """
-    profiles, keys = prepared.profiles(), profile_keys(prepared)
+    profiles = prepared.profiles()
     if not profiles:
         return None
-    parts = {m: cache.find(key) for m, key in keys.items()}
-    if any(part is None for part in parts.values()):
-        console.say("Profile")
-        with console.watching() as progress:
-            for profiling in profiles:
-                new = tuple(m for m in profiling.metrics if parts[m] is None)
-                if new:
-                    found = compute(prepared, Profiling(new, profiling.a), progress)
-                    for metric, part in split(found).items():
-                        cache.keep(keys[metric], part)
-                        parts[metric] = part
+    parts = completed(cache, profiles, profile_keys(prepared), partial(compute, prepared), "Profile", console)
     names = prepared.in_order([x for p in profiles for x in p.a])
-    ordered = [parts[m] for m in prepared.metric_ids() if m in parts]
-    merged = merge([part for part in ordered if part is not None], names)
+    merged = merge([parts[m] for m in prepared.metric_ids() if m in parts], names)
     return merged.assign_attrs(study=prepared.study.name, seed=prepared.study.seed)
 
 

@@ -2,19 +2,23 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
 
 from consilience.engine.features.schema import digest
-from consilience.pipelines.prepare import Name, Prepared
+from consilience.pipelines.console import Console
+from consilience.pipelines.prepare import Comparison, Name, Prepared, Profiling
 
 if TYPE_CHECKING:
     import xarray as xr
+
+Group = TypeVar("Group", Comparison, Profiling)
 
 
 class ScoreCache:
@@ -46,6 +50,30 @@ class ScoreCache:
             os.replace(half, self.folder / f"{key}.nc")
         finally:
             half.unlink(missing_ok=True)
+
+
+def completed(
+    cache: ScoreCache,
+    groups: Sequence[Group],
+    keys: dict[str, str],
+    compute: "Callable[[Group, Any], xr.Dataset]",
+    what: str,
+    console: Console,
+) -> "dict[str, xr.Dataset]":
+    """The scores of every metric of `groups`, by metric, in the order of `keys`: from the cache and, for what it lacks,
+    from one sweep a group, kept the moment it ends. `what` is a word for what is done."""
+    parts = {metric: cache.find(key) for metric, key in keys.items()}
+    if any(part is None for part in parts.values()):
+        console.say(what)
+        with console.watching() as progress:
+            for group in groups:
+                new = tuple(m for m in group.metrics if parts[m] is None)
+                if new:
+                    found = compute(replace(group, metrics=new), progress)
+                    for metric, part in split(found).items():
+                        cache.keep(keys[metric], part)
+                        parts[metric] = part
+    return {metric: part for metric, part in parts.items() if part is not None}
 
 
 def score_keys(prepared: Prepared) -> dict[str, str]:

@@ -10,6 +10,7 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Comparison, Prepared, Seat, prepare
 from consilience.pipelines.profiles import profile_missing
 from consilience.pipelines.provenance import describe
-from consilience.pipelines.scorecache import ScoreCache, merge, score_keys, split
+from consilience.pipelines.scorecache import ScoreCache, completed, merge, score_keys
 from consilience.pipelines.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -106,19 +107,10 @@ def extract_missing(prepared: Prepared, console: Console) -> Prepared:
 
 def compare_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset":
     """The score table of the whole study, from the cache and, for what it lacks, from one sweep a group of metrics."""
-    comparisons, keys = prepared.comparisons(), score_keys(prepared)
-    parts = {m: cache.find(key) for m, key in keys.items()}
-    if any(part is None for part in parts.values()):
-        console.say("Comparison")
-        with console.watching() as progress:
-            for comparison in comparisons:
-                new = tuple(m for m in comparison.metrics if parts[m] is None)
-                if new:
-                    found = compute(prepared, replace(comparison, metrics=new), progress)
-                    for metric, part in split(found).items():
-                        cache.keep(keys[metric], part)
-                        parts[metric] = part
-    ready = {m: part for m, part in parts.items() if part is not None}
+    comparisons = prepared.comparisons()
+    ready = completed(
+        cache, comparisons, score_keys(prepared), partial(compute, prepared), "Comparison", console
+    )
     a = prepared.in_order([x for c in comparisons for x in c.a])
     b = prepared.in_order([x for c in comparisons for x in (c.a if c.b is None else c.b)])
     # In the order of the study, whatever was computed together.

@@ -12,6 +12,7 @@ import numpy as np
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes import executors
+from consilience.engine.passes.moment_state import combine
 from consilience.engine.passes.moments import BLOCK_ROWS, runs
 
 
@@ -64,18 +65,6 @@ def row_sums(
     calls = [(representations, groups, *rows) for rows in runs(groups)]
     costs = [float(stop - start) for *_, start, stop in calls]
     return run(_task, calls, combine, costs=costs, stage="row sums")
-
-
-def combine(states: list[State]) -> State:
-    """One state of several, over all their rows."""
-    first, *others = states
-    for other in others:
-        for key, value in other.items():
-            if key in first:
-                first[key].add(value)
-            else:
-                first[key] = value
-    return first
 
 
 def _task(

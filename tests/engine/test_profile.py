@@ -10,7 +10,8 @@ import xarray as xr
 
 import consilience as cs
 from consilience.engine.metrics import metrics as listed
-from consilience.engine.passes.rows import combine, means, row_sums
+from consilience.engine.passes.moment_state import combine
+from consilience.engine.passes.rows import means, row_sums
 from consilience.engine.profile import Profile, every_metric
 from consilience.engine.scores import open_scores, save
 
