@@ -1,40 +1,27 @@
-"""Profile representations: metrics of one representation at a time, from features in to a table out.
+"""Profile representations: metrics of one representation at a time, from features in to a table out."""
 
-The table is an xarray Dataset with dims (metric, a): ``score``, ``se`` its standard error, ``n`` the samples it rests
-on. Coordinates: ``metric`` (canonical id) with ``groups`` (row groups behind the error; interval = score ±
-t(groups - 1) se) and ``error`` (how it was had); ``a`` ("model/layer") with ``model_a``, ``layer_a``. Provenance is in
-``attrs``, JSON where nested: ``reasons`` says by "metric|a" why a score is NaN, ``notes`` which
-samples were left out, or why there is no error.
-"""
-
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from consilience.engine.errors import BadInput
-from consilience.engine.features.join import Joined
 from consilience.engine.inference.subsets import deal, subsets
 from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
-from consilience.engine.metrics.registry import Request, registered
+from consilience.engine.metrics.registry import registered
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import frame
 from consilience.engine.profile_plan import ProfilePlan, covariance_bytes, plan_profile
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
-from consilience.engine.scores import label
 from consilience.engine.scoring.single import Profiled, SingleWork, from_covariances, from_means
+from consilience.engine.scoring.single_table import profile_table
 from consilience.engine.scoring.single_tiles import from_tiles
 
-VARIABLES = ("score", "se", "n")
 EVALUATE: dict[Callable[..., list[Profiled]], tuple[str, ...]] = {
     from_covariances: ("covariance",),
     from_means: ("means",),
@@ -92,7 +79,7 @@ class Profile:
                 if requests := [r for r in self.requests if r.metric.needs in needs]:
                     found |= {p.request.id: p for p in evaluate(requests, work)}
         profiled = [found[r.id] for r in self.requests]
-        return _table(profiled, self.joined, self.seed, time.perf_counter() - start)
+        return profile_table(profiled, self.joined, seed=self.seed, seconds=time.perf_counter() - start)
 
 
 def profile(
@@ -112,7 +99,7 @@ def profile(
         progress: called as progress(stage, done, total).
 
     Returns:
-        The profile; see `consilience.engine.profile`.
+        The profile; see `consilience.engine.scoring.single_table`.
 
     Raises:
         BadInput: before any compute, for input that cannot be profiled.
@@ -123,76 +110,3 @@ def profile(
 def every_metric() -> list[str]:
     """The names of all metrics of one representation."""
     return [name for name, metric in sorted(registered().items()) if metric.single]
-
-
-def assemble(
-    values: Mapping[str, np.ndarray],
-    a: Sequence[tuple[str, str]],
-    metric: Sequence[str],
-    *,
-    groups: Sequence[int],
-    error: Sequence[str],
-    attrs: Mapping[str, str | int | float],
-) -> xr.Dataset:
-    """A profile from plain arrays of shape (metric, a); `a` are (model, layer) names."""
-    return xr.Dataset(
-        {name: (("metric", "a"), np.asarray(values[name], np.float64)) for name in VARIABLES},
-        coords={
-            "metric": list(metric),
-            "a": [label(*x) for x in a],
-            "model_a": ("a", [m for m, _ in a]),
-            "layer_a": ("a", [l for _, l in a]),
-            "groups": ("metric", list(groups)),
-            "error": ("metric", list(error)),
-        },
-        attrs=dict(attrs),
-    )
-
-
-def _table(profiled: Sequence[Profiled], joined: Joined, seed: int, seconds: float) -> xr.Dataset:
-    nested = {
-        "metrics": {p.request.id: _about(p.request) for p in profiled},
-        "join": {"rows": joined.n, "dropped": joined.dropped},
-        "reasons": _told(
-            profiled, joined, lambda p, i: "" if np.isfinite(p.score[i]) else p.request.metric.undefined
-        ),
-        "notes": _told(profiled, joined, lambda p, i: _note(p, i, joined.n)),
-        "elapsed": {"profile": round(seconds, 3)},
-    }
-    return assemble(
-        {name: np.array([getattr(p, name) for p in profiled]) for name in VARIABLES},
-        [(r.model, r.layer) for r in joined.representations],
-        [p.request.id for p in profiled],
-        groups=[p.groups for p in profiled],
-        error=[p.error for p in profiled],
-        attrs={
-            "version": version("consilience"),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seed": seed,
-            **{k: json.dumps(v) for k, v in nested.items()},
-        },
-    )
-
-
-def _about(request: Request) -> dict[str, str]:
-    return {k: getattr(request.metric, k) for k in ("title", "formula", "source", "range")}
-
-
-def _told(
-    profiled: Sequence[Profiled], joined: Joined, words: Callable[[Profiled, int], str]
-) -> dict[str, str]:
-    """What there is to say of a score, by "metric|a"."""
-    said = {
-        f"{p.request.id}|{r.name}": words(p, i)
-        for p in profiled
-        for i, r in enumerate(joined.representations)
-    }
-    return {key: text for key, text in said.items() if text}
-
-
-def _note(p: Profiled, i: int, n: int) -> str:
-    left = n - int(p.n[i])
-    said = [f"{left} of {n} samples left out: {p.request.metric.leaves_out}"] if left else []
-    if p.groups and np.isfinite(p.score[i]) and not np.isfinite(p.se[i]):
-        said.append("no standard error: the score is undefined on some part of the samples")
-    return "; ".join(said)

@@ -42,8 +42,8 @@ def compute(prepared: Prepared, profiling: Profiling, progress: Any) -> "xr.Data
 
 def merge(parts: "Sequence[xr.Dataset]", a: Sequence[Name]) -> "xr.Dataset":
     """One profile over the representations `a` from `parts` of one metric each; NaN where a part has no score."""
-    from consilience.engine.profile import VARIABLES, assemble
     from consilience.engine.scores import label
+    from consilience.engine.scoring.single_table import VARIABLES, assemble
 
     at = {label(*x): i for i, x in enumerate(a)}
     values = {name: np.full((len(parts), len(a)), np.nan) for name in VARIABLES}

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from consilience.engine import profile
 from consilience.engine.scores import assemble
+from consilience.engine.scoring import single_table
 from consilience.pipelines.report import write
 
 READY = "document.documentElement.dataset.ready && document.querySelector('#ranked tbody tr')"
@@ -166,7 +166,7 @@ def synthetic_profile(models: list[str] | None = None, seed: int = 0) -> xr.Data
         m: {"title": f"{title}.", "formula": "of x_i", "range": "0..∞", "source": "Facco et al. 2017"}
         for m, (title, _) in TRAITS.items()
     }
-    return profile.assemble(
+    return single_table.assemble(
         {"score": score, "se": se, "n": np.full(truth.shape, 1447.0)}, layers, metrics,
         groups=[20] * len(metrics), error=[error for _, error in TRAITS.values()],
         attrs={"metrics": json.dumps(told), "reasons": "{}", "notes": "{}"},
