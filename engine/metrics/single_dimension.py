@@ -41,7 +41,9 @@ def intrinsic_dimension(distances: np.ndarray, *, method: str, k: int = 2) -> fl
     the j-th neighbour
 
     mle averages the inverse of the estimates of single samples (MacKay and Ghahramani), which removes most of the bias
-    of averaging the estimates. A sample whose nearest neighbour is at distance 0 is left out, and counted. Both tell
-    the dimension at the scale of the neighbours, and are too small where the dimension is high for so few samples.
+    of averaging the estimates. A sample whose nearest neighbour is at distance 0 is left out, and counted.
+
+    Misleads where the dimension is high for so few samples: both methods are too small then. They tell the dimension
+    at the scale of the neighbours, which shrinks as samples are added, down to that of the noise.
     """
     return two_nn(distances) if method == "two_nn" else maximum_likelihood(distances)

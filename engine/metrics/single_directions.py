@@ -18,9 +18,12 @@ NO_DIRECTION = "samples of zeros, which have no direction"
 def magnitude(means: Means) -> float:
     """Magnitude of the mean.
 
-    ‖mean of x_i‖
+    ‖m‖, m = mean over i of x_i
 
-    In the units of the features. Where the true mean is 0 it is above 0 by chance, and its interval means little.
+    In the units of the features.
+
+    Misleads where the true mean is 0: it is above 0 by chance, and its interval means little. Between models it tells
+    of the scale of their features first.
     """
     return means.length
 
@@ -40,6 +43,8 @@ def concentricity(means: Means) -> float:
     mean over i of cos(x_i, mean of x)
 
     1 where all samples point the same way. Samples of zeros, which have no direction, count in the mean alone.
+
+    Misleads where few units are far from 0 in all samples: they make every cosine 1, and hide what tells samples apart.
     """
     if means.length <= means.rounding:
         return float("nan")
@@ -62,5 +67,7 @@ def uniformity(apart: np.ndarray) -> np.ndarray:
 
     0 where all samples point the same way, and about -4 where they fill a sphere of many dimensions evenly: the lower,
     the more uniform. Samples of zeros, which have no direction, are left out.
+
+    Misleads where few units are far from 0 in all samples: it is near 0, however even the samples lie in the others.
     """
     return np.log1p(-apart)

@@ -25,7 +25,10 @@ def participation_ratio(own: Own) -> float:
 
     (Σ λ_i)² / Σ λ_i², λ_i the eigenvalues of the covariance
 
-    k equal eigenvalues give k. With few samples it is too small: no more than samples - 1 eigenvalues differ from 0.
+    k equal eigenvalues give k.
+
+    Misleads with few samples: no more than samples - 1 eigenvalues differ from 0, and it is too small. A unit of large
+    variance alone brings it near 1, whatever the others hold.
     """
     return float(own.trace**2 / (own.gram**2).sum())
 
@@ -42,7 +45,9 @@ def effective_rank(own: Own) -> float:
 
     k equal singular values give k. Small directions weigh more than in `participation_ratio`, and it is never below
     that. Singular values that the rounding of X'X hides, below sqrt(max(n, d) 2e-16) of the largest, do not count.
-    With few samples it is too small.
+
+    Misleads with few samples, of which it finds no more than samples - 1 directions; with many, noise in all units
+    counts as so many directions.
     """
     sigma = np.sqrt(own.eigenvalues)
     share = sigma / sigma.sum()
