@@ -1,7 +1,7 @@
 """Compare representations: from features in, to a score table out. The front door of the engine."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -12,26 +12,23 @@ import xarray as xr
 
 from consilience.engine import preprocessing
 from consilience.engine.errors import BadInput, unknown
-from consilience.engine.features.join import Joined, join
 from consilience.engine.features.labels import labels_of
-from consilience.engine.features.repeats import crossed, refuse_repeats
-from consilience.engine.features.representation import Representation, check, representations
+from consilience.engine.features.repeats import crossed
 from consilience.engine.inference.subsets import Groups, deal
 from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
-from consilience.engine.metrics.registry import Request, parse
+from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
 from consilience.engine.planning import Plan, Size, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
+from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
 from consilience.engine.scoring import batches, classes, first, sampled, second, triangles
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.precision import PRECISIONS
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.table import score_table
 
-Features = Mapping[str, Any] | Iterable[Any]
-LEAST_SAMPLES = 4
 # Which statistics a family of metrics needs, and how it is evaluated; a family shares its passes.
 Family = tuple[tuple[str, ...], Callable[[Sequence[Request], Setting], list[Evaluated]]]
 SAMPLED: tuple[Family, ...] = ((("sums", "neighbours"), sampled.evaluate),)
@@ -51,7 +48,7 @@ class Comparison:
         self,
         a: Features,
         b: Features | None = None,
-        metrics: Iterable[str | Mapping[str, Any]] = ("cka",),
+        metrics: Metrics = ("cka",),
         *,
         se: bool = True,
         until_se: float | None = None,
@@ -70,35 +67,26 @@ class Comparison:
         progress: Progress = silent,
     ):
         steps = preprocessing.read_steps(preprocess)
-        if isinstance(metrics, str | Mapping):
-            metrics = [metrics]
-        preferred = {} if by is None else {"by": "label"}
-        self.requests = list({r.id: r for r in (parse(m, **preferred) for m in metrics)}.values())
-        if not self.requests:
-            raise BadInput("at least one metric", "none", "name one, for instance 'cka'")
+        self.requests = asked(metrics, single=False, **({} if by is None else {"by": "label"}))
         if groups < 1 or permutations < 0:
             raise BadInput(
                 "groups of 1 or more and permutations of 0 or more", f"groups={groups}, permutations={permutations}",
                 "use groups=20, permutations=20, the defaults",
             )  # fmt: skip
-        left = _representations(a)
-        right = left if b is None else _representations(b)
+        left = read(a)
+        right = left if b is None else read(b)
         extra = [r for r in right if r.name not in {x.name for x in left}]
-        self.joined: Joined = join([*left, *extra])
-        if self.joined.n < LEAST_SAMPLES:
-            raise BadInput(
-                f"at least {LEAST_SAMPLES} samples",
-                str(self.joined.n),
-                "compare on more stimuli, or check the ids",
-            )
-        self._check_samples()
+        self.joined = on_same_samples([*left, *extra], self.requests)
+        self.representations = self.joined.representations
         if until_se is not None:
             sampled.check(self.requests, until_se)
         # So few samples are compared pair by pair sooner than parts of them are drawn.
         self.until_se = until_se if self.joined.n >= sampled.LEAST_SAMPLES else None
         self.labels = self._labels(by if labels is None else labels)
-        self._check_repeats(bool(steps))
-        self.representations = [check(r) for r in self.joined.representations]
+        if steps and (wanting := [r.id for r in self.requests if r.repeats]):
+            raise BadInput(
+                f"features as they are for {wanting[0]!r}", "preprocessing", "leave preprocess out"
+            )
         self.a = list(range(len(left)))
         names = [r.name for r in self.representations]
         self.b = [names.index(r.name) for r in right]
@@ -114,29 +102,6 @@ class Comparison:
             self.representations, steps, seed=seed, budget=self.budget, progress=progress,
             run=partial(executors.run, executor=executor, threads=self.threads),
         )  # fmt: skip
-
-    def _check_samples(self) -> None:
-        for r in self.requests:
-            if r.needs == "triangles":
-                triangles.check_size(r, self.joined.n)
-            k = r.parameters.get("k", 0)
-            if k >= self.joined.n:
-                raise BadInput(
-                    f"k smaller than the number of samples in {r.id!r}", f"k = {k} with {self.joined.n} samples",
-                    f"use k <= {self.joined.n - 1}",
-                )  # fmt: skip
-
-    def _check_repeats(self, preprocessed: bool) -> None:
-        wanting = [r.id for r in self.requests if r.repeats]
-        if wanting and preprocessed:
-            raise BadInput(
-                f"features as they are for {wanting[0]!r}", "preprocessing", "leave preprocess out"
-            )
-        for r in self.joined.representations:
-            if wanting:
-                crossed(r, wanting[0])
-            else:
-                refuse_repeats(r)
 
     def _crossed(self, setting: Setting, request: Request) -> Setting:
         """The same with inner products of different repeats."""
@@ -204,18 +169,10 @@ class Comparison:
         return scores.assign_attrs(preprocessing.attributes(self.representations))
 
 
-def _representations(features: Features) -> list[Representation]:
-    if not isinstance(features, Mapping):
-        features = list(features)
-        if features and all(isinstance(f, Representation) for f in features):
-            return features
-    return representations(features)
-
-
 def compare(
     a: Features,
     b: Features | None = None,
-    metrics: Iterable[str | Mapping[str, Any]] = ("cka",),
+    metrics: Metrics = ("cka",),
     *,
     progress: Progress = silent,
     **options: Any,
@@ -251,7 +208,11 @@ def compare(
     return Comparison(a, b, metrics, progress=progress, **options).run(progress)
 
 
-def score(metric: str | Mapping[str, Any], x: Any, y: Any, **options: Any) -> float:
-    """One score of X (n, d1) with Y (n, d2), without its error: ``score("cka", X, Y)``."""
+def score(metric: str | Mapping[str, Any], x: Any, y: Any = None, **options: Any) -> float:
+    """One score, without its error: ``score("cka", X, Y)``, X (n, d1) and Y (n, d2), or ``score("uniformity", X)``."""
+    if y is None:
+        from consilience.engine.profile import profile
+
+        return float(profile({"x": x}, [metric], se=False, **options)["score"].values[0, 0])
     table = compare({"x": x}, {"y": y}, [metric], **{"se": False, "null": False, **options})
     return float(table["score"].values[0, 0, 0])

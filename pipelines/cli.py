@@ -211,7 +211,9 @@ def report(
     from consilience.pipelines.report import write
 
     path = run / "scores.nc" if run.is_dir() else run
-    Console().say(f"Report: {write(open_scores(path), output or path.with_name('report.html'))}")
+    beside = path.with_name("profile.nc")
+    scores, profile = open_scores(path), open_scores(beside) if beside.is_file() else None
+    Console().say(f"Report: {write(scores, output or path.with_name('report.html'), profile)}")
 
 
 @app.command()

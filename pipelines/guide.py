@@ -19,6 +19,10 @@ COSTS = {
     "unions": "the tile pass, and the similarities of each sample with the neighbours it has anywhere",
     "triangles": "whole matrices of at most 1,024 samples, and a sort of n²/2 entries for every pair and subset",
     "moments": "moments, n d² a pair, and a decomposition, d³, for every pair, subset and permutation",
+    "covariance": "moments, n d² a representation, and a decomposition, d³, for every subset",
+    "means": "one reading of the features",
+    "directions": "one tile pass over all pairs of samples",
+    "distances": "one tile pass, in which the neighbours are found",
 }
 CHANGES = {
     "permutation": "the order of the units", "rotation": "rotations", "scaling": "one factor for all units",
@@ -37,7 +41,12 @@ This page is made from the docstrings of the metrics: `python -m consilience.pip
 def guide() -> str:
     """The page, in Markdown."""
     known = [m for _, m in sorted(registered().items()) if m.finish.__module__.startswith("consilience.")]
-    parts = [HEAD, "\n".join(cases()), "## Every metric\n", *("\n".join(section(m)) for m in known)]
+    parts = [HEAD, "\n".join(cases())]
+    for heading, single in (
+        ("## Metrics of two representations\n", False),
+        ("## Metrics of one representation\n", True),
+    ):
+        parts += [heading, *("\n".join(section(m)) for m in known if m.single == single)]
     return "\n".join(parts)
 
 
@@ -57,9 +66,12 @@ def section(metric: Metric) -> Iterator[str]:
     request = parse(metric.name)
     unseen = ", ".join(CHANGES[i] for i in request.invariances)
     yield f"- Does not see, by default: {unseen or 'nothing of the kind'}"
-    way = "symmetric" if metric.symmetric else "directed"
-    yield f"- A {metric.direction}, {way}; range {metric.range}"
-    yield f"- Null: {null(metric)}"
+    if metric.single:
+        yield f"- Range: {metric.range}"
+    else:
+        way = "symmetric" if metric.symmetric else "directed"
+        yield f"- A {metric.direction}, {way}; range {metric.range}"
+        yield f"- Null: {null(metric)}"
     yield f"- Costs: {COSTS[request.needs]}"
     yield f"- Source: {metric.source}\n"
 

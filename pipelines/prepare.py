@@ -3,7 +3,7 @@
 Loads no weights and imports neither torch nor ray, so that a run with nothing left to do is over in a moment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from consilience.engine.features.schema import digest
 from consilience.pipelines.study import ModelEntry, Pairs, Study
 
 if TYPE_CHECKING:
+    from consilience.engine.features.representation import Representation
     from consilience.pipelines.studyplan import StudyPlan
 
 Name = tuple[str, str]  # model, layer
@@ -55,6 +56,14 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Profiling:
+    """Metrics of one representation that are computed on the same ones."""
+
+    metrics: tuple[str, ...]
+    a: tuple[Name, ...]
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A study, with its models seated. `left_out` says of each model that is not installed how to add it."""
 
@@ -82,16 +91,47 @@ class Prepared:
         )
 
     def comparisons(self) -> list[Comparison]:
-        """The metrics, grouped by the layers they are asked for. Raises StudyError for a metric that does not exist."""
+        """The metrics of two representations, grouped by the layers they are asked for.
+
+        Raises StudyError for a metric that does not exist, and where there is none of two representations.
+        """
+        groups: dict[tuple[tuple[Name, ...], tuple[Name, ...] | None], list[str]] = {}
+        for name, single, chosen in self._asked():
+            if not single:
+                groups.setdefault(self._sides(chosen), []).append(name)
+        if not groups:
+            alone = BadInput(
+                "at least one metric that compares representations", "only metrics of one",
+                "add one such as cka, or call consilience.profile(tables) without a study",
+            )  # fmt: skip
+            raise self.study.error(("metrics",), alone)
+        return [Comparison(tuple(ids), a, b) for (a, b), ids in groups.items()]
+
+    def profiles(self) -> list[Profiling]:
+        """The metrics of one representation, grouped by the layers they are asked for, whatever pairs there are."""
+        groups: dict[tuple[Name, ...], list[str]] = {}
+        for name, single, chosen in self._asked():
+            if single:
+                groups.setdefault(tuple(chosen), []).append(name)
+        return [Profiling(tuple(ids), a) for a, ids in groups.items()]
+
+    def metric_ids(self) -> list[str]:
+        """The canonical ids of the study's metrics, in its order."""
         from consilience.engine.metrics import canonical
 
-        groups: dict[tuple[tuple[Name, ...], tuple[Name, ...] | None], list[str]] = {}
+        return [canonical(x.spec()) for x in self.study.metrics]
+
+    def _asked(self) -> Iterator[tuple[str, bool, list[Name]]]:
+        """Of every metric its id, whether it is of one representation, and the layers it is asked for."""
+        from consilience.engine.metrics import parse
+
         seen: dict[str, int] = {}
         for i, entry in enumerate(self.study.metrics):
             try:
-                name = canonical(entry.spec())
+                request = parse(entry.spec())
             except BadInput as bad:
                 raise self.study.error(("metrics", i), bad) from bad
+            name = request.id
             if name in seen:
                 twice = BadInput(
                     "each metric once", f"{name!r} in entries {seen[name] + 1} and {i + 1}", "remove one"
@@ -104,8 +144,20 @@ class Prepared:
                 raise self.study.error(
                     ("metrics", i, "layers"), unknown("layer", entry.layers.patterns[0], known)
                 )
-            groups.setdefault(self._sides(chosen), []).append(name)
-        return [Comparison(tuple(ids), a, b) for (a, b), ids in groups.items()]
+            yield name, request.metric.single, chosen
+
+    def representations(self, names: Sequence[Name]) -> "list[Representation]":
+        """Those layers of the tables."""
+        from consilience.engine.features.representation import representations
+
+        wanted = set(names)
+        tables = {x.name: x.table for x in self.seats if any(x.name == model for model, _ in names)}
+        return [x for x in representations(tables) if (x.model, x.layer) in wanted]
+
+    def in_order(self, names: Sequence[Name]) -> list[Name]:
+        """Each of `names` once, in the order of the study's models and of depth."""
+        wanted = set(names)
+        return [(x.name, layer) for x in self.seats for layer in x.layers if (x.name, layer) in wanted]
 
     def _sides(self, chosen: Sequence[Name]) -> tuple[tuple[Name, ...], tuple[Name, ...] | None]:
         pairs = self.study.pairs

@@ -23,10 +23,7 @@ def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, flo
         "tables": [_table(x) for x in prepared.seats],
         "cards": cards(prepared.seats),
         "stimuli": _stimuli(prepared),
-        "layers": {
-            m: x.layers.words()
-            for m, x in zip((str(m) for m in scores["metric"].values), study.metrics, strict=True)
-        },
+        "layers": {m: x.layers.words() for m, x in zip(prepared.metric_ids(), study.metrics, strict=True)},
         "left_out": prepared.left_out,
         "elapsed": {k: round(v, 2) for k, v in elapsed.items()},
     }

@@ -2,22 +2,25 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
 
 from consilience.engine.features.schema import digest
-from consilience.pipelines.prepare import Name, Prepared
+from consilience.pipelines.console import Console
+from consilience.pipelines.prepare import Comparison, Name, Prepared, Profiling
 from consilience.pipelines.steps import steps_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
 BY_METRIC = ("metrics", "notes", "reasons")  # attributes that map a metric, or "metric|a|b", to something
+Group = TypeVar("Group", Comparison, Profiling)
 
 
 class ScoreCache:
@@ -28,7 +31,8 @@ class ScoreCache:
 
     def known(self, prepared: Prepared) -> list[str]:
         """The metrics of a study whose scores are here."""
-        return [m for m, key in score_keys(prepared).items() if (self.folder / f"{key}.nc").is_file()]
+        keys = score_keys(prepared) | profile_keys(prepared)
+        return [m for m, key in keys.items() if (self.folder / f"{key}.nc").is_file()]
 
     def find(self, key: str) -> "xr.Dataset | None":
         """The scores under `key`, or None."""
@@ -50,25 +54,41 @@ class ScoreCache:
             half.unlink(missing_ok=True)
 
 
+def completed(
+    cache: ScoreCache,
+    groups: Sequence[Group],
+    keys: dict[str, str],
+    compute: "Callable[[Group, Any], xr.Dataset]",
+    what: str,
+    console: Console,
+) -> "dict[str, xr.Dataset]":
+    """The scores of every metric of `groups`, by metric, in the order of `keys`: from the cache and, for what it lacks,
+    from one sweep a group, kept the moment it ends. `what` is a word for what is done."""
+    parts = {metric: cache.find(key) for metric, key in keys.items()}
+    if any(part is None for part in parts.values()):
+        console.say(what)
+        with console.watching() as progress:
+            for group in groups:
+                new = tuple(m for m in group.metrics if parts[m] is None)
+                if new:
+                    found = compute(replace(group, metrics=new), progress)
+                    for metric, part in split(found).items():
+                        cache.keep(keys[metric], part)
+                        parts[metric] = part
+    return {metric: part for metric, part in parts.items() if part is not None}
+
+
 def score_keys(prepared: Prepared) -> dict[str, str]:
-    """Metric -> the digest of everything that decides its scores: the id, the representations by the digests of
-    their tables and their preprocessing, the settings that change values, and the version of the code."""
-    study = prepared.study
-    settings = {x: getattr(study, x) for x in ("null", "permutations", "groups", "seed", "precision")}
-    tables = {x.name: x.digest for x in prepared.seats}
-    steps = {model: [x.id for x in asked] for model, asked in steps_of(prepared).items()}
-
-    def side(names: Sequence[Name] | None) -> list[list[str]] | None:
-        if names is None:
-            return None
-        return [[model, layer, tables[model], *steps[model]] for model, layer in names]
-
+    """Metric of two representations -> the digest of everything that decides its scores: the id, the representations
+    by the digests of their tables and their preprocessing, the settings that change values, and the version of the
+    code."""
+    settings = _settings(prepared, "null", "permutations", "groups", "seed", "precision")
     return {
         metric: digest(
             {
                 "metric": metric,
-                "a": side(comparison.a),
-                "b": side(comparison.b),
+                "a": _side(prepared, comparison.a),
+                "b": None if comparison.b is None else _side(prepared, comparison.b),
                 "settings": settings,
                 "version": version("consilience"),
             }
@@ -78,8 +98,34 @@ def score_keys(prepared: Prepared) -> dict[str, str]:
     }
 
 
+def profile_keys(prepared: Prepared) -> dict[str, str]:
+    """Metric of one representation -> the digest of everything that decides its scores, as for `score_keys`."""
+    return {
+        metric: digest(
+            {
+                "metric": metric,
+                "a": _side(prepared, profiling.a),
+                "settings": _settings(prepared, "groups", "seed"),
+                "version": version("consilience"),
+            }
+        )
+        for profiling in prepared.profiles()
+        for metric in profiling.metrics
+    }
+
+
+def _side(prepared: Prepared, names: Sequence[Name]) -> list[list[str]]:
+    tables = {x.name: x.digest for x in prepared.seats}
+    steps = {model: [x.id for x in asked] for model, asked in steps_of(prepared).items()}
+    return [[model, layer, tables[model], *steps[model]] for model, layer in names]
+
+
+def _settings(prepared: Prepared, *names: str) -> dict[str, Any]:
+    return {name: getattr(prepared.study, name) for name in names}
+
+
 def split(scores: "xr.Dataset") -> "dict[str, xr.Dataset]":
-    """One score table a metric; of the attributes kept by metric (`BY_METRIC`), each gets its own."""
+    """One score table, or profile, a metric; of the attributes kept by metric (`BY_METRIC`), each gets its own."""
     found = {}
     for metric in (str(m) for m in scores["metric"].values):
         one = scores.sel(metric=[metric])

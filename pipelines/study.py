@@ -8,6 +8,7 @@ metrics:
   - cka
   - {name: cka, estimator: biased}            # parameters of the metric, as in `cka:estimator=biased`
   - {name: svcca, layers: {every: 4}}         # only every fourth layer of each model, and the last
+  - participation_ratio                       # of one representation: goes into the profile of the layers
 store: features            # every key from here on has a default
 preprocess: []             # steps before every metric, in their order: [clip, {name: pca, variance: 0.9}]; a model's
                            # entry may have a `preprocess` of its own, which takes its place

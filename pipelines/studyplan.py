@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.errors import BadInput
 from consilience.engine.planning import Plan, Size, gigabytes, make_plan, needs_of, pairs_of
 from consilience.pipelines.console import Console
-from consilience.pipelines.prepare import Comparison, Name, Prepared
+from consilience.pipelines.prepare import Comparison, Name, Prepared, Profiling
 from consilience.pipelines.steps import step_error, steps_of
 
 if TYPE_CHECKING:
@@ -35,6 +35,26 @@ class Passes:
     representations: int
     plan: Plan
 
+    def row(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        steps = [vars(step) for step in self.plan.steps]
+        return {"metrics": self.metrics, "representations": self.representations, "steps": steps}
+
+    def show(self, what: str, console: Console) -> None:
+        """Print it; `what` is a word for what is done."""
+        console.table(
+            f"{what} of {self.representations} representations by {', '.join(self.metrics)}",
+            ("pass", "how", "block", "TFLOP", "read", "peak memory", "seconds"),
+            [
+                (
+                    x.name, x.how, x.block, f"{x.flops / 1e12:.2f}", gigabytes(x.bytes), gigabytes(x.memory),
+                    f"{x.seconds:.0f}",
+                )
+                for x in self.plan.steps
+            ],
+        )  # fmt: skip
+        console.say()
+
 
 @dataclass(frozen=True)
 class StudyPlan:
@@ -43,32 +63,27 @@ class StudyPlan:
     study: str
     features: tuple[Features, ...]
     comparisons: tuple[Passes, ...]
+    profiles: tuple[Passes, ...]
     reused: tuple[str, ...]
     left_out: dict[str, str]
 
     @property
     def seconds(self) -> float:
-        """What the comparison is expected to take; extraction depends on the models and is not predicted."""
-        return sum(x.plan.seconds for x in self.comparisons)
+        """What the passes are expected to take; extraction depends on the models and is not predicted."""
+        return sum(x.plan.seconds for x in self.comparisons + self.profiles)
 
     @property
     def memory(self) -> float:
-        """The peak of the comparison above its inputs, in bytes."""
-        return max((x.plan.memory for x in self.comparisons), default=0.0)
+        """The peak of the passes above their inputs, in bytes."""
+        return max((x.plan.memory for x in self.comparisons + self.profiles), default=0.0)
 
     def rows(self) -> dict[str, Any]:
         """The plan as plain JSON values."""
         return {
             "study": self.study,
             "features": [vars(x) for x in self.features],
-            "comparisons": [
-                {
-                    "metrics": x.metrics,
-                    "representations": x.representations,
-                    "steps": [vars(step) for step in x.plan.steps],
-                }
-                for x in self.comparisons
-            ],
+            "comparisons": [x.row() for x in self.comparisons],
+            "profiles": [x.row() for x in self.profiles],
             "reused": self.reused,
             "left_out": self.left_out,
         }
@@ -83,19 +98,9 @@ class StudyPlan:
         for model, why in self.left_out.items():
             console.say(f"{model} is left out: {why}", style="yellow")
         console.say()
-        for passes in self.comparisons:
-            console.table(
-                f"Comparison of {passes.representations} representations by {', '.join(passes.metrics)}",
-                ("pass", "how", "block", "TFLOP", "read", "peak memory", "seconds"),
-                [
-                    (
-                        x.name, x.how, x.block, f"{x.flops / 1e12:.2f}", gigabytes(x.bytes), gigabytes(x.memory),
-                        f"{x.seconds:.0f}",
-                    )
-                    for x in passes.plan.steps
-                ],
-            )  # fmt: skip
-            console.say()
+        for what, passes in (("Comparison", self.comparisons), ("Profile", self.profiles)):
+            for one in passes:
+                one.show(what, console)
         if self.reused:
             console.say(f"Scores that are there already: {', '.join(self.reused)}\n")
 
@@ -112,13 +117,19 @@ def study_plan(prepared: Prepared, reused: Sequence[str] = ()) -> StudyPlan:
         )
         for x in prepared.seats
     )  # fmt: skip
-    comparisons = []
+    comparisons, profiles = [], []
     for comparison in prepared.comparisons():
         new = tuple(m for m in comparison.metrics if m not in reused)
         if new:
             names = {*comparison.a, *(comparison.b or ())}
             comparisons.append(Passes(new, len(names), _passes(prepared, comparison, new)))
-    return StudyPlan(prepared.study.name, features, tuple(comparisons), tuple(reused), prepared.left_out)
+    for profiling in prepared.profiles():
+        new = tuple(m for m in profiling.metrics if m not in reused)
+        if new:
+            profiles.append(Passes(new, len(profiling.a), _profile_passes(prepared, profiling, new)))
+    return StudyPlan(
+        prepared.study.name, features, tuple(comparisons), tuple(profiles), tuple(reused), prepared.left_out
+    )
 
 
 def _passes(prepared: Prepared, comparison: Comparison, metrics: Sequence[str]) -> Plan:
@@ -127,13 +138,12 @@ def _passes(prepared: Prepared, comparison: Comparison, metrics: Sequence[str]) 
     from consilience.engine.metrics import parse
 
     study = prepared.study
-    units = {(x.name, layer): d for x in prepared.seats for layer, d in x.layers.items()}
     names = list(dict.fromkeys([*comparison.a, *(comparison.b or ())]))
     at = {name: i for i, name in enumerate(names)}
     pairs = pairs_of([at[x] for x in comparison.a], [at[x] for x in comparison.b or comparison.a])
-    n = min(x.samples for x in prepared.seats)
+    n, units = _shapes(prepared, names)
     budget, rate = read_bytes(study.budget), speed(study.device)
-    load = _load(prepared, {x: units[x] for x in names}, n, budget, rate.threads)
+    load = _load(prepared, dict(zip(names, units)), n, budget, rate.threads)
     widths = tuple(shape.widths()[-1] for shape in load.shapes)
     size = Size(n, widths, ITEM, min(study.groups, n), pairs, load.beside(rate.threads))
     try:
@@ -161,3 +171,28 @@ def _load(prepared: Prepared, units: Mapping[Name, int], n: int, budget: float, 
             raise step_error(prepared, seats[model], bad) from bad
         shapes.append(shape)
     return Load(tuple(shapes))
+
+
+def _profile_passes(prepared: Prepared, profiling: Profiling, metrics: Sequence[str]) -> Plan:
+    """As `Profile.plan` of the engine, from the shapes alone."""
+    from consilience.engine.machine import read_bytes, speed
+    from consilience.engine.metrics import parse
+    from consilience.engine.profile_plan import plan_profile
+
+    study = prepared.study
+    n, units = _shapes(prepared, profiling.a)
+    budget, rate = read_bytes(study.budget), speed(study.device)
+    load = _load(prepared, dict(zip(profiling.a, units)), n, budget, rate.threads)
+    widths = [shape.widths()[-1] for shape in load.shapes]
+    try:
+        return plan_profile(
+            n, widths, min(study.groups, n), [parse(m) for m in metrics], budget=budget, speed=rate
+        )
+    except BadInput as bad:
+        raise study.error(("budget",), bad) from bad
+
+
+def _shapes(prepared: Prepared, names: Sequence[Name]) -> tuple[int, tuple[int, ...]]:
+    """Samples of the study, and units of each of `names`."""
+    units = {(x.name, layer): d for x in prepared.seats for layer, d in x.layers.items()}
+    return min(x.samples for x in prepared.seats), tuple(units[x] for x in names)

@@ -10,28 +10,30 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.pipelines.console import Console
-from consilience.pipelines.prepare import Comparison, Name, Prepared, Seat, prepare
+from consilience.pipelines.prepare import Comparison, Prepared, Seat, prepare
+from consilience.pipelines.profiles import profile_missing
 from consilience.pipelines.provenance import describe
-from consilience.pipelines.scorecache import ScoreCache, merge, score_keys, split
+from consilience.pipelines.scorecache import ScoreCache, completed, merge, score_keys
 from consilience.pipelines.steps import steps_of
 from consilience.pipelines.study import Study, load_study
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from consilience.engine.features.representation import Representation
-
 DONE = "run.json"
 SCORES, TIDY, REPORT, PLAN, STUDY = "scores.nc", "scores.parquet", "report.html", "plan.json", "study.yaml"
+PROFILE = "profile.nc"  # where the study asks for metrics of one representation
 
 
 def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dataset":
-    """Run a study to its score table, and write table, report, plan and a copy of the study into its output folder.
+    """Run a study to its score table, and write table, profile, report, plan and a copy of the study into its output
+    folder.
 
     Prints the plan first and what was found last. A second run of an unchanged study computes nothing. The
     attribute ``status`` of the result is "done", or "rejects over the limit".
@@ -45,9 +47,8 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     uri = _tracking(study)
     prepared = prepare(study)
     before = _before(output)
-    if before.get("key") == prepared.fingerprint() and all(
-        (output / x).is_file() for x in (SCORES, TIDY, REPORT)
-    ):
+    results = before.get("results", (SCORES, TIDY, REPORT))
+    if before.get("key") == prepared.fingerprint() and all((output / x).is_file() for x in results):
         from consilience.engine.scores import open_scores
 
         scores = open_scores(output / SCORES)
@@ -68,8 +69,12 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     began = time.perf_counter()
     scores = compare_missing(prepared, cache, console)
     elapsed["comparison"] = time.perf_counter() - began
+    began = time.perf_counter()
+    profile = profile_missing(prepared, cache, console)
+    if profile is not None:
+        elapsed["profile"] = time.perf_counter() - began
     scores.attrs.update(describe(scores, prepared, elapsed))
-    return _finish(scores, prepared, output, uri, before, console)
+    return _finish(scores, profile, prepared, output, uri, before, console)
 
 
 def extract_missing(prepared: Prepared, console: Console) -> Prepared:
@@ -103,23 +108,14 @@ def extract_missing(prepared: Prepared, console: Console) -> Prepared:
 
 def compare_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset":
     """The score table of the whole study, from the cache and, for what it lacks, from one sweep a group of metrics."""
-    comparisons, keys = prepared.comparisons(), score_keys(prepared)
-    parts = {m: cache.find(key) for m, key in keys.items()}
-    if any(part is None for part in parts.values()):
-        console.say("Comparison")
-        with console.watching() as progress:
-            for comparison in comparisons:
-                new = tuple(m for m in comparison.metrics if parts[m] is None)
-                if new:
-                    found = compute(prepared, replace(comparison, metrics=new), progress)
-                    for metric, part in split(found).items():
-                        cache.keep(keys[metric], part)
-                        parts[metric] = part
-    ready = {m: part for m, part in parts.items() if part is not None}
-    a = _in_order(prepared, [x for c in comparisons for x in c.a])
-    b = _in_order(prepared, [x for c in comparisons for x in (c.a if c.b is None else c.b)])
+    comparisons = prepared.comparisons()
+    ready = completed(
+        cache, comparisons, score_keys(prepared), partial(compute, prepared), "Comparison", console
+    )
+    a = prepared.in_order([x for c in comparisons for x in c.a])
+    b = prepared.in_order([x for c in comparisons for x in (c.a if c.b is None else c.b)])
     # In the order of the study, whatever was computed together.
-    order = [m for m in _ids(prepared) if m in ready]
+    order = [m for m in prepared.metric_ids() if m in ready]
     joins = [json.loads(part.attrs["join"]) for part in ready.values() if "join" in part.attrs]
     join = max(joins, key=lambda x: sum(x.get("dropped", {}).values()), default=None)
     return merge([ready[m] for m in order], a, b, {"join": json.dumps(join)} if join else {})
@@ -132,8 +128,8 @@ def compute(prepared: Prepared, comparison: Comparison, progress: Any) -> "xr.Da
     study = prepared.study
     models = {model for model, _ in (*comparison.a, *(comparison.b or ()))}
     return compare(
-        _features(prepared, comparison.a),
-        None if comparison.b is None else _features(prepared, comparison.b),
+        prepared.representations(comparison.a),
+        None if comparison.b is None else prepared.representations(comparison.b),
         metrics=comparison.metrics,
         null=study.null,
         permutations=study.permutations,
@@ -147,27 +143,9 @@ def compute(prepared: Prepared, comparison: Comparison, progress: Any) -> "xr.Da
     )
 
 
-def _features(prepared: Prepared, names: tuple[Name, ...]) -> "list[Representation]":
-    from consilience.engine.features.representation import representations
-
-    wanted = set(names)
-    tables = {x.name: x.table for x in prepared.seats if any(x.name == model for model, _ in names)}
-    return [x for x in representations(tables) if (x.model, x.layer) in wanted]
-
-
-def _ids(prepared: Prepared) -> list[str]:
-    from consilience.engine.metrics import canonical
-
-    return [canonical(x.spec()) for x in prepared.study.metrics]
-
-
-def _in_order(prepared: Prepared, names: list[Name]) -> list[Name]:
-    wanted = set(names)
-    return [(x.name, layer) for x in prepared.seats for layer in x.layers if (x.name, layer) in wanted]
-
-
 def _finish(
     scores: "xr.Dataset",
+    profile: "xr.Dataset | None",
     prepared: Prepared,
     output: Path,
     uri: str | None,
@@ -179,7 +157,13 @@ def _finish(
 
     save(scores, output / SCORES)
     save(scores, output / TIDY)
-    write(scores, output / REPORT)
+    results = [SCORES, TIDY, REPORT]
+    if profile is None:
+        (output / PROFILE).unlink(missing_ok=True)  # of a run before the study changed
+    else:
+        save(profile, output / PROFILE)
+        results.append(PROFILE)
+    write(scores, output / REPORT, profile)
     study, key = prepared.study, prepared.fingerprint()
     if study.file.is_file() and study.file.resolve().parent != output:
         _write(output / STUDY, study.file.read_text(encoding="utf-8"))
@@ -187,8 +171,9 @@ def _finish(
     if uri is not None and run_id is None:
         from consilience.pipelines.provenance import track
 
-        run_id = track(scores, prepared, uri, [output / x for x in (SCORES, TIDY, REPORT, PLAN)])
-    _write(output / DONE, json.dumps({"key": key, "mlflow_run": run_id, "created": scores.attrs["created"]}))
+        run_id = track(scores, prepared, uri, [output / x for x in (*results, PLAN)])
+    done = {"key": key, "mlflow_run": run_id, "created": scores.attrs["created"], "results": results}
+    _write(output / DONE, json.dumps(done))
     _tell(console, scores, output)
     return scores
 

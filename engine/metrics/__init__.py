@@ -8,6 +8,13 @@ A metric is a registered pure function. What it gets depends on the statistic it
 - ``unions``: two `Side` of some samples -> (R, R) sums of their scores.
 - ``triangles``: two `Triangles` -> one score.
 - ``moments``: what its `factor` made of each side, and the `Cross` of the two -> one score.
+
+A metric of one representation, alone:
+
+- ``covariance``: its `Own` -> one score.
+- ``means``: its `Means` -> one score.
+- ``directions``: the means over pairs of samples of 1 - exp(-2 ‖x_i/‖x_i‖ - x_j/‖x_j‖‖²), (S, R) -> as many scores.
+- ``distances``: (m, k) distances of m samples, those without copies, to their k nearest neighbours -> one score.
 """
 
 from consilience.engine.metrics import (
@@ -23,6 +30,9 @@ from consilience.engine.metrics import (
     riemann,
     rsa,
     second_order_cosine,
+    single_dimension,
+    single_directions,
+    single_spectrum,
     subspace,
     units,
 )  # fmt: skip
@@ -40,5 +50,5 @@ from consilience.engine.metrics.registry import (
 __all__ = [
     "Choice", "Metric", "Number", "Request", "canonical", "cca", "cka", "cknna", "distance_correlation", "knn",
     "knn_cycle", "knn_order", "linreg", "metrics", "parse", "procrustes", "register", "riemann", "rsa",
-    "second_order_cosine", "subspace", "units",
+    "second_order_cosine", "single_dimension", "single_directions", "single_spectrum", "subspace", "units",
 ]  # fmt: skip

@@ -26,14 +26,22 @@ class Own:
     def eigen(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues, largest first, and eigenvectors in columns; those that are zero but for rounding left out."""
         values, vectors = (found[..., ::-1] for found in np.linalg.eigh(self.gram))
-        floor = values[0] * max(self.n, len(values)) * np.finfo(np.float64).eps
-        keep = values > floor
+        keep = self._above_rounding(values)
         return values[keep], np.ascontiguousarray(vectors[:, keep])
 
     def leading(self, variance: float) -> int:
         """How many of the leading principal components explain that share of the variance, at the fewest."""
         values, _ = self.eigen
         return min(int(np.searchsorted(np.cumsum(values) / values.sum(), variance)) + 1, len(values))
+
+    @cached_property
+    def eigenvalues(self) -> np.ndarray:
+        """Those of `eigen` alone, in a fraction of its time."""
+        values = np.linalg.eigvalsh(self.gram)[::-1]
+        return values[self._above_rounding(values)]
+
+    def _above_rounding(self, values: np.ndarray) -> np.ndarray:
+        return values > values[0] * max(self.n, len(values)) * np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)

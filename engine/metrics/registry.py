@@ -13,7 +13,8 @@ __all__ = [
     "register", "registered",
 ]  # fmt: skip
 
-STATISTICS = ("sums", "classes", "batches", "neighbours", "unions", "triangles", "moments")
+SINGLE = ("covariance", "means", "directions", "distances")  # statistics of one representation
+STATISTICS = ("sums", "classes", "batches", "neighbours", "unions", "triangles", "moments", *SINGLE)
 INVARIANCES = ("permutation", "rotation", "scaling", "translation", "linear")
 EUCLIDEAN = INVARIANCES[
     :4
@@ -26,8 +27,9 @@ class Metric:
 
     Attributes:
         needs: ``sums`` of a space over all pairs of samples, within ``classes`` or within ``batches``; ``neighbours``,
-            or the ``unions`` of two samples' neighbours; whole ``triangles`` of few samples; ``moments``. From the
-            parameters if those matter.
+            or the ``unions`` of two samples' neighbours; whole ``triangles`` of few samples; ``moments``. Of one
+            representation ``covariance``, ``means``, ``directions`` or ``distances``. From the parameters if those
+            matter.
         only: parameter -> (other, value): it is part of the id only where the other parameter has that value. Of a
             parameter with itself: only where it is not what it is by default.
         clash: why the parameters do not go together, in three parts (expected, got, fix), or None.
@@ -39,10 +41,12 @@ class Metric:
         space: the space whose sums or neighbours are needed, from the parameters.
         factor: what one representation contributes to every pair (``moments``), from `Own` and the parameters.
         values: whether the inner products with the neighbours are needed.
+        nearest: to how many neighbours the ``distances`` are needed, from the parameters.
         finish: the function; what it gets and returns depends on `needs` (see `consilience.engine.metrics`).
         null: the exact mean, variance and skewness of the score under permutation of the samples, or None: permute.
         best: the best score there is: that of identical representations, or a bound (`cycle_knn`).
         undefined: why a score may be NaN, for the reader of the table.
+        leaves_out: which samples a metric of one representation cannot use, for the reader of the profile.
         invariances: changes of X, alone, that the score does not see, of `INVARIANCES`; from the parameters if those
             matter. ``linear`` is any invertible map of the units.
     """
@@ -51,10 +55,10 @@ class Metric:
     finish: Callable[..., Any]
     needs: str | Callable[..., str]
     parameters: Mapping[str, Parameter]
-    symmetric: bool
-    direction: str
     range: str
     source: str
+    symmetric: bool = True
+    direction: str = ""
     only: Only = field(default_factory=dict)
     clash: Callable[..., tuple[str, str, str] | None] | None = None
     units: Callable[..., bool] | None = None
@@ -64,12 +68,19 @@ class Metric:
     space: Callable[..., str] | None = None
     factor: Callable[..., Any] | None = None
     values: bool = False
+    nearest: Callable[..., int] | None = None
     null: Callable[..., Any] | None = None
     best: float | Callable[..., float] = 1.0
     undefined: str = (
         "a self term of the ratio is not positive: too few samples for this metric, or no variance left"
     )
+    leaves_out: str = ""
     invariances: Sequence[str] | Callable[..., Sequence[str]] = ("permutation",)
+
+    @property
+    def single(self) -> bool:
+        """Whether it is of one representation, and not of two."""
+        return self.needs in SINGLE
 
     @property
     def title(self) -> str:
@@ -121,6 +132,12 @@ class Request:
         return self.metric.space(**self.parameters)
 
     @property
+    def nearest(self) -> int:
+        """To how many neighbours the metric needs the distances."""
+        assert self.metric.nearest is not None
+        return self.metric.nearest(**self.parameters)
+
+    @property
     def best(self) -> float:
         """The best score there is."""
         best = self.metric.best
@@ -169,7 +186,10 @@ def registered() -> dict[str, Metric]:
 
 def metrics() -> dict[str, str]:
     """The registered metrics: name -> one line on what it is."""
-    return {name: metric.title for name, metric in sorted(registered().items())}
+    return {
+        name: metric.title + " Of one representation." * metric.single
+        for name, metric in sorted(registered().items())
+    }
 
 
 def parse(metric: str | Mapping[str, Any], **preferred: Any) -> Request:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -37,16 +38,25 @@ class Moments:
 
 State = dict[int, Moments]  # by group
 
+Key = TypeVar("Key")
+Sums = TypeVar("Sums", bound="Summed")
 
-def combine(states: list[State]) -> State:
+
+class Summed(Protocol):
+    """Sums over some rows, into which those over other rows can be entered."""
+
+    def add(self: Sums, other: Sums) -> None: ...
+
+
+def combine(states: list[dict[Key, Sums]]) -> dict[Key, Sums]:
     """One state of several, over all their rows."""
     first, *others = states
     for other in others:
-        for group, value in other.items():
-            if group in first:
-                first[group].add(value)
+        for key, value in other.items():
+            if key in first:
+                first[key].add(value)
             else:
-                first[group] = value
+                first[key] = value
     return first
 
 

@@ -80,19 +80,19 @@ class MomentPass:
 
 def moments(work: MomentPass, *, run: Callable[..., Any] = executors.run, stage: str = "moments") -> State:
     """The sums of every group. `run` executes the tasks."""
-    calls = list(_calls(work))
+    calls = [(work, *rows) for rows in runs(work.groups)]
     costs = [float(stop - start) for _, _, start, stop in calls]
     return run(_task, calls, combine, costs=costs, stage=stage)
 
 
-def _calls(work: MomentPass) -> Iterator[tuple[MomentPass, int, int, int]]:
-    """Runs of rows, each inside one group, so many that the threads end together."""
-    target = max(BLOCK_ROWS, min(TASK_BLOCKS * BLOCK_ROWS, work.groups.n // (8 * executors.workers())))
-    for g, (start, stop) in enumerate(pairwise(work.groups.edges)):
+def runs(groups: Groups) -> Iterator[tuple[int, int, int]]:
+    """Group, first and last + 1 of runs of rows, each inside one group, so many that the threads end together."""
+    target = max(BLOCK_ROWS, min(TASK_BLOCKS * BLOCK_ROWS, groups.n // (8 * executors.workers())))
+    for g, (start, stop) in enumerate(pairwise(groups.edges)):
         pieces = max(1, -(-(stop - start) // target))
         edges = np.linspace(start, stop, pieces + 1).round().astype(int)
         for a, b in pairwise(edges):
-            yield work, g, int(a), int(b)
+            yield g, int(a), int(b)
 
 
 def _task(work: MomentPass, group: int, start: int, stop: int) -> State:

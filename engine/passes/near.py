@@ -43,6 +43,13 @@ def reordered(work: TilePass, space: str, found: Neighbours, run: Callable[..., 
     return replace(found, whole=np.stack(lists[:count]), half=half)
 
 
+def distances(work: TilePass, r: int, lists: np.ndarray) -> np.ndarray:
+    """Euclidean distances of every sample to the candidates in its list (n, width), infinite where there is none."""
+    order = work.groups.order
+    squares = -similarities(work, "rdm-euclidean", r, order, order[lists])
+    return np.where(lists >= 0, np.sqrt(squares), np.inf)
+
+
 def _scopes(found: Neighbours) -> list[np.ndarray]:
     return [found.whole] if found.half is None else [found.whole, found.half]
 

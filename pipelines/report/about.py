@@ -8,9 +8,10 @@ import xarray as xr
 from consilience.pipelines.report.best import names
 from consilience.pipelines.report.chains import chains
 from consilience.pipelines.report.provenance import attr, compared
+from consilience.pipelines.report.traits import told
 
 
-def about(scores: xr.Dataset) -> dict[str, Any]:
+def about(scores: xr.Dataset, profile: xr.Dataset | None = None) -> dict[str, Any]:
     """The template's context, but for the figures' data; every part may be empty."""
     version = str(scores.attrs.get("version", ""))
     n = scores["n"].values
@@ -26,6 +27,7 @@ def about(scores: xr.Dataset) -> dict[str, Any]:
         "layers": len(set(scores["a"].values) | set(scores["b"].values)),
         "metrics": [_metric(scores, str(m)) for m in scores["metric"].values],
         "chains": chains(scores),
+        "traits": told(profile),
         "tables": attr(scores, "tables", []),
         "join": attr(scores, "join", {}),
         "cards": attr(scores, "cards", {}),

@@ -38,6 +38,12 @@ async function draw() {
   document.documentElement.dataset.ready = `${state.metric}|${state.a}|${state.b}|${state.shown}`;
 }
 
+// What the size and the colours of the page decide.
+function redraw() {
+  draw();
+  drawTraits();
+}
+
 async function drawAll() {
   await draw();
   await fillTable(state);
@@ -66,9 +72,9 @@ function bind() {
   document.querySelectorAll("#ranked th").forEach((th) =>
     th.querySelector("button").addEventListener("click", () => sortBy(th.dataset.key)));
   heat.element.addEventListener("keydown", moveCell);
-  DARK.addEventListener("change", draw);
+  DARK.addEventListener("change", redraw);
   let width = innerWidth;
-  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; draw(); } });
+  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; redraw(); } });
   document.querySelectorAll("button.copy").forEach((button) => button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(control(button.dataset.copies).textContent);
     button.textContent = "Copied";
@@ -77,6 +83,7 @@ function bind() {
 
 async function start() {
   bind();
+  drawTraits();
   await drawAll();
   heat.element.on("plotly_hover", ({ points: [{ pointIndex: [y, x] }] }) => showCell(y, x));
   heat.element.on("plotly_unhover", leaveCell);

@@ -6,9 +6,15 @@ numbers.js holds the same rules for what the browser draws; a test compares the 
 
 from html import escape
 from math import floor, isfinite, log10
+from typing import Any
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 UNDEFINED = "–"
+
+
+def number(value: Any) -> float | None:
+    """A JSON number, None for NaN; seven digits are more than any error supports."""
+    return float(f"{float(value):.7g}") if isfinite(value) else None
 
 
 def decimals(error: float) -> int:

@@ -11,11 +11,13 @@ from consilience.pipelines.report import theme
 from consilience.pipelines.report.best import Best, best_pairs, names
 from consilience.pipelines.report.labels import place
 from consilience.pipelines.report.maps import plane, tree
+from consilience.pipelines.report.numbers import number
 from consilience.pipelines.report.pack import COLUMNS, columns, pack
 from consilience.pipelines.report.provenance import attr, compared, reasons, why
+from consilience.pipelines.report.traits import traits
 
 
-def payload(scores: xr.Dataset) -> dict[str, Any]:
+def payload(scores: xr.Dataset, profile: xr.Dataset | None = None) -> dict[str, Any]:
     """The data block of the report; layers and models are named once, and by position from there on."""
     return {
         "font": theme.SANS,
@@ -27,6 +29,7 @@ def payload(scores: xr.Dataset) -> dict[str, Any]:
         "b": _layers(scores, "b"),
         "reasons": reasons(scores),
         "metrics": [_metric(scores, str(m)) for m in scores["metric"].values],
+        "traits": traits(profile),
     }
 
 
@@ -46,8 +49,8 @@ def _metric(scores: xr.Dataset, metric: str) -> dict[str, Any]:
     return {
         "id": metric,
         "direction": str(one["direction"].item()),
-        "t": _number(quantile(one["groups"].item())),
-        "t_holdout": _number(quantile(one["groups_holdout"].item())),
+        "t": number(quantile(one["groups"].item())),
+        "t_holdout": number(quantile(one["groups_holdout"].item())),
         "a": rows.tolist(),
         "b": cols.tolist(),
         "best": [_best(best) for best in best_pairs(scores, metric).values()],
@@ -59,7 +62,7 @@ def _metric(scores: xr.Dataset, metric: str) -> dict[str, Any]:
 
 
 def _best(best: Best) -> dict[str, Any]:
-    numbers = {name: _number(getattr(best, name)) for name in ("score", "se", "z")}
+    numbers = {name: number(getattr(best, name)) for name in ("score", "se", "z")}
     return {"a": best.a, "b": best.b, "log10_p": _log(best.p)} | numbers
 
 
@@ -79,11 +82,6 @@ def _map(scores: xr.Dataset, metric: str) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _number(value: Any) -> float | None:
-    """A JSON number, None for NaN; seven digits are more than any error supports."""
-    return float(f"{float(value):.7g}") if np.isfinite(value) else None
-
-
 def _log(p: float) -> float | None:
     """log10 of p; an underflow to zero is written as 1e-999, which reads as "below anything"."""
-    return None if np.isnan(p) else _number(np.log10(p)) if p > 0 else -999.0
+    return None if np.isnan(p) else number(np.log10(p)) if p > 0 else -999.0

@@ -20,6 +20,7 @@ _HOME = {
     "plan": "consilience.pipelines.study",
     "plot": "consilience.pipelines",
     "preprocessing": "consilience.engine.preprocessing",
+    "profile": "consilience.engine.profile",
     "run": "consilience.pipelines.zoo",
     "score": "consilience.engine.comparison",
     "stimuli": "consilience.connectors.stimuli",

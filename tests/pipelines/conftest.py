@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 
 from consilience.engine.scores import assemble
+from consilience.engine.scoring import single_table
 from consilience.pipelines.report import write
 
 READY = "document.documentElement.dataset.ready && document.querySelector('#ranked tbody tr')"
@@ -134,6 +135,44 @@ def synthetic(
     )  # fmt: skip
 
 
+TRAITS = {
+    "intrinsic_dimension:method=two_nn": ("Intrinsic dimension", "balanced half-samples"),
+    "participation_ratio": ("Participation ratio", "jackknife"),
+    "magnitude": ("Magnitude of the mean", "jackknife"),
+    "uniformity": ("Uniformity", "jackknife"),
+    "concentricity": ("Concentricity", "jackknife"),
+}
+
+
+def synthetic_profile(models: list[str] | None = None, seed: int = 0) -> xr.Dataset:
+    """A profile of the same layers: humps, slopes, and one model whose mean is a thousand times as long."""
+    rng = np.random.default_rng(seed)
+    layers, columns = [], []
+    for i, m in enumerate(models or list(ZOO)):
+        depth = np.linspace(0, 1, ZOO[m][0])
+        layers += [(m, f"{'hidden' if ZOO[m][1] == 'text' else 'blocks'}.{k}") for k in range(len(depth))]
+        hump = np.sin(np.pi * depth)
+        columns.append(
+            [
+                6 + 3 * i + 12 * hump, 3 + (4 + i) * hump, (2 + i) * (1 + 2000 * hump * (m.startswith("smollm"))),
+                -3 + 2 * depth - 0.1 * i, 0.2 + 0.1 * i + 0.2 * hump,
+            ]
+        )  # fmt: skip
+    truth = np.concatenate(columns, axis=1)
+    se = np.abs(truth) * np.array([0.05, 0.03, 0.02, 0.02, 0.02])[:, None]
+    score = truth + se * rng.normal(size=truth.shape)
+    metrics = list(TRAITS)
+    told = {
+        m: {"title": f"{title}.", "formula": "of x_i", "range": "0..∞", "source": "Facco et al. 2017"}
+        for m, (title, _) in TRAITS.items()
+    }
+    return single_table.assemble(
+        {"score": score, "se": se, "n": np.full(truth.shape, 1447.0)}, layers, metrics,
+        groups=[20] * len(metrics), error=[error for _, error in TRAITS.values()],
+        attrs={"metrics": json.dumps(told), "reasons": "{}", "notes": "{}"},
+    )  # fmt: skip
+
+
 def _noisy(truth: np.ndarray, distance: bool, rng: np.random.Generator, size: float) -> np.ndarray:
     noise = size * rng.standard_normal(truth.shape)
     noisy = truth + (noise + noise.T) / 2
@@ -144,6 +183,11 @@ def _noisy(truth: np.ndarray, distance: bool, rng: np.random.Generator, size: fl
 @pytest.fixture(scope="session")
 def make() -> Any:
     return synthetic
+
+
+@pytest.fixture(scope="session")
+def make_profile() -> Any:
+    return synthetic_profile
 
 
 @pytest.fixture(scope="session")
@@ -173,9 +217,15 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def report(scores: xr.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of the large table, on disk."""
-    return write(scores, tmp_path_factory.mktemp("report") / "report.html")
+def layer_profile() -> xr.Dataset:
+    """Five metrics of each of the 115 layers."""
+    return synthetic_profile()
+
+
+@pytest.fixture(scope="session")
+def report(scores: xr.Dataset, layer_profile: xr.Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of the large table and of its layers' profile, on disk."""
+    return write(scores, tmp_path_factory.mktemp("report") / "report.html", layer_profile)
 
 
 def opened(browser: Any, path: Path, ready: str = READY, **context: Any) -> Any:

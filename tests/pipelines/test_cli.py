@@ -63,6 +63,16 @@ def test_run_then_report(call: Call, folder: Path) -> None:
     assert Path("other.html").read_text() == page
 
 
+def test_a_report_drawn_anew_keeps_the_layer_profile(call: Call, folder: Path) -> None:
+    Path("study.yaml").write_text(STUDY.replace("[cka]", "[cka, magnitude]"))
+    assert call("run", "study.yaml")[0] == 0
+    page = Path("out/report.html").read_text()
+    assert 'id="traits"' in page
+    Path("out/report.html").unlink()
+    assert call("report", "out")[0] == 0
+    assert Path("out/report.html").read_text() == page
+
+
 def test_plan_writes_nothing(call: Call, folder: Path) -> None:
     code, out, _ = call("plan", "study.yaml")
     assert code == 0
@@ -99,6 +109,7 @@ def test_more_rejects_than_allowed_is_exit_code_3(call: Call, folder: Path) -> N
         (["audit", "none.npy", "features/b/toys:l0"], "none.npy, which is not there"),
         (["audit", "features/a/toys:l0", "features/b/toys:l0", "--metric", "ckaa"], "did you mean 'cka'?"),
         (["compare", "features/a/toys", "--metric", "cka", "--preprocess", "clp"], "did you mean 'clip'?"),
+        (["compare", "features/a/toys", "--metric", "magnitude"], "call consilience.profile("),
         (["import", "none.npz", "--model", "m", "--stimuli", "s"], "none.npz"),
         (["extract", "minilmm", "openmoji"], "did you mean 'minilm'?"),
     ],

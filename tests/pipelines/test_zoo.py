@@ -14,6 +14,7 @@ import xarray as xr
 from consilience.engine.comparison import Comparison
 from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore
+from consilience.engine.profile import Profile
 from consilience.engine.scores import open_scores
 from consilience.pipelines.console import Console
 from consilience.pipelines.located import StudyError
@@ -80,13 +81,17 @@ class Counted:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.ids: list[str] = []
-        inner = Comparison.run
+        for kind in (Comparison, Profile):
+            self._watch(monkeypatch, kind)
 
-        def watched(comparison: Comparison, *args: Any, **kwargs: Any) -> xr.Dataset:
-            self.ids += [x.id for x in comparison.requests]
-            return inner(comparison, *args, **kwargs)
+    def _watch(self, monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
+        inner = kind.run
 
-        monkeypatch.setattr(Comparison, "run", watched)
+        def watched(work: Any, *args: Any, **kwargs: Any) -> xr.Dataset:
+            self.ids += [x.id for x in work.requests]
+            return inner(work, *args, **kwargs)
+
+        monkeypatch.setattr(kind, "run", watched)
 
     def names(self) -> list[str]:
         names = [x.partition(":")[0] for x in self.ids]
@@ -153,6 +158,71 @@ def test_the_second_run_computes_nothing_and_a_new_metric_only_itself(
     )
     run(change(folder, "groups: 10", "budget: 4GB\ngroups: 10"))
     assert computed.names() == [], "the budget changes no value"
+
+
+PROFILED = ("  - cka\n", "  - uniformity\n  - cka\n  - {name: participation_ratio, layers: {every: 3}}\n")
+
+
+def test_metrics_of_one_representation_stand_in_a_profile_beside_the_scores(
+    folder: Path, computed: Counted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = run(change(folder, *PROFILED))
+    assert computed.names() == ["cka", "procrustes", "uniformity", "participation_ratio"]
+    assert [str(x).partition(":")[0] for x in scores["metric"].values] == ["cka", "procrustes"]
+    profile = open_scores(folder / "out" / "profile.nc")
+    assert list(profile["metric"].values) == ["uniformity", "participation_ratio"]
+    assert list(profile["a"].values) == list(scores["a"].values)
+    assert bool(np.isfinite(profile["score"][0]).all())
+    asked = profile["layer_a"].isin(["layer.0", "layer.3"])
+    assert profile["score"][1].notnull().values.tolist() == asked.values.tolist()
+    assert (profile["n"][0] == N - 2).all()
+    assert json.loads(profile.attrs["join"]) == {"rows": N - 2, "dropped": {"eye": 2, "blank": 2}}
+    assert json.loads(scores.attrs["layers"])["participation_ratio"] == "all layers, 1 in 3 and the last"
+    assert 'id="traits"' in (folder / "out" / "report.html").read_text()
+    said = capsys.readouterr().out
+    assert "Profile of 12 representations by uniformity" in said
+    assert "profile" in json.loads(scores.attrs["elapsed"])
+
+
+def test_a_profile_is_computed_once_and_goes_when_the_study_does_without(
+    folder: Path, computed: Counted
+) -> None:
+    run(change(folder, *PROFILED))
+    first = open_scores(folder / "out" / "profile.nc")
+    computed.names()
+    run(folder / "study.yaml")
+    assert computed.names() == []
+
+    run(change(folder, "  - uniformity\n", "  - uniformity\n  - magnitude\n"))
+    assert computed.names() == ["magnitude"]
+    second = open_scores(folder / "out" / "profile.nc")
+    xr.testing.assert_equal(second.sel(metric=first["metric"]), first)
+
+    run(change(folder, "permutations: 5", "permutations: 6"))
+    assert computed.names() == ["cka", "procrustes"], "a profile has no null"
+    run(change(folder, "groups: 10", "groups: 5"))
+    assert sorted(computed.names()) == ["cka", "magnitude", "participation_ratio", "procrustes", "uniformity"]
+
+    (folder / "out" / "profile.nc").unlink()
+    run(folder / "study.yaml")
+    assert computed.names() == []
+    assert (folder / "out" / "profile.nc").is_file()
+
+    run(change(folder, "  - uniformity\n  - magnitude\n", ""))
+    assert (folder / "out" / "profile.nc").is_file()
+    run(change(folder, "  - {name: participation_ratio, layers: {every: 3}}\n", ""))
+    assert not (folder / "out" / "profile.nc").exists()
+
+
+def test_the_plan_counts_profiles(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = plan(change(folder, *PROFILED))
+    assert [x.representations for x in made.profiles] == [12, 6]
+    assert [x["metrics"] for x in made.rows()["profiles"]] == [("uniformity",), ("participation_ratio",)]
+    assert made.memory >= made.profiles[0].plan.memory > 0
+    made.show(Console())
+    assert "Profile of 6 representations by participation_ratio" in capsys.readouterr().out
+    run(folder / "study.yaml")
+    assert plan(folder / "study.yaml").profiles == ()
 
 
 def test_other_features_are_other_scores(folder: Path, computed: Counted) -> None:
@@ -317,6 +387,12 @@ def test_a_plan_computes_nothing(folder: Path, capsys: pytest.CaptureFixture[str
         ("[eye,", "[{name: eye, layers: 'block*'},", "a known layer (layer.0,"),
         ("  - cka", "  - ckaa", "line 6, key metrics[0]: expected a known metric"),
         ("  - cka", "  - {name: cka, kernl: rbf}", "did you mean 'kernel'?"),
+        (
+            "  - cka\n  - {name: procrustes, layers: {every: 2}}",
+            "  - uniformity",
+            "key metrics: expected at least one",
+        ),
+        ("  - cka", "  - cka\n  - {name: uniformity, layers: 'block*'}", "line 7, key metrics[1].layers"),
         ("  - cka", "  - procrustes", "line 7, key metrics[1]: expected each metric once"),
         ("{every: 2}", "'block*'", "line 7, key metrics[1].layers"),
         ("stimuli: toys", "stimuli: toyz", "line 4, key models[0]"),
@@ -349,6 +425,11 @@ def test_a_plan_computes_nothing(folder: Path, capsys: pytest.CaptureFixture[str
             "metrics:",
             "budget: 1kB\nmetrics:\n  - rsa",
             "key budget: expected a tile pass within the budget of 1.0 kB",
+        ),
+        (
+            "metrics:",
+            "budget: 1kB\nmetrics:\n  - uniformity",
+            "key budget: expected a profile within the budget of 1.0 kB",
         ),
         ("groups: 10", "executor: cluster", "line 8, key executor: expected a known executor (threads)"),
     ],

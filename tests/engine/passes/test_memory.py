@@ -11,12 +11,18 @@ import sys, threading, time
 import numpy as np, psutil
 import consilience as cs
 from consilience.engine.comparison import Comparison
+from consilience.engine.metrics.registry import parse
+from consilience.engine.profile import Profile
 
 n, d, count, metrics, budget = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4].split("+"), sys.argv[5]
 steps = sys.argv[6:]
 rng = np.random.default_rng(0)
-warm = Comparison({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics, preprocess=["l2"])
-warm.run()
+steps = sys.argv[6:]
+rng = np.random.default_rng(0)
+call = Profile if parse(metrics[0]).metric.single else Comparison
+options = {} if call is Profile else {"permutations": 10, "preprocess": steps}
+warm = {} if call is Profile else {"preprocess": ["l2"]}
+call({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics, **warm).run()
 x = {f"m/{i}": rng.normal(size=(n, d)).astype(np.float32) for i in range(count)}
 process, peak, done = psutil.Process(), 0, False
 before = process.memory_info().rss
@@ -29,9 +35,9 @@ def watch():
 
 thread = threading.Thread(target=watch)
 thread.start()
-comparison = Comparison(x, metrics=metrics, budget=budget, permutations=10, preprocess=steps)
-promised = comparison.plan().memory
-comparison.run()
+work = call(x, metrics=metrics, budget=budget, **options)
+promised = work.plan().memory
+work.run()
 done = True
 thread.join()
 print(promised, peak)
@@ -50,6 +56,9 @@ print(promised, peak)
         (4000, 500, 4, "cka+mutual_knn", "8GB", ("clip:quantile=exact", "l2")),
         (3000, 600, 3, "cka", "8GB", ("zscore", "pca:components=50")),
         (8000, 2000, 2, "cka", "8GB", ("random_projection:components=100",)),
+        (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", "8GB", ()),
+        (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", "200MB", ()),
+        (3000, 300, 6, "effective_rank+magnitude", "8GB", ()),
     ],
 )
 def test_peak_memory_stays_below_the_plan(n, d, count, metrics, budget, steps):

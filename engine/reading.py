@@ -1,0 +1,76 @@
+"""What every call that takes features and metrics reads first: which metrics, which features, on the same samples."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from consilience.engine.errors import BadInput
+from consilience.engine.features.join import Joined, join
+from consilience.engine.features.repeats import crossed, refuse_repeats
+from consilience.engine.features.representation import Representation, check, representations
+from consilience.engine.metrics.registry import Request, parse
+from consilience.engine.scoring.triangles import check_size
+
+Features = Mapping[str, Any] | Iterable[Any]
+Metrics = Iterable[str | Mapping[str, Any]]
+LEAST_SAMPLES = 4
+
+
+def read(features: Features) -> list[Representation]:
+    """The representations in arrays and feature tables; representations pass as they are."""
+    if not isinstance(features, Mapping):
+        features = list(features)
+        if features and all(isinstance(f, Representation) for f in features):
+            return features
+    return representations(features)
+
+
+def asked(metrics: Metrics, *, single: bool, **preferred: Any) -> list[Request]:
+    """The metrics, each once: those of one representation if `single`, or those of two; see `parse` for `preferred`.
+
+    Raises:
+        BadInput: for an unknown metric, for none, and for one of the other kind.
+    """
+    if isinstance(metrics, str | Mapping):
+        metrics = [metrics]
+    requests = list({r.id: r for r in (parse(m, **preferred) for m in metrics)}.values())
+    if not requests:
+        example = "participation_ratio" if single else "cka"
+        raise BadInput("at least one metric", "none", f"name one, for instance {example!r}")
+    for r in requests:
+        if single and not r.metric.single:
+            raise BadInput(
+                "metrics of one representation", f"{r.id!r}, which compares two",
+                "call consilience.compare(a, b, metrics) for it, or score(metric, x, y)",
+            )  # fmt: skip
+        if r.metric.single and not single:
+            raise BadInput(
+                "metrics that compare two representations", f"{r.id!r}, which is of one",
+                "call consilience.profile(features, metrics) for it, or score(metric, x)",
+            )  # fmt: skip
+    return requests
+
+
+def on_same_samples(found: Sequence[Representation], requests: Sequence[Request]) -> Joined:
+    """The representations joined and checked, with samples enough for every metric."""
+    joined = join(found)
+    if joined.n < LEAST_SAMPLES:
+        raise BadInput(
+            f"at least {LEAST_SAMPLES} samples", str(joined.n), "compare on more stimuli, or check the ids"
+        )
+    for r in requests:
+        if r.needs == "triangles":
+            check_size(r, joined.n)
+        k = r.parameters.get("k", 0)
+        if k >= joined.n:
+            raise BadInput(
+                f"k smaller than the number of samples in {r.id!r}", f"k = {k} with {joined.n} samples",
+                f"use k <= {joined.n - 1}",
+            )  # fmt: skip
+    wanting = [r.id for r in requests if r.repeats]
+    for representation in joined.representations:
+        if wanting:
+            crossed(representation, wanting[0])
+        else:
+            refuse_repeats(representation)
+    return replace(joined, representations=[check(r) for r in joined.representations])
