@@ -19,8 +19,9 @@ from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
 from consilience.engine.planning import Plan, Size, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
-from consilience.engine.scoring import first, second
+from consilience.engine.scoring import first, held_out, second
 from consilience.engine.scoring.evaluated import Evaluated
+from consilience.engine.scoring.refusals import refuse
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.table import score_table
 
@@ -30,6 +31,7 @@ LEAST_SAMPLES = 4
 FAMILIES: tuple[tuple[tuple[str, ...], Callable[[Sequence[Request], Setting], list[Evaluated]]], ...] = (
     (("sums", "neighbours"), second.evaluate),
     (("moments",), first.evaluate),
+    (("held_out",), held_out.evaluate),
 )
 
 
@@ -72,7 +74,7 @@ class Comparison:
                 str(self.joined.n),
                 "compare on more stimuli, or check the ids",
             )
-        self._check_neighbours()
+        refuse(self.requests, self.joined.n)
         self.representations = [check(r) for r in self.joined.representations]
         self.a = list(range(len(left)))
         names = [r.name for r in self.representations]
@@ -83,15 +85,6 @@ class Comparison:
         # Without standard errors only the two halves are told apart, and fewer groups are fewer blocks.
         self.groups: Groups = deal(self.joined.n, groups if se else min(groups, 2), seed)
         self.budget = read_bytes(budget)
-
-    def _check_neighbours(self) -> None:
-        for r in self.requests:
-            k = r.parameters.get("k", 0)
-            if k >= self.joined.n:
-                raise BadInput(
-                    f"k smaller than the number of samples in {r.id!r}", f"k = {k} with {self.joined.n} samples",
-                    f"use k <= {self.joined.n - 1}",
-                )  # fmt: skip
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from consilience.engine.errors import BadInput, unknown
 
-STATISTICS = ("sums", "neighbours", "moments")
+STATISTICS = ("sums", "neighbours", "moments", "held_out")
 INVARIANCES = ("permutation", "rotation", "scaling", "translation", "linear")
 EUCLIDEAN = INVARIANCES[
     :4
@@ -66,10 +66,13 @@ class Metric:
     """A registered metric: the statistic it needs and the function that turns it into scores.
 
     Attributes:
-        needs: ``sums`` of a space, ``neighbours`` or ``moments``.
-        only: parameter -> (other, value): it is part of the id only where the other parameter has that value.
+        needs: ``sums`` of a space, ``neighbours``, ``moments``, or ``held_out`` samples.
+        symmetric: whether X with Y scores as Y with X; from the parameters if those matter.
+        only: parameter -> (other, value, …): it is part of the id only where the other parameter has such a value.
         space: the space whose sums or neighbours are needed, from the parameters.
-        factor: what one representation contributes to every pair (``moments``), from `Own` and the parameters.
+        factor: what one representation contributes to every pair, from `Own` (``moments``) or `Side` (``held_out``)
+            and the parameters.
+        fits: whether moments of the train samples are needed (``held_out``); from the parameters if those matter.
         values: whether the inner products with the neighbours are needed.
         finish: the function; what it gets and returns depends on `needs` (see `consilience.engine.metrics`).
         null: the exact mean, variance and skewness of the score under permutation of the samples, or None: permute.
@@ -83,13 +86,14 @@ class Metric:
     finish: Callable[..., Any]
     needs: str
     parameters: Mapping[str, Parameter]
-    symmetric: bool
+    symmetric: bool | Callable[..., bool]
     direction: str
     range: str
     source: str
-    only: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     space: Callable[..., str] | None = None
     factor: Callable[..., Any] | None = None
+    fits: bool | Callable[..., bool] = False
     values: bool = False
     null: Callable[..., Any] | None = None
     best: float | Callable[..., float] = 1.0
@@ -125,14 +129,25 @@ class Request:
     @property
     def best(self) -> float:
         """The best score there is."""
-        best = self.metric.best
-        return best(**self.parameters) if callable(best) else best
+        return self._declared(self.metric.best)
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether X with Y scores as Y with X."""
+        return self._declared(self.metric.symmetric)
+
+    @property
+    def fits(self) -> bool:
+        """Whether moments of the train samples are needed."""
+        return self._declared(self.metric.fits)
 
     @property
     def invariances(self) -> tuple[str, ...]:
         """The changes of X that the score does not see."""
-        declared = self.metric.invariances
-        return tuple(declared(**self.parameters) if callable(declared) else declared)
+        return tuple(self._declared(self.metric.invariances))
+
+    def _declared(self, value: Any) -> Any:
+        return value(**self.parameters) if callable(value) else value
 
     @property
     def id(self) -> str:
@@ -204,12 +219,12 @@ def parse(metric: str | Mapping[str, Any]) -> Request:
         if key not in found.parameters:
             raise unknown(f"parameter of {name!r}", key, found.parameters)
     values = {k: p.read(name, k, given.get(k, p.default)) for k, p in found.parameters.items()}
-    for key, (other, value) in found.only.items():
-        if values[other] != value:
+    for key, (other, *those) in found.only.items():
+        if values[other] not in those:
             if key in given:
                 raise BadInput(
-                    f"{key!r} of {name!r} with {other}={value} only", f"{other}={values[other]}",
-                    f"leave {key} out, or add {other}={value}",
+                    f"{key!r} of {name!r} with {other}={' or '.join(those)} only", f"{other}={values[other]}",
+                    f"leave {key} out, or add {other}={those[0]}",
                 )  # fmt: skip
             del values[key]
     return Request(found, values)

@@ -70,6 +70,37 @@ def over_groups(state: State, pair: Pair, masks: np.ndarray) -> Iterator[tuple[n
         yield matrix, round(n)
 
 
+@dataclass(frozen=True)
+class Fold:
+    """Xc'Yc (d_a, d_b) of n rows, and `test`: Σ (x - x̄)(y - ȳ)' over those set aside, x̄ and ȳ the means of the n."""
+
+    matrix: np.ndarray
+    n: int
+    test: np.ndarray
+
+
+def over_folds(state: State, pair: Pair, masks: np.ndarray, folds: int) -> Iterator[list[Fold]]:
+    """For each mask (subset, group) its folds, each set aside once: group g of fold f is group f G + g of `state`."""
+    groups = masks.shape[1]
+    for mask in masks:
+        parts = []
+        for f in range(folds):
+            inside = [state[f * groups + g] for g in np.flatnonzero(mask)]
+            n = sum(m.first[0, 0] for m in inside)
+            x, y = sum(m.left[pair[0]][0] for m in inside), sum(m.right[pair[1]][0] for m in inside)
+            parts.append((_total([m.products[pair] for m in inside]), n, x, y))
+        matrix, n, x, y = (sum(values) for values in zip(*parts))
+        found = []
+        for product, count, left, right in parts:
+            mean_x, mean_y = (x - left) / (n - count), (y - right) / (n - count)
+            train = matrix - product - np.multiply.outer(mean_x, y - right)
+            # Σ (x - x̄)(y - ȳ)' = Σ x y' - x̄ Σ y' - (Σ x - count x̄) ȳ'
+            test = product - np.multiply.outer(mean_x, right)
+            test -= np.multiply.outer(left - count * mean_x, mean_y)
+            found.append(Fold(train, round(n - count), test))
+        yield found
+
+
 def _total(matrices: list[np.ndarray]) -> np.ndarray:
     total = matrices[0].copy()
     for matrix in matrices[1:]:

@@ -1,0 +1,197 @@
+"""Mutual nearest neighbours across two representations, brought into one space."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from consilience.engine.inference.split import Held
+from consilience.engine.metrics.cca import whitener
+from consilience.engine.metrics.held_out import Fit, Scores, Side, quantised
+from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, register
+from consilience.engine.metrics.relative import cosines
+from consilience.engine.passes.neighbours import kept
+
+FITTED = ("procrustes", "cca")
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Held-out samples (m, r) as they enter the shared space, in units of `scale`.
+
+    `basis` (d, r) is what of the train units their map is fitted to, None for all.
+    """
+
+    x: np.ndarray
+    scale: float = 1.0
+    basis: np.ndarray | None = None
+
+
+def _factor(side: Side, space: str, anchors: int = 0, **_: Any) -> Coordinates:
+    rows = side.held.rows
+    if space == "relative":
+        return Coordinates(cosines(side, anchors))
+    if space == "none":
+        return Coordinates(side.raw(rows), side.frame.scale)
+    assert side.own is not None
+    if space == "cca":
+        basis = whitener(side.own, 0.0)
+        return Coordinates(side.centred(rows) @ basis, basis=basis)
+    return Coordinates(side.centred(rows) / np.sqrt(side.own.trace))
+
+
+def _inner(left: Coordinates, right: Coordinates, fit: Fit, space: str) -> tuple[np.ndarray, ...]:
+    """Of the samples in the shared space: inner products (m, m), and squared lengths (m,) of each side."""
+    x, y = left.x, right.x
+    if space in FITTED:
+        assert fit.cross is not None
+        u, v = _bases(fit.cross.between(left.basis, right.basis), fit.cross.precise)
+        mapped, other = x @ u, y @ v
+        if space == "cca":
+            x, y = mapped, other
+        return mapped @ other.T, (x**2).sum(axis=1), (y**2).sum(axis=1)
+    y = y * (left.scale / right.scale)
+    if fit.shuffle is not None:
+        y = y[:, fit.shuffle.permutation(y.shape[1])]
+    return x @ y.T, (x**2).sum(axis=1), (y**2).sum(axis=1)
+
+
+def _bases(matrix: np.ndarray, precise: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Left and right singular vectors (d1, r), (d2, r) in columns, those of zero but for rounding left out."""
+    if matrix.shape[0] < matrix.shape[1]:
+        v, u = _bases(matrix.T, precise)
+        return u, v
+    floor = max(matrix.shape) * np.finfo(np.float64).eps
+    if precise:
+        u, s, vt = np.linalg.svd(matrix, full_matrices=False)
+        keep = s > s.max(initial=0.0) * floor
+        return u[:, keep], vt[keep].T
+    values, v = np.linalg.eigh(matrix.T @ matrix)
+    keep = values > values.max(initial=0.0) * floor
+    v = v[:, keep]
+    return matrix @ (v / np.sqrt(values[keep])), v
+
+
+def _similarity(inner: np.ndarray, x2: np.ndarray, y2: np.ndarray, distance: str) -> np.ndarray:
+    """(m, m), the greater the nearer, and equal where it is equal but for rounding."""
+    if distance == "cosine":
+        lengths = np.sqrt(np.outer(x2, y2))
+        return quantised(np.divide(inner, lengths, out=np.zeros_like(inner), where=lengths > 0))
+    return -quantised((x2[:, None] + y2 - 2 * inner) / (x2.mean() + y2.mean()))
+
+
+def nearest(similarity: np.ndarray, k: int) -> np.ndarray:
+    """The k columns of greatest similarity in each row (m, k), greatest first, ties by lower column number."""
+    m, columns = similarity.shape
+    k = min(k, columns)
+    last = np.partition(similarity, columns - k, axis=1)[:, columns - k, None]
+    chosen = similarity >= last
+    if np.count_nonzero(chosen) > m * k:  # of those that tie with the last, the first ones
+        tied = similarity == last
+        room = k - (chosen & ~tied).sum(axis=1, keepdims=True)
+        chosen &= ~tied | (np.cumsum(tied, axis=1) <= room)
+    found = np.nonzero(chosen)[1].reshape(m, k)
+    order = np.argsort(-np.take_along_axis(similarity, found, 1), axis=1, kind="stable")
+    return np.take_along_axis(found, order, 1)
+
+
+def mutual_shares(similarity: np.ndarray, held: Held, k: int) -> np.ndarray:
+    """Share of all samples, of both sides, in a mutual pair, (S,), for similarities (m, m) of x_i with y_j.
+
+    Lists are found among all samples, and among each half; the subsets within are had by taking samples out of them.
+    """
+    shares = np.empty(held.subsets.count)
+    for scope, members in _scopes(held):
+        inside = held.inside[scope]
+        among = similarity[np.ix_(inside, inside)]
+        groups = held.subsets.masks[scope].sum()
+        width = kept(k, len(among) + 1, 1 / groups if len(members) > 1 else 0.0)
+        to_y, to_x = nearest(among, width), nearest(among.T, width)
+        place = np.full(among.shape, -1, np.int32)  # (j, i): where x_i stands in the list of y_j
+        np.put_along_axis(place, to_x, np.arange(to_x.shape[1], dtype=np.int32), 1)
+        back = place[to_y, np.arange(len(among))[:, None]]
+        for s in members:
+            stays = held.inside[s, inside]
+            there, here = (_first(stays, lists, k) for lists in (to_y, to_x))
+            mutual = there & (back >= 0) & here[to_y, back]
+            partners = np.zeros(len(among), bool)
+            partners[to_y[mutual]] = True
+            shares[s] = (mutual.any(axis=1).sum() + partners.sum()) / (2 * stays.sum())
+    return shares
+
+
+def _scopes(held: Held) -> Iterator[tuple[int, list[int]]]:
+    """The subsets whose samples are searched, and those evaluated on what is found."""
+    chosen, every = held.subsets, range(held.subsets.count)
+    yield chosen.full, [chosen.full, *every[chosen.leave_out]]
+    if chosen.select is not None:
+        yield chosen.select, [chosen.select]
+    if chosen.holdout is not None:
+        yield chosen.holdout, [chosen.holdout, *every[chosen.holdout_leave_out]]
+
+
+def _first(stays: np.ndarray, lists: np.ndarray, k: int) -> np.ndarray:
+    """Which entries of the lists (m, width) are the first k of those that stay."""
+    usable = stays[lists]
+    return usable & (np.cumsum(usable, axis=1) <= k)
+
+
+def _invariances(space: str, distance: str, **_: Any) -> tuple[str, ...]:
+    if space == "none":
+        return ("scaling",) if distance == "cosine" else ()
+    return {
+        "procrustes": EUCLIDEAN,
+        "cca": INVARIANCES,
+        "relative": ("permutation", "rotation", "scaling"),
+    }[space]
+
+
+@register(
+    "mnn",
+    needs="held_out",
+    fits=lambda space, **_: space in FITTED,
+    factor=_factor,
+    parameters={
+        "space": Choice(("procrustes", "cca", "relative", "none")),
+        "distance": Choice(("cosine", "euclidean")),
+        "k": Number(10, 1),
+        "anchors": Number(256, 2),
+        "gallery": Number(1000, 4),
+    },
+    only={"anchors": ("space", "relative")},
+    symmetric=True,
+    direction="similarity",
+    range="0..1",
+    source="Haghverdi et al. 2018",
+    undefined="the two have different numbers of units, and without a shared space those must correspond",
+    invariances=_invariances,
+)
+def mnn(
+    left: Coordinates,
+    right: Coordinates,
+    fit: Fit,
+    *,
+    space: str,
+    distance: str,
+    k: int,
+    gallery: int,
+    anchors: int = 0,
+) -> Scores:
+    """Mutual nearest neighbours across two spaces.
+
+    share of the 2m held-out points x_i, y_i that are in a pair (x_i, y_j) with x_i among the k nearest of all x to y_j
+    and y_j among the k nearest of all y to x_i
+
+    The own partner y_i counts as any other. The shared space is one of: ``procrustes``, Y and X rotated onto each
+    other, both centred and of unit norm over the train samples, the rotation fitted to those; ``cca``, their canonical
+    variates of the train samples; ``relative``, cosines to `anchors` train samples; ``none``, the units as they are,
+    of which there must be as many. Directions in which the train samples do not covary are not mapped. m is at most
+    `gallery`; ties go to the lower row number. The pairing of held-out samples does not enter: how they lie in the
+    shared space does. So the null permutes what that space rests upon: the pairs of train samples, the anchors of Y,
+    or its units.
+    """
+    if space == "none" and left.x.shape[1] != right.x.shape[1]:
+        return Scores(np.full(fit.held.subsets.count, np.nan))
+    inner, x2, y2 = _inner(left, right, fit, space)
+    return Scores(mutual_shares(_similarity(inner, x2, y2, distance), fit.held, k))
