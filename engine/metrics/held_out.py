@@ -81,4 +81,6 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 def quantised(values: np.ndarray) -> np.ndarray:
     """The nearest multiples of 2⁻⁴⁰, about 1e-12, so that what is equal but for rounding is equal."""
-    return (values + GRID) - GRID
+    coarse = values + GRID
+    coarse -= GRID
+    return coarse

@@ -28,7 +28,7 @@ class Own:
     def eigen(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues, largest first, and eigenvectors in columns; those that are zero but for rounding left out."""
         values, vectors = (found[..., ::-1] for found in np.linalg.eigh(self.gram))
-        floor = values[0] * max(self.n, len(values)) * np.finfo(np.float64).eps
+        floor = max(values[0], 0.0) * max(self.n, len(values)) * np.finfo(np.float64).eps
         keep = values > floor
         return values[keep], np.ascontiguousarray(vectors[:, keep])
 

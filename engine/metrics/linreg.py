@@ -70,4 +70,5 @@ def linreg(left: Any, right: Any, cross: Any, *, folds: int, ridge: float) -> fl
     """
     if folds:
         return _cross_validated(left, right, cross)
-    return float((cross.between(left[0], None) ** 2).sum() / right[1])
+    explained = float((cross.between(left[0], None) ** 2).sum())
+    return explained / right[1] if right[1] > 0 else float("nan")

@@ -1,17 +1,15 @@
 """Mutual nearest neighbours across two representations, brought into one space."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from consilience.engine.inference.split import Held
 from consilience.engine.metrics.cca import whitener
 from consilience.engine.metrics.held_out import Fit, Scores, Side, quantised
+from consilience.engine.metrics.mutual import mutual_shares
 from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, register
 from consilience.engine.metrics.relative import cosines
-from consilience.engine.passes.neighbours import kept
 
 FITTED = ("procrustes", "cca")
 
@@ -38,7 +36,8 @@ def _factor(side: Side, space: str, anchors: int = 0, **_: Any) -> Coordinates:
     if space == "cca":
         basis = whitener(side.own, 0.0)
         return Coordinates(side.centred(rows) @ basis, basis=basis)
-    return Coordinates(side.centred(rows) / np.sqrt(side.own.trace))
+    norm = np.sqrt(side.own.trace) or 1.0  # of train samples that are all alike it is 0
+    return Coordinates(side.centred(rows) / norm)
 
 
 def _inner(left: Coordinates, right: Coordinates, fit: Fit, space: str) -> tuple[np.ndarray, ...]:
@@ -76,65 +75,12 @@ def _bases(matrix: np.ndarray, precise: bool) -> tuple[np.ndarray, np.ndarray]:
 def _similarity(inner: np.ndarray, x2: np.ndarray, y2: np.ndarray, distance: str) -> np.ndarray:
     """(m, m), the greater the nearer, and equal where it is equal but for rounding."""
     if distance == "cosine":
-        lengths = np.sqrt(np.outer(x2, y2))
-        return quantised(np.divide(inner, lengths, out=np.zeros_like(inner), where=lengths > 0))
-    return -quantised((x2[:, None] + y2 - 2 * inner) / (x2.mean() + y2.mean()))
-
-
-def nearest(similarity: np.ndarray, k: int) -> np.ndarray:
-    """The k columns of greatest similarity in each row (m, k), greatest first, ties by lower column number."""
-    m, columns = similarity.shape
-    k = min(k, columns)
-    last = np.partition(similarity, columns - k, axis=1)[:, columns - k, None]
-    chosen = similarity >= last
-    if np.count_nonzero(chosen) > m * k:  # of those that tie with the last, the first ones
-        tied = similarity == last
-        room = k - (chosen & ~tied).sum(axis=1, keepdims=True)
-        chosen &= ~tied | (np.cumsum(tied, axis=1) <= room)
-    found = np.nonzero(chosen)[1].reshape(m, k)
-    order = np.argsort(-np.take_along_axis(similarity, found, 1), axis=1, kind="stable")
-    return np.take_along_axis(found, order, 1)
-
-
-def mutual_shares(similarity: np.ndarray, held: Held, k: int) -> np.ndarray:
-    """Share of all samples, of both sides, in a mutual pair, (S,), for similarities (m, m) of x_i with y_j.
-
-    Lists are found among all samples, and among each half; the subsets within are had by taking samples out of them.
-    """
-    shares = np.empty(held.subsets.count)
-    for scope, members in _scopes(held):
-        inside = held.inside[scope]
-        among = similarity[np.ix_(inside, inside)]
-        groups = held.subsets.masks[scope].sum()
-        width = kept(k, len(among) + 1, 1 / groups if len(members) > 1 else 0.0)
-        to_y, to_x = nearest(among, width), nearest(among.T, width)
-        place = np.full(among.shape, -1, np.int32)  # (j, i): where x_i stands in the list of y_j
-        np.put_along_axis(place, to_x, np.arange(to_x.shape[1], dtype=np.int32), 1)
-        back = place[to_y, np.arange(len(among))[:, None]]
-        for s in members:
-            stays = held.inside[s, inside]
-            there, here = (_first(stays, lists, k) for lists in (to_y, to_x))
-            mutual = there & (back >= 0) & here[to_y, back]
-            partners = np.zeros(len(among), bool)
-            partners[to_y[mutual]] = True
-            shares[s] = (mutual.any(axis=1).sum() + partners.sum()) / (2 * stays.sum())
-    return shares
-
-
-def _scopes(held: Held) -> Iterator[tuple[int, list[int]]]:
-    """The subsets whose samples are searched, and those evaluated on what is found."""
-    chosen, every = held.subsets, range(held.subsets.count)
-    yield chosen.full, [chosen.full, *every[chosen.leave_out]]
-    if chosen.select is not None:
-        yield chosen.select, [chosen.select]
-    if chosen.holdout is not None:
-        yield chosen.holdout, [chosen.holdout, *every[chosen.holdout_leave_out]]
-
-
-def _first(stays: np.ndarray, lists: np.ndarray, k: int) -> np.ndarray:
-    """Which entries of the lists (m, width) are the first k of those that stay."""
-    usable = stays[lists]
-    return usable & (np.cumsum(usable, axis=1) <= k)
+        inverse_x, inverse_y = (1 / np.sqrt(np.where(z > 0, z, np.inf)) for z in (x2, y2))
+        return quantised(inverse_x[:, None] * inner * inverse_y)
+    inner *= 2
+    inner -= x2[:, None]
+    inner -= y2
+    return quantised(inner / ((x2.mean() + y2.mean()) or 1.0))
 
 
 def _invariances(space: str, distance: str, **_: Any) -> tuple[str, ...]:

@@ -76,6 +76,7 @@ class Metric:
         values: whether the inner products with the neighbours are needed.
         finish: the function; what it gets and returns depends on `needs` (see `consilience.engine.metrics`).
         null: the exact mean, variance and skewness of the score under permutation of the samples, or None: permute.
+            Of ``held_out`` metrics it is had from their `Scores` and the number of a subset.
         best: the best score there is: that of identical representations, or a bound (`cycle_knn`).
         undefined: why a score may be NaN, for the reader of the table.
         invariances: changes of X, alone, that the score does not see, of `INVARIANCES`; from the parameters if those

@@ -80,8 +80,10 @@ def indra(
 ) -> Scores:
     """Relational profiles: similarity of the two sets of angular distances to a shared anchor set.
 
-    As `relative`, with r_X(i) = (arccos(cos(x_i, x_a)) / π)_a
+    similarity: mean over i of cos(r_X(i), r_Y(i)), r_X(i) = (arccos(cos(x_i, x_a)) / π)_a; recall_k: share of i whose
+    r_Y(i) is among the k nearest to r_X(i) (directed)
 
-    No distance is negative, so that unrelated samples score near 1 too: read it against its null.
+    Samples i and anchors a are those of `relative`. No distance is negative, so that unrelated samples score near 1
+    too: read it against its null.
     """
     return _agreement(left, right, fit, report)

@@ -13,7 +13,9 @@ RECALL = {"recall_1": 1, "recall_5": 5}
 def recall(similarity: np.ndarray, held: Held, k: int) -> Scores:
     """Share of samples i whose partner is among the k of greatest `similarity` (m, m) to i; ties by lower row number.
 
-    Kept is how many samples of each group beat the partner of i, so that its rank among any groups is a sum.
+    Kept is how many samples of each group beat the partner of i, so that its rank among any groups is a sum. A group
+    left out is missing from the queries and from what they are to be told from; ranks jump, so that the jackknife errs
+    on the wide side.
     """
     similarity = quantised(similarity)
     partner = np.diagonal(similarity)[:, None]

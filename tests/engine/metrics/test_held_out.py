@@ -269,6 +269,17 @@ def test_refused(case):
         cs.compare(dict(zip("ab", related(n, 3, 3))), metrics=[metric])
 
 
+@pytest.mark.parametrize("half", ["train", "held"])
+def test_a_half_whose_samples_are_all_alike(half):
+    x, y = related(40, 4, 4)
+    x[getattr(split(40, 0), half)] = 7.3
+    metrics = [*HELD_OUT, "linreg:folds=2", "linreg"]
+    table = cs.compare({"x": x, "y": y}, metrics=metrics, permutations=2)
+    assert np.isfinite(table["score"]).all()
+    if half == "train":  # nothing is known of how x varies: its mean is all that serves
+        assert abs(float(table["score"].sel(metric="stitch:report=r2,ridge=0", a="x", b="y"))) < 1e-12
+
+
 def test_the_fewest_samples():
     x, y = related(8, 3, 3)
     table = cs.compare({"x": x, "y": y}, metrics=[m for m in HELD_OUT if "k=" not in m], permutations=2)

@@ -46,8 +46,8 @@ print(promised, peak)
         (20000, 200, 2, "cka", "8GB"),
         (3000, 150, 6, "svcca+procrustes", "8GB"),
         (1500, 150, 10, "procrustes", "8GB"),
-        (1500, 150, 10, "linreg:folds=5", "8GB"),
-        (2500, 100, 10, "stitch+stitch:report=recall_1+relative+mnn", "8GB"),
+        (1500, 150, 5, "linreg:folds=5", "8GB"),
+        (2500, 100, 6, "stitch+stitch:report=recall_1+relative+mnn", "8GB"),
         (60000, 150, 2, "stitch+matching", "8GB"),
     ],
 )
