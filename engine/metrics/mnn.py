@@ -132,10 +132,10 @@ def mnn(
     The own partner y_i counts as any other. The shared space is one of: ``procrustes``, Y and X rotated onto each
     other, both centred and of unit norm over the train samples, the rotation fitted to those; ``cca``, their canonical
     variates of the train samples; ``relative``, cosines to `anchors` train samples; ``none``, the units as they are,
-    of which there must be as many. Directions in which the train samples do not covary are not mapped. m is at most
-    `gallery`; ties go to the lower row number. The pairing of held-out samples does not enter: how they lie in the
-    shared space does. So the null permutes what that space rests upon: the pairs of train samples, the anchors of Y,
-    or its units.
+    of which there must be as many. Directions in which the train samples do not covary count as orthogonal to the
+    other side. m is at most `gallery`; ties go to the lower row number. With k near m all are in a pair. The pairing of
+    held-out samples does not enter: how they lie in the shared space does. So the null permutes what that space rests
+    upon: the pairs of train samples, the anchors of Y, or its units.
     """
     if space == "none" and left.x.shape[1] != right.x.shape[1]:
         return Scores(np.full(fit.held.subsets.count, np.nan))

@@ -69,10 +69,10 @@ def _crosses(
 ) -> Iterator[tuple[Any, Any]]:
     """A pair on each subset, and the other way round; with folds, on each of them."""
     if folds:
-        for exact, found in zip(precise, over_folds(state, pair, masks, folds)):
-            crosses = [Cross(f.matrix, bool(exact), f.test) for f in found]
+        for digits, found in zip(precise, over_folds(state, pair, masks, folds)):
+            crosses = [Cross(f.matrix, bool(digits), f.test) for f in found]
             yield crosses, [c.transposed for c in crosses]
     else:
-        for exact, (matrix, _) in zip(precise, over_groups(state, pair, masks)):
-            cross = Cross(matrix, bool(exact))
+        for digits, (matrix, _) in zip(precise, over_groups(state, pair, masks)):
+            cross = Cross(matrix, bool(digits))
             yield cross, cross.transposed
