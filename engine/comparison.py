@@ -23,7 +23,7 @@ from consilience.engine.passes.blocks import compute_dtype, frame
 from consilience.engine.planning import Plan, Size, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
-from consilience.engine.scoring import batches, classes, first, sampled, second, triangles
+from consilience.engine.scoring import batches, classes, first, held_out, sampled, second, triangles
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.precision import PRECISIONS
 from consilience.engine.scoring.setting import Setting
@@ -38,6 +38,7 @@ FAMILIES: tuple[Family, ...] = (
     (("batches",), batches.evaluate),
     (("triangles",), triangles.evaluate),
     (("moments",), first.evaluate),
+    (("held_out",), held_out.evaluate),
 )
 
 

@@ -58,7 +58,9 @@ class Number:
 
 
 Parameter = Choice | Number
-Only = Mapping[str, tuple[str, Any]]  # parameter -> (other, value): there only where the other has that value
+Only = Mapping[
+    str, tuple[Any, ...]
+]  # parameter -> (other, value, …): there only where the other has such a value
 
 
 def parts(kind: str, example: str, spec: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -101,11 +103,12 @@ def read(
         for k, p in parameters.items()
         if k in given or not p.optional
     }
-    for key, (other, value) in only.items():
-        if values.get(other) != value:
+    for key, (other, *those) in only.items():
+        if values.get(other) not in those:
             if key in given and key != other:
-                where = f"without {other}" if value is None else f"with {other}={value} only"
-                instead = f"take {other} out" if value is None else f"add {other}={value}"
+                absent = those == [None]
+                where = f"without {other}" if absent else f"with {other}={' or '.join(map(str, those))} only"
+                instead = f"take {other} out" if absent else f"add {other}={those[0]}"
                 raise BadInput(
                     f"{key!r} of {name!r} {where}",
                     f"{other}={values.get(other)}",

@@ -14,6 +14,7 @@ ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each th
 # Measured per element or operation on the kernels as they are; they enter the estimates only.
 NEIGHBOUR_NS, RANK_NS, SPACE_NS, SORT_NS = 12.0, 200.0, 2.5, 40.0
 DECOMPOSITION_FLOPS, DECOMPOSITION_RATE, OVERLAP_RATE = 2.0, 0.5, 0.6
+MAP_FLOPS, GALLERY_NS = 20.0, 40.0
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,35 @@ class Size:
     def tile_flops(self) -> float:
         return float(self.n) ** 2 * (self.units + self.count**2)
 
+    def cubes(self) -> float:
+        """Σ d_a d_b min(d_a, d_b) over the pairs: what a decomposition of each takes, but for a factor."""
+        return float(
+            sum(self.widths[a] * self.widths[b] * min(self.widths[a], self.widths[b]) for a, b in self.pairs)
+        )
+
     def moment_flops(self) -> float:
         return 2.0 * self.n * sum(self.widths[a] * self.widths[b] for a, b in self.pairs)
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """What a metric on held-out samples asks for: a fitted map, a gallery (0: all samples), and draws for its null."""
+
+    fits: bool
+    gallery: int
+    drawn: bool
+
+
+@dataclass(frozen=True)
 class Needs:
-    """What the metrics ask of the passes: spaces of sums, neighbour searches, and how many first-order metrics."""
+    """What the metrics ask of the passes: spaces of sums, neighbour searches, and the folds of each first-order metric
+    (0: in sample).
+    """
 
     spaces: frozenset[str] = frozenset()
     searches: tuple[tuple[str, int], ...] = ()
-    first_order: int = 0
+    first_order: tuple[int, ...] = ()
+    held_out: tuple[HeldOut, ...] = ()
 
 
 def needs_of(requests: Sequence[Request]) -> Needs:
@@ -61,7 +80,12 @@ def needs_of(requests: Sequence[Request]) -> Needs:
     return Needs(
         frozenset(r.space for r in requests if r.needs == "sums"),
         tuple(searches.items()),
-        sum(r.needs == "moments" for r in requests),
+        tuple(r.parameters.get("folds", 0) for r in requests if r.needs == "moments"),
+        tuple(
+            HeldOut(r.fits, r.parameters.get("gallery", 0), r.metric.null is None)
+            for r in requests
+            if r.needs == "held_out"
+        ),
     )
 
 
@@ -123,6 +147,8 @@ def make_plan(
         few = first_order_groups(size.groups, len(size.pairs))
         evaluations = subsets(few, se=se).count
         steps.append(_first_order_step(size, needs, budget, speed, evaluations, permutations))
+    if needs.held_out:
+        steps.append(_held_out_step(size, needs, budget, speed, permutations))
     return Plan(tuple(steps), by_moments, tile_rows, strip_rows, budget)
 
 
@@ -206,13 +232,40 @@ def _moment_step(size: Size, budget: float, speed: Speed) -> Step:
 def _first_order_step(
     size: Size, needs: Needs, budget: float, speed: Speed, evaluations: int, permutations: int
 ) -> Step:
-    flops = size.moment_flops() * (1 + permutations)
-    cubes = sum(size.widths[a] * size.widths[b] * min(size.widths[a], size.widths[b]) for a, b in size.pairs)
-    spectral = DECOMPOSITION_FLOPS * needs.first_order * cubes * (evaluations + permutations)
+    sweeps = len(set(needs.first_order))  # folds are groups of their own
+    flops = size.moment_flops() * (1 + permutations) * sweeps
+    metrics = sum(max(1, folds) for folds in needs.first_order)
+    spectral = DECOMPOSITION_FLOPS * metrics * size.cubes() * (evaluations + permutations)
     seconds = flops / (0.7 * speed.float64) + spectral / (DECOMPOSITION_RATE * speed.float64)
-    memory = _moment_memory(replace(size, itemsize=8), FIRST_ORDER_GROUPS, budget)
-    read = float(size.n) * size.units * size.itemsize * (1 + permutations)
+    groups = FIRST_ORDER_GROUPS * max(1, *needs.first_order)
+    memory = _moment_memory(replace(size, itemsize=8), groups, budget)
+    read = float(size.n) * size.units * size.itemsize * (1 + permutations) * sweeps
     return Step("moments and decompositions", "exact", "4096 rows", flops + spectral, read, memory, seconds)
+
+
+def _held_out_step(size: Size, needs: Needs, budget: float, speed: Speed, permutations: int) -> Step:
+    held, widest = size.n - size.n // 2, max(size.widths)
+    flops = seconds = read = kept = 0.0
+    largest = 0
+    for need in needs.held_out:
+        m = min(held, need.gallery) if need.gallery else held
+        largest = max(largest, m if need.gallery else 0)
+        times = 1.0 + permutations * need.drawn
+        if need.fits:
+            flops += times * (1.5 * size.moment_flops() + MAP_FLOPS * size.cubes())
+            kept += sum(24.0 * d * d for d in size.widths)
+            read += times * size.n * size.units * size.itemsize
+        if need.gallery:
+            elements = float(m) ** 2 * len(size.pairs)
+            flops += times * 4 * elements * size.units / size.count
+            seconds += times * elements * GALLERY_NS * 1e-9 / speed.threads
+            kept += 8.0 * m * size.units
+    seconds += flops / (0.7 * speed.float64)
+    thread = 80.0 * largest**2 + 8.0 * widest * (4 * 4096 + 4 * widest) + ALLOCATOR
+    memory = kept + speed.threads * thread
+    if any(need.fits for need in needs.held_out):
+        memory += _moment_memory(replace(size, itemsize=8), 1, budget)
+    return Step("held-out samples", "exact", "4096 rows", flops, read, memory, seconds)
 
 
 def _moment_memory(size: Size, groups: int, budget: float) -> float:

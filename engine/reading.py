@@ -9,7 +9,7 @@ from consilience.engine.features.join import Joined, join
 from consilience.engine.features.repeats import crossed, refuse_repeats
 from consilience.engine.features.representation import Representation, check, representations
 from consilience.engine.metrics.registry import Request, parse
-from consilience.engine.scoring.triangles import check_size
+from consilience.engine.scoring.refusals import refuse
 
 Features = Mapping[str, Any] | Iterable[Any]
 Metrics = Iterable[str | Mapping[str, Any]]
@@ -58,15 +58,7 @@ def on_same_samples(found: Sequence[Representation], requests: Sequence[Request]
         raise BadInput(
             f"at least {LEAST_SAMPLES} samples", str(joined.n), "compare on more stimuli, or check the ids"
         )
-    for r in requests:
-        if r.needs == "triangles":
-            check_size(r, joined.n)
-        k = r.parameters.get("k", 0)
-        if k >= joined.n:
-            raise BadInput(
-                f"k smaller than the number of samples in {r.id!r}", f"k = {k} with {joined.n} samples",
-                f"use k <= {joined.n - 1}",
-            )  # fmt: skip
+    refuse(requests, joined.n)
     wanting = [r.id for r in requests if r.repeats]
     for representation in joined.representations:
         if wanting:

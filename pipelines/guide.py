@@ -19,6 +19,8 @@ COSTS = {
     "unions": "the tile pass, and the similarities of each sample with the neighbours it has anywhere",
     "triangles": "whole matrices of at most 1,024 samples, and a sort of n²/2 entries for every pair and subset",
     "moments": "moments, n d² a pair, and a decomposition, d³, for every pair, subset and permutation",
+    "held_out": "moments of the train half of the samples for a fit, and one reading of the held-out samples, of at "
+    "most `gallery` where they are sought among each other",
     "covariance": "moments, n d² a representation, and a decomposition, d³, for every subset",
     "means": "one reading of the features",
     "directions": "one tile pass over all pairs of samples",
@@ -69,7 +71,7 @@ def section(metric: Metric) -> Iterator[str]:
     if metric.single:
         yield f"- Range: {metric.range}"
     else:
-        way = "symmetric" if metric.symmetric else "directed"
+        way = "symmetric" if request.symmetric else "directed"
         yield f"- A {metric.direction}, {way}; range {metric.range}"
         yield f"- Null: {null(metric)}"
     yield f"- Costs: {COSTS[request.needs]}"

@@ -21,6 +21,7 @@ FAMILIES = {
     **dict.fromkeys(("sums", "batches", "classes", "triangles"), "pairs of samples"),
     **dict.fromkeys(("neighbours", "unions"), "neighbours"),
     "moments": "units and directions",
+    "held_out": "held-out samples",
 }
 WAYS = ("X to Y", "Y to X")
 ROUNDING = 1e-6
@@ -42,7 +43,7 @@ def adjusted(score: Any, null_mean: Any, best: Any) -> np.ndarray:
 def blindness(request: Request) -> str:
     """One sentence on what the score does not see and what it sees, from the invariances that the metric declares."""
     blind = request.invariances
-    of = "" if request.metric.symmetric else " of the first"
+    of = "" if request.symmetric else " of the first"
     # An invertible linear map may be a rotation, an exchange of units or a change of scale.
     implied = ("permutation", "rotation", "scaling") if "linear" in blind else ()
     unseen = [_CHANGES[i] for i in INVARIANCES if i in blind and i not in implied]
@@ -69,7 +70,7 @@ def agreement(
     """
     requests = list({r.id: r for r in requests}.values())
     table = compare([x, y], metrics=[r.id for r in requests], **options)
-    directed = np.array([[True, not r.metric.symmetric] for r in requests])
+    directed = np.array([[True, not r.symmetric] for r in requests])
     best = np.array([r.best for r in requests])
     values = {
         name: np.where(directed, table[name].values[:, [0, 1], [1, 0]], np.nan)

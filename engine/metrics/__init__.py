@@ -8,6 +8,7 @@ A metric is a registered pure function. What it gets depends on the statistic it
 - ``unions``: two `Side` of some samples -> (R, R) sums of their scores.
 - ``triangles``: two `Triangles` -> one score.
 - ``moments``: what its `factor` made of each side, and the `Cross` of the two -> one score.
+- ``held_out``: what its `factor` made of each side, and the `Fit` of the two -> `Scores` on every subset.
 
 A metric of one representation, alone:
 
@@ -26,13 +27,17 @@ from consilience.engine.metrics import (
     knn_cycle,
     knn_order,
     linreg,
+    matching,
+    mnn,
     procrustes,
+    relative,
     riemann,
     rsa,
     second_order_cosine,
     single_dimension,
     single_directions,
     single_spectrum,
+    stitch,
     subspace,
     units,
 )  # fmt: skip
@@ -49,6 +54,7 @@ from consilience.engine.metrics.registry import (
 
 __all__ = [
     "Choice", "Metric", "Number", "Request", "canonical", "cca", "cka", "cknna", "distance_correlation", "knn",
-    "knn_cycle", "knn_order", "linreg", "metrics", "parse", "procrustes", "register", "riemann", "rsa",
-    "second_order_cosine", "single_dimension", "single_directions", "single_spectrum", "subspace", "units",
+    "knn_cycle", "knn_order", "linreg", "matching", "metrics", "mnn", "parse", "procrustes", "register", "relative",
+    "riemann", "rsa", "second_order_cosine", "single_dimension", "single_directions", "single_spectrum", "stitch",
+    "subspace", "units",
 ]  # fmt: skip

@@ -10,12 +10,14 @@ import numpy as np
 class Own:
     """One representation on one subset: its Gram matrix over units, Xc'Xc (d, d), and n.
 
-    X is the features times `scale`, which keeps products in range: it matters to what is not free of scale.
+    X is the features times `scale`, which keeps products in range: it matters to what is not free of scale. Where rows
+    are set aside, `test` is their Σ (x - x̄)(x - x̄)', x̄ the mean of the n.
     """
 
     gram: np.ndarray
     n: int
     scale: float = 1.0
+    test: np.ndarray | None = None
 
     @property
     def trace(self) -> float:
@@ -41,7 +43,7 @@ class Own:
         return values[self._above_rounding(values)]
 
     def _above_rounding(self, values: np.ndarray) -> np.ndarray:
-        return values > values[0] * max(self.n, len(values)) * np.finfo(np.float64).eps
+        return values > max(values[0], 0.0) * max(self.n, len(values)) * np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,17 @@ class Cross:
     """Xc'Yc (d1, d2) on one subset. `precise`: whether the last digits of its decompositions matter.
 
     They do for scores. For a standard error or a null, singular values below 1e-8 of the largest may be lost, and
-    the decomposition takes a third of the time.
+    the decomposition takes a third of the time. `test` (d1, d2) is that of rows set aside, about the means of the
+    others.
     """
 
     matrix: np.ndarray
     precise: bool = True
+    test: np.ndarray | None = None
 
     @property
     def transposed(self) -> "Cross":
-        return Cross(self.matrix.T, self.precise)
+        return Cross(self.matrix.T, self.precise, None if self.test is None else self.test.T)
 
     def singular_values(self, left: np.ndarray | None = None, right: np.ndarray | None = None) -> np.ndarray:
         """Of left'Xc'Yc right, largest first."""

@@ -1,14 +1,23 @@
 """Linear regression."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
+from consilience.engine.metrics.cca import whitener
 from consilience.engine.metrics.linear import Cross, Own
 from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Number, register
 
 Factor = tuple[np.ndarray, float]
+FoldFactor = tuple[np.ndarray, np.ndarray, float]
 
 
-def _factor(own: Own, ridge: float) -> Factor:
+def _factor(own: Any, folds: int, ridge: float) -> Factor | list[FoldFactor]:
+    return [_of_fold(one, ridge) for one in own] if folds else _in_sample(own, ridge)
+
+
+def _in_sample(own: Own, ridge: float) -> Factor:
     """A (d, rank) with R² = ‖A'Xc'Yc‖² / ‖Yc‖², and ‖Xc‖²."""
     values, vectors = own.eigen
     shrunk = values + ridge * values.sum() / len(own.gram)
@@ -16,25 +25,53 @@ def _factor(own: Own, ridge: float) -> Factor:
     return vectors * np.sqrt(2 / shrunk - values / shrunk**2), own.trace
 
 
+def _of_fold(own: Own, ridge: float) -> FoldFactor:
+    """B (d, rank) and τ (rank,) with BB' = (X'X + ridge)⁻¹ and B'TB = diag(τ), T of the fold; and tr T."""
+    assert own.test is not None
+    basis = whitener(own, ridge)
+    spread, rotation = np.linalg.eigh(basis.T @ own.test @ basis)
+    return basis @ rotation, spread, float(np.trace(own.test))
+
+
+def _cross_validated(
+    left: Sequence[FoldFactor], right: Sequence[FoldFactor], crosses: Sequence[Cross]
+) -> float:
+    """1 - Σ residual / Σ total sums of squares, the residual one that of Y - X W, W = BB'X'Y of the other folds."""
+    residual = total = 0.0
+    for (basis, spread, _), (_, _, own), cross in zip(left, right, crosses):
+        assert cross.test is not None
+        fitted, test = basis.T @ cross.matrix, basis.T @ cross.test
+        residual += own + float((fitted * (spread[:, None] * fitted - 2 * test)).sum())
+        total += own
+    return 1 - residual / total if total > 0 else float("nan")
+
+
 @register(
     "linreg",
     needs="moments",
     factor=_factor,
-    parameters={"ridge": Number(0.0, 0.0)},
+    parameters={"folds": Number(0, 0), "ridge": Number(0.0, 0.0)},
     symmetric=False,
     direction="similarity",
-    range="0..1",
+    range="0..1 (folds: -∞..1)",
     source="Kornblith et al. 2019",
-    invariances=lambda ridge: INVARIANCES if ridge == 0 else EUCLIDEAN,
+    invariances=lambda folds, ridge: INVARIANCES if ridge == 0 else EUCLIDEAN,
 )
-def linreg(left: Factor, right: Factor, cross: Cross, *, ridge: float) -> float:
-    """Linear regression, in sample (directed: Y from X).
+def linreg(left: Any, right: Any, cross: Any, *, folds: int, ridge: float) -> float:
+    """Linear regression (directed: Y from X), in sample or cross-validated.
 
-    R² = ‖Q_x'Yc‖² / ‖Yc‖², Q_x an orthonormal basis of the columns of Xc
+    R² = ‖Q_x'Yc‖² / ‖Yc‖², Q_x an orthonormal basis of the columns of Xc; with folds 1 - Σ‖y - ŷ‖² / Σ‖y - ȳ‖²
+    over all samples, ŷ and the mean ȳ from the other folds
 
-    `ridge` is added to the eigenvalues of Xc'Xc, in units of their mean. With n <= d it is 1.
+    `ridge` is added to the eigenvalues of Xc'Xc, in units of their mean. In sample, n <= d gives 1. With `folds` >= 2
+    each is predicted from the others; 0 is then what their mean predicts, and with fewer samples in them than units
+    the smallest solution is taken, which depends on the scales of the units of X. The jackknife leaves a group of
+    samples out and keeps the folds of the rest; the null permutes the samples of Y inside each fold.
 
     Misleads where n is not many times d: in sample it rises to 1. It weights the directions of Y by their variance,
     so it is high as soon as the dominant ones are predicted.
     """
-    return float((cross.between(left[0], None) ** 2).sum() / right[1])
+    if folds:
+        return _cross_validated(left, right, cross)
+    explained = float((cross.between(left[0], None) ** 2).sum())
+    return explained / right[1] if right[1] > 0 else float("nan")

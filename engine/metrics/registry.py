@@ -14,7 +14,17 @@ __all__ = [
 ]  # fmt: skip
 
 SINGLE = ("covariance", "means", "directions", "distances")  # statistics of one representation
-STATISTICS = ("sums", "classes", "batches", "neighbours", "unions", "triangles", "moments", *SINGLE)
+STATISTICS = (
+    "sums",
+    "classes",
+    "batches",
+    "neighbours",
+    "unions",
+    "triangles",
+    "moments",
+    "held_out",
+    *SINGLE,
+)
 INVARIANCES = ("permutation", "rotation", "scaling", "translation", "linear")
 EUCLIDEAN = INVARIANCES[
     :4
@@ -27,10 +37,11 @@ class Metric:
 
     Attributes:
         needs: ``sums`` of a space over all pairs of samples, within ``classes`` or within ``batches``; ``neighbours``,
-            or the ``unions`` of two samples' neighbours; whole ``triangles`` of few samples; ``moments``. Of one
-            representation ``covariance``, ``means``, ``directions`` or ``distances``. From the parameters if those
-            matter.
-        only: parameter -> (other, value): it is part of the id only where the other parameter has that value. Of a
+            or the ``unions`` of two samples' neighbours; whole ``triangles`` of few samples; ``moments``; ``held_out``
+            samples. Of one representation ``covariance``, ``means``, ``directions`` or ``distances``. From the
+            parameters if those matter.
+        symmetric: whether X with Y scores as Y with X; from the parameters if those matter.
+        only: parameter -> (other, value, …): it is part of the id only where the other has such a value. Of a
             parameter with itself: only where it is not what it is by default.
         clash: why the parameters do not go together, in three parts (expected, got, fix), or None.
         repeats: from the parameters, whether inner products of different repeats of the samples are needed.
@@ -39,11 +50,14 @@ class Metric:
             needed) or, of ``neighbours``, random samples do.
         units: from the parameters, whether sums over every unit alone are needed (with ``sums`` and ``classes``).
         space: the space whose sums or neighbours are needed, from the parameters.
-        factor: what one representation contributes to every pair (``moments``), from `Own` and the parameters.
+        factor: what one representation contributes to every pair, from `Own` (``moments``) or `Side` (``held_out``)
+            and the parameters.
+        fits: whether moments of the train samples are needed (``held_out``); from the parameters if those matter.
         values: whether the inner products with the neighbours are needed.
         nearest: to how many neighbours the ``distances`` are needed, from the parameters.
         finish: the function; what it gets and returns depends on `needs` (see `consilience.engine.metrics`).
         null: the exact mean, variance and skewness of the score under permutation of the samples, or None: permute.
+            Of ``held_out`` metrics it is had from their `Scores` and the number of a subset.
         best: the best score there is: that of identical representations, or a bound (`cycle_knn`).
         undefined: why a score may be NaN, for the reader of the table.
         leaves_out: which samples a metric of one representation cannot use, for the reader of the profile.
@@ -57,16 +71,17 @@ class Metric:
     parameters: Mapping[str, Parameter]
     range: str
     source: str
-    symmetric: bool = True
+    symmetric: bool | Callable[..., bool] = True
     direction: str = ""
     only: Only = field(default_factory=dict)
     clash: Callable[..., tuple[str, str, str] | None] | None = None
-    units: Callable[..., bool] | None = None
+    units: bool | Callable[..., bool] = False
     part: Callable[..., Any] | None = None
-    sampled: Callable[..., bool] | None = None
-    repeats: Callable[..., bool] | None = None
+    sampled: bool | Callable[..., bool] = False
+    repeats: bool | Callable[..., bool] = False
     space: Callable[..., str] | None = None
     factor: Callable[..., Any] | None = None
+    fits: bool | Callable[..., bool] = False
     values: bool = False
     nearest: Callable[..., int] | None = None
     null: Callable[..., Any] | None = None
@@ -107,23 +122,22 @@ class Request:
     @property
     def needs(self) -> str:
         """The statistic that the metric needs."""
-        needs = self.metric.needs
-        return needs(**self.parameters) if callable(needs) else needs
+        return self._declared(self.metric.needs)
 
     @property
     def units(self) -> bool:
         """Whether sums over every unit alone are needed."""
-        return self.metric.units is not None and self.metric.units(**self.parameters)
+        return self._declared(self.metric.units)
 
     @property
     def sampled(self) -> bool:
         """Whether a random part of the pairs of samples estimates the score without bias."""
-        return self.metric.sampled is not None and self.metric.sampled(**self.parameters)
+        return self._declared(self.metric.sampled)
 
     @property
     def repeats(self) -> bool:
         """Whether inner products of different repeats of the samples are needed."""
-        return self.metric.repeats is not None and self.metric.repeats(**self.parameters)
+        return self._declared(self.metric.repeats)
 
     @property
     def space(self) -> str:
@@ -140,14 +154,25 @@ class Request:
     @property
     def best(self) -> float:
         """The best score there is."""
-        best = self.metric.best
-        return best(**self.parameters) if callable(best) else best
+        return self._declared(self.metric.best)
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether X with Y scores as Y with X."""
+        return self._declared(self.metric.symmetric)
+
+    @property
+    def fits(self) -> bool:
+        """Whether moments of the train samples are needed."""
+        return self._declared(self.metric.fits)
 
     @property
     def invariances(self) -> tuple[str, ...]:
         """The changes of X that the score does not see."""
-        declared = self.metric.invariances
-        return tuple(declared(**self.parameters) if callable(declared) else declared)
+        return tuple(self._declared(self.metric.invariances))
+
+    def _declared(self, value: Any) -> Any:
+        return value(**self.parameters) if callable(value) else value
 
     @property
     def id(self) -> str:

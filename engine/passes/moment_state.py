@@ -63,21 +63,62 @@ def combine(states: list[dict[Key, Sums]]) -> dict[Key, Sums]:
 def over_groups(state: State, pair: Pair, masks: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
     """Xc'Yc (d_a, d_b) and the number of rows, for the groups of each mask (subset, group)."""
     groups = [state[g] for g in range(masks.shape[1])]
+    for sums in _over(groups, pair, masks):
+        yield sums.product - np.multiply.outer(sums.x / sums.n, sums.y), round(sums.n)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Xc'Yc (d_a, d_b) of n rows, and `test`: Σ (x - x̄)(y - ȳ)' over those set aside, x̄ and ȳ the means of the n."""
+
+    matrix: np.ndarray
+    n: int
+    test: np.ndarray
+
+
+def over_folds(state: State, pair: Pair, masks: np.ndarray, folds: int) -> Iterator[list[Fold]]:
+    """For each mask (subset, group) its folds, each set aside once: group g of fold f is group f G + g of `state`."""
+    count = masks.shape[1]
+    groups = [[state[f * count + g] for g in range(count)] for f in range(folds)]
+    for parts in zip(*(_over(fold, pair, masks) for fold in groups)):
+        product, x, y = _total([p.product for p in parts]), sum(p.x for p in parts), sum(p.y for p in parts)
+        found = []
+        for test in parts:
+            n = sum(p.n for p in parts) - test.n
+            mean_x, mean_y = (x - test.x) / n, (y - test.y) / n
+            matrix = product - test.product - np.multiply.outer(mean_x, y - test.y)
+            # Σ (x - x̄)(y - ȳ)' = Σ x y' - x̄ Σ y' - (Σ x - n x̄) ȳ', n that of the rows set aside
+            aside = test.product - np.multiply.outer(mean_x, test.y)
+            aside -= np.multiply.outer(test.x - test.n * mean_x, mean_y)
+            found.append(Fold(matrix, round(n), aside))
+        yield found
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """X'Y, Σ x, Σ y and the number of rows, of some groups."""
+
+    product: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    n: float
+
+
+def _over(groups: list[Moments], pair: Pair, masks: np.ndarray) -> Iterator[_Sums]:
+    """The sums over the groups of each mask."""
     whole = _total([m.products[pair] for m in groups])
     for mask in masks:
         inside = [m for m, wanted in zip(groups, mask) if wanted]
         outside = [m for m, wanted in zip(groups, mask) if not wanted]
         if not outside:
-            matrix = whole.copy()
+            matrix = whole
         elif len(outside) < len(inside):
             # Take the few others away. Sums of like terms, so nothing cancels but rounding.
             matrix = whole - _total([m.products[pair] for m in outside])
         else:
             matrix = _total([m.products[pair] for m in inside])
-        n = sum(m.first[0, 0] for m in inside)
         x, y = sum(m.left[pair[0]][0] for m in inside), sum(m.right[pair[1]][0] for m in inside)
-        matrix -= np.multiply.outer(x / n, y)
-        yield matrix, round(n)
+        yield _Sums(matrix, x, y, sum(m.first[0, 0] for m in inside))
 
 
 def _total(matrices: list[np.ndarray]) -> np.ndarray:

@@ -53,7 +53,7 @@ def from_parts(
     metric, given = request.metric, request.parameters
     of = [reduce(add, [part for part, wanted in zip(parts, mask) if wanted]) for mask in chosen.masks]
     with np.errstate(invalid="ignore", divide="ignore"):
-        values = mirrored(np.concatenate([metric.finish(part, **given) for part in of]), metric.symmetric)
+        values = mirrored(np.concatenate([metric.finish(part, **given) for part in of]), request.symmetric)
     tails: list[Tail | None] = [None, None]
     if setting.null and metric.null is not None:
         for k, subset in enumerate(chosen.tested):

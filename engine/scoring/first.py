@@ -1,140 +1,89 @@
 """Metrics on moments, evaluated on every subset of rows: what each representation contributes once, pairs cheap."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
-from consilience.engine.features.representation import Representation
 from consilience.engine.inference.null import from_permutations
+from consilience.engine.inference.split import folded
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
-from consilience.engine.passes.blocks import Frame
 from consilience.engine.passes.moment_state import Pair
-from consilience.engine.passes.moments import MomentPass, batches, moments
-from consilience.engine.passes.workspace import Pool
 from consilience.engine.planning import first_order_groups
 from consilience.engine.scoring.evaluated import Evaluated, Tail
 from consilience.engine.scoring.setting import Setting
-from consilience.engine.scoring.spectral import Factors, Found, contributions, from_rows, from_state, union
-
-# A decomposition for each pair and subset is the work: pairs go to the threads in about this many chunks each.
-CHUNKS = 8
-NEAR = 12  # representations; pairs of one chunk come from few of them, so that few are read
+from consilience.engine.scoring.spectral import Factors, Found, contributions, from_state
+from consilience.engine.scoring.sweep import Sweep, sweep_of
 
 
 @dataclass(frozen=True)
 class FirstOrder:
-    """The requests over these representations. `run` executes tasks; see `passes.executors.run`."""
+    """Requests on the same row groups: those of `subsets`, or with `folds` those of each fold; see `folded`."""
 
     requests: tuple[Request, ...]
-    representations: tuple[Representation, ...]
-    frames: tuple[Frame, ...]
+    sweep: Sweep
     groups: Groups
     subsets: Subsets
-    device: str
-    threads: int
-    budget: float
-    run: Callable[..., Any]
-    pool: Pool = field(
-        default_factory=Pool, compare=False
-    )  # one for all passes: each would keep its own memory
-
-    def work(self, pairs: Sequence[Pair], groups: Groups, right: np.ndarray | None = None) -> MomentPass:
-        """The pass for `pairs`, in float64: a covariance squares what float32 can tell apart."""
-        return MomentPass(
-            self.representations, self.frames, groups, tuple(pairs), np.dtype(np.float64), self.device, right,
-            pool=self.pool,
-        )  # fmt: skip
+    folds: int
 
     def factors(self) -> Factors:
         """What every representation contributes, on every subset."""
-        found: Factors = {}
-        for pairs in self.batches(
-            [(r, r) for r in range(len(self.representations))], self.budget, self.groups
-        ):
-            state = moments(self.work(pairs, self.groups), run=self.run, stage="own moments")
-            calls = [(self.requests, state, pair, self.subsets, self.frames[pair[0]].scale) for pair in pairs]
-            costs = [self.cost(pair) for pair in pairs]
-            found |= self.run(contributions, calls, union, costs=costs, stage="own decompositions")
-        return found
+        make = partial(contributions, self.requests, self.sweep.frames, self.subsets.masks, self.folds)
+        return self.sweep.own(make, self.groups)
 
     def values(self, factors: Factors, pairs: Sequence[Pair]) -> np.ndarray:
         """Scores of `pairs`, (requests, S, R, R), NaN elsewhere."""
         chosen = self.subsets
         precise = np.zeros(chosen.count, bool)
         precise[[k for k in (chosen.full, chosen.select, chosen.holdout) if k is not None]] = True
-        found: Found = {}
-        if len(pairs) >= CHUNKS * self.threads:
-            chunks = list(self.chunks(pairs, self.groups))
-            tasks = [
-                (self.requests, factors, self.work(c, self.groups), chosen.masks, precise, 0) for c in chunks
-            ]
-            costs = [sum(map(self.cost, c)) for c in chunks]
-            found = self.run(from_rows, tasks, union, costs=costs, stage="decompositions")
-        else:  # the rows of few pairs go to the threads instead
-            for batch in self.batches(pairs, self.budget, self.groups):
-                state = moments(self.work(batch, self.groups), run=self.run)
-                calls = [(self.requests, factors, state, pair, chosen.masks, precise) for pair in batch]
-                found |= self.run(from_state, calls, union, stage="decompositions")
-        return self.entered(found, 0, chosen.count)
+        make = partial(from_state, self.requests, factors, chosen.masks, precise, self.folds, 0)
+        return self.entered(self.sweep.over(make, pairs, self.groups, "decompositions"), 0, chosen.count)
 
     def draws(self, factors: Factors, pairs: Sequence[Pair], permutations: int, seed: int) -> np.ndarray:
-        """Scores of all rows with the right side's permuted, (permutations, requests, R, R)."""
+        """Scores of all rows with the right side's permuted, inside each fold: (permutations, requests, R, R)."""
         order = self.groups.order
-        whole = Groups(order, np.array([0, len(order)]))
+        whole = Groups(order, self.groups.edges[:: self.subsets.masks.shape[1]])
         rng = np.random.default_rng([seed, 1])
-        chunks = list(self.chunks(pairs, whole))
-        once, rough = np.ones((1, 1), bool), np.zeros(1, bool)
-        calls, costs = [], []
+        calls = []
         for p in range(permutations):
-            right = order[rng.permutation(len(order))]
-            calls += [(self.requests, factors, self.work(c, whole, right), once, rough, p) for c in chunks]
-            costs += [sum(map(self.cost, c)) for c in chunks]
-        found = self.run(from_rows, calls, union, costs=costs, stage="permutations")
+            right = np.concatenate([rng.permutation(order[a:b]) for a, b in pairwise(whole.edges)])
+            once, rough = np.ones((1, 1), bool), np.zeros(1, bool)
+            make = partial(from_state, self.requests, factors, once, rough, self.folds, p)
+            calls += self.sweep.calls(make, pairs, whole, right)
+        found = self.sweep.finish(calls, "permutations")
         return np.stack([self.entered(found, p, 1)[:, 0] for p in range(permutations)])
 
     def entered(self, found: Found, draw: int, count: int) -> np.ndarray:
         """(requests, count, R, R) from the (requests, count, 2) scores of each pair, both directions."""
-        size = len(self.representations)
+        size = len(self.sweep.representations)
         values = np.full((len(self.requests), count, size, size), np.nan)
         for (a, b, d), scores in found.items():
             if d == draw:
                 values[:, :, a, b], values[:, :, b, a] = scores[..., 0], scores[..., 1]
         return values
 
-    def chunks(self, pairs: Sequence[Pair], groups: Groups) -> Iterator[list[Pair]]:
-        """Pairs of near representations, of about equal cost, whose matrices fit the budget of one thread."""
-        near = sorted(pairs, key=lambda pair: (pair[0] // NEAR, pair[1] // NEAR, pair))
-        most = sum(map(self.cost, pairs)) / (CHUNKS * self.threads)
-        for batch in self.batches(near, self.budget / self.threads, groups):
-            chunk: list[Pair] = []
-            for pair in batch:
-                chunk.append(pair)
-                if sum(map(self.cost, chunk)) >= most:
-                    yield chunk
-                    chunk = []
-            if chunk:
-                yield chunk
-
-    def batches(self, pairs: Sequence[Pair], budget: float, groups: Groups) -> Iterator[list[Pair]]:
-        """Runs of `pairs` whose matrices, one a group, fit `budget` together."""
-        return batches(self.representations, pairs, groups.count, budget)
-
-    def cost(self, pair: Pair) -> float:
-        """A decomposition of a (d_a, d_b) matrix takes about d_a d_b min(d_a, d_b)."""
-        x, y = (self.representations[k].d for k in pair)
-        return float(x * y * min(x, y))
-
 
 def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
     """Every request over the pairs, with the null of seeded permutations."""
-    groups = setting.groups.merged(first_order_groups(setting.groups.count, len(setting.pairs)))
-    work = FirstOrder(
-        tuple(requests), setting.representations, setting.frames, groups, subsets(groups.count, se=setting.se),
-        setting.device, setting.threads, setting.plan.budget / 4, setting.run,
-    )  # fmt: skip
+    found = []
+    for folds in sorted({r.parameters.get("folds", 0) for r in requests}):
+        mine = [r for r in requests if r.parameters.get("folds", 0) == folds]
+        found += _evaluate(mine, setting, folds)
+    return found
+
+
+def _evaluate(requests: Sequence[Request], setting: Setting, folds: int) -> list[Evaluated]:
+    few = first_order_groups(setting.groups.count, len(setting.pairs))
+    if folds:
+        groups = folded(setting.groups.n, folds, few, setting.seed)
+        chosen = subsets(groups.count // folds, se=setting.se)
+    else:
+        groups = setting.groups.merged(few)
+        chosen = subsets(groups.count, se=setting.se)
+    work = FirstOrder(tuple(requests), sweep_of(setting), groups, chosen, folds)
     factors = work.factors()
     values = work.values(factors, setting.pairs)
     tails: list[Tail | None] = [None] * len(requests)

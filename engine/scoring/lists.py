@@ -30,7 +30,7 @@ def from_neighbours(
         if metric.values and found.inner is not None:
             view = NeighbourLists(view.lists, view.rows, found.inner(view))
         with np.errstate(invalid="ignore", divide="ignore"):
-            values.append(mirrored(metric.finish(view, view, **given), metric.symmetric))
+            values.append(mirrored(metric.finish(view, view, **given), request.symmetric))
             if null and subset in subsets.tested:
                 tails[subset], how = _tail(request, view, values[-1], permutations, seed)
         progress(metric.name, subset + 1, subsets.count)

@@ -42,7 +42,7 @@ def _evaluated(request: Request, lists: np.ndarray, rows: np.ndarray, setting: S
     for mask in chosen.masks:
         inside = mask[group]
         view = NeighbourLists(lists[:, inside], rows[inside])
-        values.append(mirrored(metric.finish(view, view, **given), metric.symmetric))
+        values.append(mirrored(metric.finish(view, view, **given), request.symmetric))
     scores = np.array(values)
     tail = None
     if setting.null:

@@ -42,7 +42,7 @@ def check(requests: Sequence[Request], until_se: float) -> None:
         )
     for r in requests:
         if not r.sampled:
-            known = ", ".join(sorted(name for name, m in registered().items() if m.sampled is not None))
+            known = ", ".join(sorted(name for name, m in registered().items() if m.sampled))
             raise BadInput(
                 f"metrics that random pairs of samples estimate without bias, with until_se (some forms of {known})",
                 r.id, "leave until_se out, or compare by this metric in another call",

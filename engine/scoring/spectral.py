@@ -1,75 +1,78 @@
 """The tasks behind first-order metrics: own contributions, and the scores of pairs on every subset of rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from consilience.engine.inference.subsets import Subsets
 from consilience.engine.metrics.linear import Cross, Own
 from consilience.engine.metrics.registry import Request
-from consilience.engine.passes import executors
-from consilience.engine.passes.moment_state import Pair, State, over_groups
-from consilience.engine.passes.moments import MomentPass, moments
+from consilience.engine.passes.blocks import Frame
+from consilience.engine.passes.moment_state import Pair, State, over_folds, over_groups
 
 Factors = dict[tuple[int, int], list[Any]]  # representation, subset -> one factor a request
 Found = dict[tuple[int, int, int], np.ndarray]  # a, b, draw -> (requests, S, 2): the scores of each direction
 
 
 def contributions(
-    requests: Sequence[Request], state: State, pair: Pair, subsets: Subsets, scale: float
-) -> Factors:
-    """What one representation, paired with itself in `state` and read at that scale, gives to all its pairs."""
-    found: Factors = {}
-    for s, (gram, n) in enumerate(over_groups(state, pair, subsets.masks)):
-        own = Own(gram, n, scale)
-        found[pair[0], s] = [r.metric.factor(own, **r.parameters) for r in requests]  # type: ignore[misc]
-    return found
-
-
-def from_rows(
     requests: Sequence[Request],
-    factors: Factors,
-    work: MomentPass,
+    frames: Sequence[Frame],
     masks: np.ndarray,
-    precise: np.ndarray,
-    draw: int,
-) -> Found:
-    """The scores of the pairs of `work`, whose moments this task sums up by itself."""
-    state = moments(work, run=executors.serial)
-    found: Found = {}
-    for pair in work.pairs:
-        for key, scores in from_state(requests, factors, state, pair, masks, precise).items():
-            found[*key[:2], draw] = scores
+    folds: int,
+    state: State,
+    pair: Pair,
+) -> Factors:
+    """What one representation, paired with itself in `state`, gives to all its pairs."""
+    r, _ = pair
+    found: Factors = {}
+    for s, own in enumerate(_owns(state, pair, masks, folds, frames[r].scale)):
+        found[r, s] = [q.metric.factor(own, **q.parameters) for q in requests]  # type: ignore[misc]
     return found
 
 
 def from_state(
     requests: Sequence[Request],
     factors: Factors,
-    state: State,
-    pair: Pair,
     masks: np.ndarray,
     precise: np.ndarray,
+    folds: int,
+    draw: int,
+    state: State,
+    pair: Pair,
 ) -> Found:
     """The scores of one pair. `precise` (S,) says on which subsets the last digits matter."""
     a, b = pair
     scores = np.empty((len(requests), len(masks), 2))
-    for s, (matrix, _) in enumerate(over_groups(state, pair, masks)):
-        cross = Cross(matrix, bool(precise[s]))
+    for s, (cross, transposed) in enumerate(_crosses(state, pair, masks, folds, precise)):
         for k, request in enumerate(requests):
             finish, given = request.metric.finish, request.parameters
             there = finish(factors[a, s][k], factors[b, s][k], cross, **given)
             back = there
-            if not request.metric.symmetric:
-                back = finish(factors[b, s][k], factors[a, s][k], cross.transposed, **given)
+            if not request.symmetric:
+                back = finish(factors[b, s][k], factors[a, s][k], transposed, **given)
             scores[k, s] = there, back
-    return {(a, b, 0): scores}
+    return {(a, b, draw): scores}
 
 
-def union(parts: list[dict[Any, Any]]) -> dict[Any, Any]:
-    """All of them in one."""
-    merged: dict[Any, Any] = {}
-    for part in parts:
-        merged |= part
-    return merged
+def _owns(state: State, pair: Pair, masks: np.ndarray, folds: int, scale: float) -> Iterator[Own | list[Own]]:
+    """One representation on each subset; with folds, on each of them."""
+    if folds:
+        for found in over_folds(state, pair, masks, folds):
+            yield [Own(f.matrix, f.n, scale, f.test) for f in found]
+    else:
+        for gram, n in over_groups(state, pair, masks):
+            yield Own(gram, n, scale)
+
+
+def _crosses(
+    state: State, pair: Pair, masks: np.ndarray, folds: int, precise: np.ndarray
+) -> Iterator[tuple[Any, Any]]:
+    """A pair on each subset, and the other way round; with folds, on each of them."""
+    if folds:
+        for digits, found in zip(precise, over_folds(state, pair, masks, folds)):
+            crosses = [Cross(f.matrix, bool(digits), f.test) for f in found]
+            yield crosses, [c.transposed for c in crosses]
+    else:
+        for digits, (matrix, _) in zip(precise, over_groups(state, pair, masks)):
+            cross = Cross(matrix, bool(digits))
+            yield cross, cross.transposed

@@ -13,7 +13,7 @@ def from_sums(request: Request, sums: Sums | Hsic, subsets: Subsets, null: bool)
     """A metric such as CKA or RSA: one function of the sums, for all subsets and pairs at once."""
     metric, given = request.metric, request.parameters
     with np.errstate(invalid="ignore", divide="ignore"):
-        values = mirrored(metric.finish(sums, **given), metric.symmetric)
+        values = mirrored(metric.finish(sums, **given), request.symmetric)
     tails: list[Tail | None] = [None, None]
     if null and metric.null is not None:
         for k, subset in enumerate(subsets.tested):

@@ -58,8 +58,9 @@ def score_table(
 
 
 def _about(evaluated: Evaluated) -> dict[str, str | bool]:
-    metric = evaluated.request.metric
-    return {k: getattr(metric, k) for k in ("title", "formula", "source", "range", "symmetric")}
+    request = evaluated.request
+    told = {k: getattr(request.metric, k) for k in ("title", "formula", "source", "range")}
+    return {**told, "symmetric": request.symmetric}
 
 
 def _reasons(

@@ -44,7 +44,7 @@ def from_unions(request: Request, found: Neighbours, setting: Setting) -> Evalua
     calls = [(work, np.arange(start, min(start + step, n))) for start in range(0, n, step)]
     sums, draws = setting.run(_chunk, calls, _added, stage=metric.name)
     sizes = chosen.masks @ setting.groups.sizes
-    values = mirrored(sums / sizes[:, None, None], metric.symmetric)
+    values = mirrored(sums / sizes[:, None, None], request.symmetric)
     if not count:
         return Evaluated(request, values, chosen, n)
     null = Tail(*from_permutations(draws / n, values[chosen.full], metric.direction))

@@ -1,7 +1,7 @@
 // The figures of an audit. Ink, axes and layout are the report's (look.js).
 
-const FAMILIES = ["pairs of samples", "neighbours", "units and directions"];
-const SYMBOLS = ["circle", "diamond", "square"];
+const FAMILIES = ["pairs of samples", "neighbours", "units and directions", "held-out samples"];
+const SYMBOLS = ["circle", "diamond", "square", "cross"];
 const ROUND = [1, 10, 100, 1000, 10000].flatMap((k) => [k, 2 * k, 5 * k]);
 const REMOVED = { x: "X alone", y: "Y alone", both: "both" };
 

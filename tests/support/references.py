@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import reference
+import reference_held_out
 import reference_knn
 import reference_units
 
@@ -48,6 +49,7 @@ REFERENCE: dict[str, Reference] = (
         "procrustes:whiten=0.3": lambda x, y: reference.procrustes(x, y, whiten=0.3),
         "bures": reference.bures,
     }
+    | reference_held_out.REFERENCE
     | reference_knn.REFERENCE
     | reference_units.REFERENCE
 )

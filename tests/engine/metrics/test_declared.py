@@ -46,6 +46,8 @@ def test_invariances(metric, pair):
     # What is not declared is seen, or the declaration says too little.
     for name in set(INVARIANCES) - set(declared):
         assert abs(cs.score(metric, versions[name], y) - want) > 1e-7, name
+    if parse(metric).needs in ("held_out", "batches") or "folds" in metric:
+        return  # which samples are set aside, or compared, goes by their number
     samples = np.random.default_rng(8).permutation(len(x))
     assert abs(cs.score(metric, x[samples], y[samples]) - want) < 1e-9
 
@@ -55,6 +57,6 @@ def test_symmetry_and_direction(metric, pair):
     x, y = pair
     request = parse(metric)
     table = cs.compare({"x": x, "y": y}, metrics=[metric], null=False)["score"].values[0]
-    assert (table[0, 1] == table[1, 0]) == request.metric.symmetric
+    assert (table[0, 1] == table[1, 0]) == request.symmetric
     related, unrelated = table[0, 1], cs.score(metric, x, y[np.random.default_rng(9).permutation(len(y))])
     assert (related > unrelated) == (request.metric.direction == "similarity")

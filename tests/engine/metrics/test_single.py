@@ -12,7 +12,7 @@ import consilience as cs
 from consilience.engine.metrics.registry import INVARIANCES, parse, registered
 
 METRICS = list(REFERENCE)
-NEIGHBOURS = [m for m in METRICS if parse(m).metric.needs == "distances"]
+NEIGHBOURS = [m for m in METRICS if parse(m).needs == "distances"]
 
 
 @st.composite

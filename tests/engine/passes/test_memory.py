@@ -59,6 +59,9 @@ print(promised, peak)
         (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", "8GB", ()),
         (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", "200MB", ()),
         (3000, 300, 6, "effective_rank+magnitude", "8GB", ()),
+        (1500, 150, 5, "linreg:folds=5", "8GB", ()),
+        (2500, 100, 6, "stitch+stitch:report=recall_1+relative+mnn", "8GB", ()),
+        (60000, 150, 2, "stitch+matching", "8GB", ()),
     ],
 )
 def test_peak_memory_stays_below_the_plan(n, d, count, metrics, budget, steps):

@@ -1,15 +1,18 @@
 """The moment pass against sums written out, for any groups, block of rows and pairs; and what is made of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consilience.engine.comparison import Comparison
+from consilience.engine.inference.split import folded
 from consilience.engine.inference.subsets import subsets
 from consilience.engine.passes import executors, moments
 from consilience.engine.passes.blocks import Frame
-from consilience.engine.passes.moment_state import over_groups
+from consilience.engine.passes.moment_state import over_folds, over_groups
 from consilience.engine.passes.moment_sums import empty, fill
 from consilience.engine.passes.moments import MomentPass
 
@@ -69,6 +72,25 @@ def test_covariances_of_every_subset_of_groups():
         a, b = x[rows], y[rows]
         np.testing.assert_allclose(product, (a - a.mean(0)).T @ (b - b.mean(0)), atol=1e-10)
         assert n == len(rows)
+
+
+def test_covariances_of_every_fold_on_every_subset_of_groups():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(60, 4)) + 3, rng.normal(size=(60, 2)) - 1
+    dealt = folded(60, 3, 4, 0)
+    masks = subsets(4).masks
+    job = replace(work([x, y], [(0, 1)]), groups=dealt)
+    cells = np.split(dealt.order, dealt.edges[1:-1])  # group g of fold f is the one of number 4f + g
+    for mask, found in zip(masks, over_folds(moments.moments(job), (0, 1), masks, 3)):
+        folds = [
+            np.concatenate([cells[4 * f + g] for g in range(4) if mask[g]]).astype(int) for f in range(3)
+        ]
+        for f, fold in enumerate(found):
+            test, train = folds[f], np.concatenate(folds[:f] + folds[f + 1 :])
+            a, b = x - x[train].mean(0), y - y[train].mean(0)
+            np.testing.assert_allclose(fold.matrix, a[train].T @ b[train], atol=1e-10)
+            np.testing.assert_allclose(fold.test, a[test].T @ b[test], atol=1e-10)
+            assert fold.n == len(train)
 
 
 @pytest.mark.parametrize("cached", [1, 400, 10**7])
