@@ -112,14 +112,18 @@ class Comparison:
             permutations=self.permutations if self.null else 0,
         )  # fmt: skip
 
-    def run(self, progress: Progress = silent) -> xr.Dataset:
-        """The score table."""
-        start = time.perf_counter()
-        setting = Setting(
+    def setting(self, progress: Progress = silent) -> Setting:
+        """What every family of metrics is evaluated with."""
+        return Setting(
             tuple(self.representations), tuple(map(frame, self.representations)), self.groups, self.pairs,
             self.plan(), self.se, self.null, self.permutations, self.seed, self.device, self.threads,
             partial(executors.run, executor=self.executor, threads=self.threads, progress=progress), progress,
         )  # fmt: skip
+
+    def run(self, progress: Progress = silent) -> xr.Dataset:
+        """The score table."""
+        start = time.perf_counter()
+        setting = self.setting(progress)
         evaluated: dict[str, Evaluated] = {}
         with one_thread() if self.device == "cpu" else nullcontext():
             for needs, evaluate in FAMILIES:

@@ -63,12 +63,7 @@ def second_order(
         tuple(representations), tuple(frames), groups, layout, (), compute_dtype(representations), device
     )
     spaces = sorted(spaces)
-    if any(s.startswith(RBF) for s in spaces):
-        calls = [(work, k, seed) for k in range(len(representations))]
-        work = replace(work, medians=tuple(run(median_distance, calls, executors.joined, stage="bandwidth")))
-    tables = {
-        s: _tables(work, s.removesuffix(RANKS), seed, strip_rows, run) for s in spaces if s.endswith(RANKS)
-    }
+    work, tables = prepared(work, spaces, seed=seed, strip_rows=strip_rows, run=run)
     grams = [GramSums(s.removesuffix(RANKS), tables.get(s)) for s in spaces]
     half = subsets.holdout is not None
     left_out = (2 if half else 1) / groups.count if subsets.leave_out.stop > 1 else 0.0
@@ -98,6 +93,18 @@ def second_order(
         found_neighbours[s.space] = reordered(work, s.space, found, run) if rough else found
     medians = work.medians and [m / f.scale for m, f in zip(work.medians, frames)]
     return SecondOrder(sums, found_neighbours, medians or None)
+
+
+def prepared(
+    work: TilePass, spaces: Sequence[str], *, seed: int, strip_rows: int, run: Callable[..., Any]
+) -> tuple[TilePass, dict[str, tuple[RankTable, ...]]]:
+    """The pass with the bandwidths that `spaces` ask for, and the rank tables of those that are of ranks."""
+    if any(s.startswith(RBF) for s in spaces):
+        calls = [(work, k, seed) for k in range(len(work.representations))]
+        work = replace(work, medians=tuple(run(median_distance, calls, executors.joined, stage="bandwidth")))
+    return work, {
+        s: _tables(work, s.removesuffix(RANKS), seed, strip_rows, run) for s in spaces if s.endswith(RANKS)
+    }
 
 
 def _tables(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.features.representation import Representation
-from consilience.engine.inference.null import from_permutations
+from consilience.engine.inference.null import from_permutations, orders
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import Frame
@@ -80,20 +80,19 @@ class FirstOrder:
                 found |= self.run(from_state, calls, union, stage="decompositions")
         return self.entered(found, 0, chosen.count)
 
-    def draws(self, factors: Factors, pairs: Sequence[Pair], permutations: int, seed: int) -> np.ndarray:
-        """Scores of all rows with the right side's permuted, (permutations, requests, R, R)."""
+    def draws(self, factors: Factors, pairs: Sequence[Pair], orders: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores of all rows with the right side's in each of those orders, (orders, requests, R, R)."""
         order = self.groups.order
         whole = Groups(order, np.array([0, len(order)]))
-        rng = np.random.default_rng([seed, 1])
         chunks = list(self.chunks(pairs, whole))
         once, rough = np.ones((1, 1), bool), np.zeros(1, bool)
         calls, costs = [], []
-        for p in range(permutations):
-            right = order[rng.permutation(len(order))]
+        for p, permuted in enumerate(orders):
+            right = order[permuted]
             calls += [(self.requests, factors, self.work(c, whole, right), once, rough, p) for c in chunks]
             costs += [sum(map(self.cost, c)) for c in chunks]
         found = self.run(from_rows, calls, union, costs=costs, stage="permutations")
-        return np.stack([self.entered(found, p, 1)[:, 0] for p in range(permutations)])
+        return np.stack([self.entered(found, p, 1)[:, 0] for p in range(len(orders))])
 
     def entered(self, found: Found, draw: int, count: int) -> np.ndarray:
         """(requests, count, R, R) from the (requests, count, 2) scores of each pair, both directions."""
@@ -128,24 +127,30 @@ class FirstOrder:
         return float(x * y * min(x, y))
 
 
-def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
-    """Every request over the pairs, with the null of seeded permutations."""
+def prepared(requests: Sequence[Request], setting: Setting) -> FirstOrder:
+    """The requests over the representations of `setting`, in as many row groups as they can afford."""
     groups = setting.groups.merged(first_order_groups(setting.groups.count, len(setting.pairs)))
-    work = FirstOrder(
+    return FirstOrder(
         tuple(requests), setting.representations, setting.frames, groups, subsets(groups.count, se=setting.se),
         setting.device, setting.threads, setting.plan.budget / 4, setting.run,
     )  # fmt: skip
+
+
+def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
+    """Every request over the pairs, with the null of seeded permutations."""
+    work = prepared(requests, setting)
     factors = work.factors()
     values = work.values(factors, setting.pairs)
     tails: list[Tail | None] = [None] * len(requests)
     how = "none"
     if setting.null and setting.permutations:
         how = f"{setting.permutations} permutations"
-        draws = work.draws(factors, setting.pairs, setting.permutations, setting.seed)
+        permuted = list(orders(setting.groups.n, setting.permutations, setting.seed))
+        draws = work.draws(factors, setting.pairs, permuted)
         for k, request in enumerate(requests):
             score = values[k, work.subsets.full]
             tails[k] = Tail(*from_permutations(draws[:, k], score, request.metric.direction))
     return [
-        Evaluated(request, values[k], work.subsets, groups.n, tails[k], None, how)
+        Evaluated(request, values[k], work.subsets, setting.groups.n, tails[k], None, how)
         for k, request in enumerate(requests)
     ]

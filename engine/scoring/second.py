@@ -17,27 +17,27 @@ from consilience.engine.scoring.lists import from_neighbours
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.sums import from_sums
 
+Statistics = tuple[dict[str, Sums], dict[str, Neighbours]]  # by space
+
 
 def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
     """Every request on every subset of the row groups, with its null."""
-    sums, neighbours = _statistics(requests, setting)
-    found = []
-    for r in requests:
-        if r.metric.needs == "sums":
-            found.append(from_sums(r, sums[r.space], setting.subsets, setting.null))
-        else:
-            found.append(
-                from_neighbours(
-                    r, neighbours[r.space], setting.subsets, null=setting.null, permutations=setting.permutations,
-                    seed=setting.seed, progress=setting.progress,
-                )
-            )  # fmt: skip
-    return found
+    found = statistics(requests, setting)
+    return [evaluated(r, found, setting) for r in requests]
 
 
-def _statistics(
-    requests: Sequence[Request], setting: Setting
-) -> tuple[dict[str, Sums], dict[str, Neighbours]]:
+def evaluated(request: Request, found: Statistics, setting: Setting) -> Evaluated:
+    """One request, from what a sweep found."""
+    sums, neighbours = found
+    if request.metric.needs == "sums":
+        return from_sums(request, sums[request.space], setting.subsets, setting.null)
+    return from_neighbours(
+        request, neighbours[request.space], setting.subsets, null=setting.null, permutations=setting.permutations,
+        seed=setting.seed, progress=setting.progress,
+    )  # fmt: skip
+
+
+def statistics(requests: Sequence[Request], setting: Setting) -> Statistics:
     """What the requests need, by space."""
     if setting.plan.linear_by_moments:
         return {"linear": _moment_sums(setting)}, {}

@@ -11,6 +11,7 @@ _HOME = {
     "BadInput": "consilience.engine.errors",
     "FeatureStore": "consilience.engine.features",
     "FeatureTable": "consilience.engine.features",
+    "best_layers": "consilience.engine.best",
     "compare": "consilience.engine.comparison",
     "extract": "consilience.pipelines.extract",
     "metrics": "consilience.engine.metrics",

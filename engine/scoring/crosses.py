@@ -1,0 +1,119 @@
+"""How the sums over permuted matrices are had: matrices held in memory, as many as the budget takes, or moments."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from consilience.engine.errors import BadInput
+from consilience.engine.metrics.registry import Request
+from consilience.engine.passes.blocks import compute_dtype
+from consilience.engine.passes.layout import layout
+from consilience.engine.passes.moment_state import Pair
+from consilience.engine.passes.moments import MomentPass, batches
+from consilience.engine.passes.permuted import Margins, crosses
+from consilience.engine.passes.permuted_moments import crosses_by_moments, linear_margins
+from consilience.engine.passes.second_order import RANKS, prepared
+from consilience.engine.passes.tiles import TilePass
+from consilience.engine.passes.whole import COPIES, whole
+from consilience.engine.planning import gigabytes
+from consilience.engine.scoring.setting import Setting
+
+GATHER_FLOPS = (
+    150.0  # operations of a matrix product that take as long as it takes to fetch one entry, as measured
+)
+SHARE = 0.5  # of the budget, for matrices
+
+
+def pairs_of_two(setting: Setting) -> list[Pair]:
+    """The pairs of the setting without those of a representation with itself."""
+    return [(a, b) for a, b in setting.pairs if a != b]
+
+
+def check_memory(requests: Sequence[Request], setting: Setting) -> None:
+    """Refuse by name a metric whose matrices do not fit the budget two at a time.
+
+    Raises:
+        BadInput: naming both numbers.
+    """
+    need = 2 * _matrix_bytes(setting) / SHARE
+    for r in requests:
+        if r.metric.needs == "sums" and r.space != "linear" and need > setting.plan.budget:
+            raise BadInput(
+                f"two {setting.groups.n:,} × {setting.groups.n:,} matrices for {r.id!r} within the budget of "
+                f"{gigabytes(setting.plan.budget)}",
+                f"{gigabytes(need)}",
+                f"raise the budget to {gigabytes(need)}, take fewer samples, or choose the layers on one half of the "
+                "samples and score them on the other: score_select and score_holdout of compare",
+            )
+
+
+def cross_terms(space: str, setting: Setting, orders: np.ndarray) -> tuple[np.ndarray, Margins]:
+    """tr(K_a L_b) of the pairs of two representations, (P, R, R), for every order of the samples of b; and margins."""
+    if space == "linear" and _moments_are_cheaper(setting):
+        return _by_moments(setting, orders)
+    return _held(space, setting, orders)
+
+
+def _moments_are_cheaper(setting: Setting) -> bool:
+    n, pairs = setting.groups.n, pairs_of_two(setting)
+    lefts, rights = (len(set(side)) for side in zip(*pairs))
+    held = float(n) ** 2 * rights * (GATHER_FLOPS / 2 + lefts)
+    wide = [r.d for r in setting.representations]
+    by_moments = 2.0 * n * sum(wide[a] * wide[b] for a, b in pairs)
+    return by_moments < held or _most(setting) < 2
+
+
+def _matrix_bytes(setting: Setting) -> float:
+    itemsize = compute_dtype(setting.representations).itemsize
+    return COPIES * itemsize * float(setting.groups.n) ** 2
+
+
+def _most(setting: Setting) -> int:
+    """How many matrices the budget holds."""
+    return int(SHARE * setting.plan.budget / _matrix_bytes(setting))
+
+
+def _by_moments(setting: Setting, orders: np.ndarray) -> tuple[np.ndarray, Margins]:
+    reps, pairs = setting.representations, pairs_of_two(setting)
+    work = MomentPass(reps, setting.frames, setting.groups, tuple(pairs), compute_dtype(reps), setting.device)
+    margins = linear_margins(work, setting.run)
+    runs = list(batches(reps, pairs, 1, setting.plan.budget / 4 / setting.threads))
+    return crosses_by_moments(work, runs, margins, orders, setting.run), margins
+
+
+def _held(space: str, setting: Setting, orders: np.ndarray) -> tuple[np.ndarray, Margins]:
+    reps, n = setting.representations, setting.groups.n
+    work = TilePass(
+        reps, setting.frames, setting.groups, layout(setting.groups, setting.plan.tile_rows), (),
+        compute_dtype(reps), setting.device,
+    )  # fmt: skip
+    strip, run = setting.plan.strip_rows, setting.run
+    work, tables = prepared(work, [space], seed=setting.seed, strip_rows=strip, run=run)
+    plain, ranks = space.removesuffix(RANKS), tables.get(space)
+    margins = Margins(np.zeros((len(reps), n)), np.zeros((len(reps), n)))
+
+    def matrices(some: Sequence[int]) -> dict[int, np.ndarray]:
+        found = whole(work, plain, ranks, some, strip_rows=strip, run=run) if some else {}
+        for k, matrix in found.items():
+            if not plain.startswith("rdm-"):  # the distance of a sample to itself is none
+                margins.diag[k] = matrix.diagonal()
+            np.fill_diagonal(matrix, 0)
+            margins.rows[k] = matrix.sum(axis=1, dtype=np.float64)
+        return found
+
+    cross = np.full((len(orders), len(reps), len(reps)), np.nan)
+    pairs = set(pairs_of_two(setting))
+    lefts, rights = (sorted(set(side)) for side in zip(*pairs))
+    both, most = {*lefts, *rights}, _most(setting)
+    size = len(both) if len(both) <= most else most // 2
+    for some in _chunks(lefts, size):
+        held = matrices(some)
+        for others in _chunks([b for b in rights if any((a, b) in pairs for a in some)], size):
+            more = held | matrices([b for b in others if b not in held])
+            found = crosses([more[a] for a in some], [more[b] for b in others], orders, run)
+            cross[:, np.array(some)[:, None], others] = found
+    return cross, margins
+
+
+def _chunks(values: Sequence[int], size: int) -> Iterator[list[int]]:
+    return (list(values[start : start + size]) for start in range(0, len(values), size))
