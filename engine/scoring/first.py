@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class FirstOrder:
         """Scores of all rows with the right side's in each of those orders, (orders, requests, R, R)."""
         order = self.groups.order
         whole = Groups(order, np.array([0, len(order)]))
-        chunks = list(self.chunks(pairs, whole))
+        chunks = list(self.chunks(pairs, whole, len(orders)))
         once, rough = np.ones((1, 1), bool), np.zeros(1, bool)
         calls, costs = [], []
         for p, permuted in enumerate(orders):
@@ -103,19 +104,22 @@ class FirstOrder:
                 values[:, :, a, b], values[:, :, b, a] = scores[..., 0], scores[..., 1]
         return values
 
-    def chunks(self, pairs: Sequence[Pair], groups: Groups) -> Iterator[list[Pair]]:
-        """Pairs of near representations, of about equal cost, whose matrices fit the budget of one thread."""
-        near = sorted(pairs, key=lambda pair: (pair[0] // NEAR, pair[1] // NEAR, pair))
-        most = sum(map(self.cost, pairs)) / (CHUNKS * self.threads)
-        for batch in self.batches(near, self.budget / self.threads, groups):
-            chunk: list[Pair] = []
-            for pair in batch:
-                chunk.append(pair)
-                if sum(map(self.cost, chunk)) >= most:
+    def chunks(self, pairs: Sequence[Pair], groups: Groups, times: int = 1) -> Iterator[list[Pair]]:
+        """Pairs of near representations, of about equal cost, whose matrices fit the budget of one thread.
+
+        Each chunk is a task so many `times`: the more often, the fewer chunks there need be.
+        """
+        most = times * sum(map(self.cost, pairs)) / (CHUNKS * self.threads)
+        for _, near in groupby(sorted(pairs, key=lambda pair: (_area(pair), pair)), _area):
+            for batch in self.batches(list(near), self.budget / self.threads, groups):
+                chunk: list[Pair] = []
+                for pair in batch:
+                    chunk.append(pair)
+                    if sum(map(self.cost, chunk)) >= most:
+                        yield chunk
+                        chunk = []
+                if chunk:
                     yield chunk
-                    chunk = []
-            if chunk:
-                yield chunk
 
     def batches(self, pairs: Sequence[Pair], budget: float, groups: Groups) -> Iterator[list[Pair]]:
         """Runs of `pairs` whose matrices, one a group, fit `budget` together."""
@@ -125,6 +129,10 @@ class FirstOrder:
         """A decomposition of a (d_a, d_b) matrix takes about d_a d_b min(d_a, d_b)."""
         x, y = (self.representations[k].d for k in pair)
         return float(x * y * min(x, y))
+
+
+def _area(pair: Pair) -> tuple[int, int]:
+    return pair[0] // NEAR, pair[1] // NEAR
 
 
 def prepared(requests: Sequence[Request], setting: Setting) -> FirstOrder:
