@@ -65,8 +65,9 @@ def crosses(
     left: Sequence[np.ndarray], right: Sequence[np.ndarray], orders: np.ndarray, run: Callable[..., Any]
 ) -> np.ndarray:
     """(P, A, B): tr(K L) of symmetric matrices with zero diagonals, the right ones in each order. `run` runs tasks."""
-    n = len(left[0])
-    count = TASKS * executors.workers()
+    n, threads = len(left[0]), executors.workers()
+    blocks = n**2 * max(len(left), len(right)) / 2 / GATHERED
+    count = int(np.clip(blocks, threads, TASKS * threads))
     # Cut so that the parts of the upper triangle are of equal size.
     edges = np.unique((n * (1 - np.sqrt(1 - np.arange(count + 1) / count))).round().astype(int))
     calls = [(left, right, orders, int(start), int(stop)) for start, stop in pairwise(edges)]

@@ -18,9 +18,8 @@ from consilience.engine.passes.whole import COPIES, whole
 from consilience.engine.planning import gigabytes
 from consilience.engine.scoring.setting import Setting
 
-GATHER_FLOPS = (
-    150.0  # operations of a matrix product that take as long as it takes to fetch one entry, as measured
-)
+# Operations of a matrix product that take as long as to fetch one entry, and as to begin a task; as measured.
+GATHER_FLOPS, TASK_FLOPS = 150.0, 5e7
 SHARE = 0.5  # of the budget, for matrices
 
 
@@ -59,7 +58,7 @@ def _moments_are_cheaper(setting: Setting) -> bool:
     lefts, rights = (len(set(side)) for side in zip(*pairs))
     held = float(n) ** 2 * rights * (GATHER_FLOPS / 2 + lefts)
     wide = [r.d for r in setting.representations]
-    by_moments = 2.0 * n * sum(wide[a] * wide[b] for a, b in pairs)
+    by_moments = TASK_FLOPS + 2.0 * n * sum(wide[a] * wide[b] for a, b in pairs)
     return by_moments < held or _most(setting) < 2
 
 
