@@ -29,11 +29,11 @@ def where_extreme(block: np.ndarray, direction: str) -> tuple[int, int] | None:
 
 
 def critical(draws: np.ndarray, score: np.ndarray, direction: str, level: float = LEVEL) -> np.ndarray:
-    """τ (…): a share `level` of `draws` (permutations, …) and the observed `score` (…) together do not exceed it.
+    """τ (…): a share `level` of `draws` (permutations, …) and the observed `score` (…) together are no better.
 
     It is the ceil(level (1 + permutations))-th of them (Gröger 2026). The observed one counts as it does for p, so that
-    a score lies beyond τ exactly where p <= 1 - level.
+    a score is better than τ exactly where p <= 1 - level. A draw that is not defined counts as the best.
     """
-    together = np.sort(np.concatenate([draws, score[None]]), axis=0)
-    at = ceil(level * len(together) - 1e-9) - 1  # 0.95 × 200 is 190, whatever its last bit
-    return together[at if direction == "similarity" else len(together) - 1 - at]
+    sign = 1.0 if direction == "similarity" else -1.0
+    together = np.sort(sign * np.concatenate([draws, score[None]]), axis=0)  # NaN comes last
+    return sign * together[ceil(level * len(together) - 1e-9) - 1]  # 0.95 × 200 is 190, whatever its last bit

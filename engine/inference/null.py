@@ -51,10 +51,13 @@ def calibrated(score: np.ndarray, threshold: np.ndarray, best: float) -> np.ndar
 
 
 def from_permutations(draws: np.ndarray, score: np.ndarray, direction: str) -> tuple[Null, np.ndarray]:
-    """The null and the p-values from `draws` (permutations, …): p = (1 + #{draws at least as good}) / (1 + draws)."""
-    tie = TIE * draws.std(axis=0)
-    better = draws >= score - tie if direction == "similarity" else draws <= score + tie
-    p = np.where(np.isfinite(score), (1 + better.sum(axis=0)) / (1 + len(draws)), np.nan)
+    """The null and the p-values from `draws` (permutations, …): p = (1 + #{draws at least as good}) / (1 + draws).
+
+    A draw that is not defined counts as at least as good.
+    """
+    tie = TIE * np.nan_to_num(draws.std(axis=0))
+    worse = draws < score - tie if direction == "similarity" else draws > score + tie
+    p = np.where(np.isfinite(score), (1 + (~worse).sum(axis=0)) / (1 + len(draws)), np.nan)
     sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(score.shape, np.nan)
     return Null(draws.mean(axis=0), sd, np.zeros_like(score)), p
 

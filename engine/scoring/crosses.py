@@ -1,10 +1,12 @@
 """How the sums over permuted matrices are had: matrices held in memory, as many as the budget takes, or moments."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
 from consilience.engine.errors import BadInput
+from consilience.engine.inference.null import orders
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.layout import layout
@@ -21,6 +23,7 @@ from consilience.engine.scoring.setting import Setting
 # Operations of a matrix product that take as long as to fetch one entry, and as to begin a task; as measured.
 GATHER_FLOPS, TASK_FLOPS = 150.0, 5e7
 SHARE = 0.5  # of the budget, for matrices
+RUN = 20  # permutations at a time, where nothing is gained from all at once
 
 
 def pairs_of_two(setting: Setting) -> list[Pair]:
@@ -46,11 +49,20 @@ def check_memory(requests: Sequence[Request], setting: Setting) -> None:
             )
 
 
-def cross_terms(space: str, setting: Setting, orders: np.ndarray) -> tuple[np.ndarray, Margins]:
-    """tr(K_a L_b) of the pairs of two representations, (P, R, R), for every order of the samples of b; and margins."""
+def runs(setting: Setting) -> Iterator[list[np.ndarray]]:
+    """The seeded permutations of the samples, so many at a time."""
+    every = orders(setting.groups.n, setting.permutations, setting.seed)
+    while some := list(islice(every, RUN)):
+        yield some
+
+
+def cross_terms(space: str, setting: Setting) -> Iterator[tuple[np.ndarray, np.ndarray, Margins]]:
+    """Permutations (m, n), tr(K_a L_b) of the pairs with b's samples in those orders, (m, R, R), and the margins."""
     if space == "linear" and _moments_are_cheaper(setting):
-        return _by_moments(setting, orders)
-    return _held(space, setting, orders)
+        yield from _by_moments(setting)
+    else:
+        every = np.array(list(orders(setting.groups.n, setting.permutations, setting.seed)))
+        yield every, *_held(space, setting, every)
 
 
 def _moments_are_cheaper(setting: Setting) -> bool:
@@ -72,15 +84,16 @@ def _most(setting: Setting) -> int:
     return int(SHARE * setting.plan.budget / _matrix_bytes(setting))
 
 
-def _by_moments(setting: Setting, orders: np.ndarray) -> tuple[np.ndarray, Margins]:
+def _by_moments(setting: Setting) -> Iterator[tuple[np.ndarray, np.ndarray, Margins]]:
     reps, pairs = setting.representations, pairs_of_two(setting)
     work = MomentPass(reps, setting.frames, setting.groups, tuple(pairs), compute_dtype(reps), setting.device)
     margins = linear_margins(work, setting.run)
-    runs = list(batches(reps, pairs, 1, setting.plan.budget / 4 / setting.threads))
-    return crosses_by_moments(work, runs, margins, orders, setting.run), margins
+    chunks = list(batches(reps, pairs, 1, setting.plan.budget / 4 / setting.threads))
+    for some in map(np.array, runs(setting)):
+        yield some, crosses_by_moments(work, chunks, margins, some, setting.run), margins
 
 
-def _held(space: str, setting: Setting, orders: np.ndarray) -> tuple[np.ndarray, Margins]:
+def _held(space: str, setting: Setting, every: np.ndarray) -> tuple[np.ndarray, Margins]:
     reps, n = setting.representations, setting.groups.n
     work = TilePass(
         reps, setting.frames, setting.groups, layout(setting.groups, setting.plan.tile_rows), (),
@@ -100,7 +113,7 @@ def _held(space: str, setting: Setting, orders: np.ndarray) -> tuple[np.ndarray,
             margins.rows[k] = matrix.sum(axis=1, dtype=np.float64)
         return found
 
-    cross = np.full((len(orders), len(reps), len(reps)), np.nan)
+    cross = np.full((len(every), len(reps), len(reps)), np.nan)
     pairs = set(pairs_of_two(setting))
     lefts, rights = (sorted(set(side)) for side in zip(*pairs))
     both, most = {*lefts, *rights}, _most(setting)
@@ -109,7 +122,7 @@ def _held(space: str, setting: Setting, orders: np.ndarray) -> tuple[np.ndarray,
         held = matrices(some)
         for others in _chunks([b for b in rights if any((a, b) in pairs for a in some)], size):
             more = held | matrices([b for b in others if b not in held])
-            found = crosses([more[a] for a in some], [more[b] for b in others], orders, run)
+            found = crosses([more[a] for a in some], [more[b] for b in others], every, run)
             cross[:, np.array(some)[:, None], others] = found
     return cross, margins
 

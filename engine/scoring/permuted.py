@@ -6,23 +6,20 @@ round the score is read.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 import numpy as np
 
-from consilience.engine.inference.null import orders
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.executors import joined
 from consilience.engine.passes.neighbours import NeighbourLists
 from consilience.engine.passes.permuted import permuted
 from consilience.engine.passes.sums import Sums
-from consilience.engine.scoring.crosses import cross_terms, pairs_of_two
+from consilience.engine.scoring.crosses import cross_terms, pairs_of_two, runs
 from consilience.engine.scoring.first import prepared
 from consilience.engine.scoring.lists import drawn, view_of
 from consilience.engine.scoring.second import evaluated, statistics
 from consilience.engine.scoring.setting import Setting
 
-RUN = 20  # permutations whose scores are made at a time
 ARRAYS = 12  # (R, R) that the sums and scores of one permutation take
 
 Draws = Iterator[tuple[Request, np.ndarray]]
@@ -51,37 +48,29 @@ def first_order(requests: Sequence[Request], setting: Setting) -> Draws:
     for k, request in enumerate(requests):
         yield request, observed[k][None]
     pairs = pairs_of_two(setting)
-    for some in _runs(setting):
+    for some in runs(setting):
         scores = work.draws(factors, pairs, some)
         for k, request in enumerate(requests):
             yield request, scores[:, k]
 
 
 def _from_sums(requests: Sequence[Request], space: str, sums: Sums, setting: Setting) -> Draws:
-    every = np.array(list(orders(setting.groups.n, setting.permutations, setting.seed)))
-    cross, margins = cross_terms(space, setting, every)
     length = max(1, int(setting.plan.budget / 8 / (8 * ARRAYS * len(setting.representations) ** 2)))
-    for start in range(0, len(every), length):
-        some = slice(start, start + length)
-        found = permuted(sums, cross[some], margins, every[some], pairs_of_two(setting))
-        for r in requests:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                scores = r.metric.finish(found, **r.parameters)
-            yield r, scores
+    for orders, cross, margins in cross_terms(space, setting):
+        for start in range(0, len(orders), length):
+            some = slice(start, start + length)
+            found = permuted(sums, cross[some], margins, orders[some], pairs_of_two(setting))
+            for r in requests:
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    scores = r.metric.finish(found, **r.parameters)
+                yield r, scores
 
 
 def _from_lists(request: Request, view: NeighbourLists, setting: Setting) -> Draws:
-    for some in _runs(setting):
+    for some in runs(setting):
         calls = [(request, view, order) for order in some]
         yield request, np.array(setting.run(_drawn, calls, joined, stage="permutations"))
 
 
 def _drawn(request: Request, view: NeighbourLists, order: np.ndarray) -> list[np.ndarray]:
     return [drawn(request, view, order)]
-
-
-def _runs(setting: Setting) -> Iterator[list[np.ndarray]]:
-    """The permutations, so many at a time."""
-    every = orders(setting.groups.n, setting.permutations, setting.seed)
-    while some := list(islice(every, RUN)):
-        yield some

@@ -50,7 +50,7 @@ def test_one_pair(n: int, d: int) -> None:
         "over units": lambda: calibrate(a, b, over_units, K=PERMUTATIONS),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(3):
+    for _ in range(2):
         for name, work in ways.items():
             taken[name].append(seconds(work))
     best = {name: min(times) for name, times in taken.items()}

@@ -16,6 +16,7 @@ import pytest
 import torch
 from calibrated_similarity import calibrate, calibrate_layers
 from references import REFERENCE
+from torch import from_numpy as tensor
 
 import consilience as cs
 from consilience.engine.inference.null import orders
@@ -46,11 +47,11 @@ def similarity(metric):
 
 def same_permutations(seed):
     drawn = orders(40, K, seed)
-    return lambda n, device: torch.from_numpy(next(drawn))
+    return lambda n, device: tensor(next(drawn))
 
 
 def tensors(layers):
-    return [torch.from_numpy(x) for x in layers]
+    return list(map(tensor, layers))
 
 
 def numbers(found, names=("calibrated", "p", "threshold")):
@@ -73,7 +74,9 @@ def test_the_best_layer_pair_with_the_same_permutations(metric):
 def test_one_pair_with_the_same_permutations(metric):
     left, right = two_models(1)
     ours = cs.best_layers({"x": left[0], "y": right[1]}, metrics=[metric], permutations=K, seed=5)
-    theirs = calibrate(*tensors([left[0], right[1]]), similarity(metric), K=K, perm_fn=same_permutations(5))
+    theirs = calibrate(
+        tensor(left[0]), tensor(right[1]), similarity(metric), K=K, perm_fn=same_permutations(5)
+    )
     np.testing.assert_allclose(numbers(ours), [float(v) for v in theirs], atol=1e-6)
 
 
@@ -85,7 +88,7 @@ def test_exact_moments_agree_within_the_error_of_its_permutations(metric):
     def both(y):
         table = cs.compare({"x": left[0]}, {"y": y}, [metric], se=False)
         ours = [float(table[name].squeeze()) for name in ("score", "null_mean", "z", "p", "calibrated")]
-        theirs = calibrate(*tensors([left[0], y]), of, K=draws, generator=generator)
+        theirs = calibrate(tensor(left[0]), tensor(y), of, K=draws, generator=generator)
         return ours, [float(v) for v in theirs]
 
     (*_, p, _), (_, share_of_draws, _) = both(right[1][:, 5:10] + 0.2 * left[0])  # p is neither 0 nor 1

@@ -62,3 +62,15 @@ def test_permutations_are_the_same_for_every_metric():
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first[0], first[1])
     np.testing.assert_array_equal(np.sort(first, axis=1), np.tile(np.arange(30), (4, 1)))
+
+
+def test_draws_that_are_not_defined_speak_against_the_score():
+    draws = np.linspace(0, 0.5, 20)[:, None]
+    draws[3] = np.nan
+    for sign, direction in ((1, "similarity"), (-1, "distance")):
+        score = np.array([sign * 0.6])
+        _, p = from_permutations(sign * draws, score, direction)
+        assert p == [2 / 21]
+        assert critical(sign * draws, score, direction) == score
+        _, p = from_permutations(sign * draws, np.array([np.nan]), direction)
+        assert np.isnan(p)

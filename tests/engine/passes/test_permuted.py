@@ -53,11 +53,11 @@ def agree(x, metric, *, permutations=4, tile_rows=None, strip_rows=None):
     if tile_rows:
         setting = replace(setting, plan=replace(setting.plan, tile_rows=tile_rows, strip_rows=strip_rows))
     space = parse(metric).space
-    every = np.array(list(orders(c.joined.n, permutations, 0)))
     sums = statistics(c.requests, setting)[0][space].at(0)
-    cross, margins = crosses.cross_terms(space, setting, every)
-    pairs = crosses.pairs_of_two(setting)
-    found = permuted(sums, cross, margins, every, pairs)
+    runs, crossed, margins = zip(*crosses.cross_terms(space, setting))
+    every, pairs = np.concatenate(runs), crosses.pairs_of_two(setting)
+    np.testing.assert_array_equal(every, list(orders(c.joined.n, permutations, 0)))
+    found = permuted(sums, np.concatenate(crossed), margins[0], every, pairs)
     matrices = [MATRICES[metric](v.astype(np.float64)) for v in x.values()]
     diag = [np.diag(k) for k in matrices]
     off = [k - np.diag(d) for k, d in zip(matrices, diag)]
