@@ -146,15 +146,19 @@ class Comparison:
         )  # fmt: skip
         return load.added(plan, size, speed)
 
-    def run(self, progress: Progress = silent) -> xr.Dataset:
-        """The score table."""
-        start = time.perf_counter()
-        setting = Setting(
+    def setting(self, progress: Progress = silent) -> Setting:
+        """What every family of metrics is evaluated with."""
+        return Setting(
             tuple(self.representations), tuple(map(frame, self.representations)), self.groups, self.pairs,
             self.plan(), self.se, self.null, self.permutations, self.seed, self.device, self.threads,
             partial(executors.run, executor=self.executor, threads=self.threads, progress=progress), progress,
             self.labels, self.until_se, self.precision,
         )  # fmt: skip
+
+    def run(self, progress: Progress = silent) -> xr.Dataset:
+        """The score table."""
+        start = time.perf_counter()
+        setting = self.setting(progress)
         evaluated: dict[str, Evaluated] = {}
         with one_thread() if self.device == "cpu" else nullcontext():
             for needs, evaluate in FAMILIES if self.until_se is None else SAMPLED:

@@ -1,9 +1,18 @@
 """What unrelated samples would score: moments of a score under permutation of the samples, and p-values from them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+
+TIE = 1e-8  # of the null's standard deviation: scores that differ by less are equal but for rounding
+
+
+def orders(n: int, count: int, seed: int) -> Iterator[np.ndarray]:
+    """`count` seeded permutations of n samples: the same ones for every metric, so that their draws belong together."""
+    rng = np.random.default_rng([seed, 1])
+    return (rng.permutation(n) for _ in range(count))
 
 
 @dataclass(frozen=True)
@@ -49,9 +58,13 @@ def calibrated(score: np.ndarray, threshold: np.ndarray, best: float) -> np.ndar
 
 
 def from_permutations(draws: np.ndarray, score: np.ndarray, direction: str) -> tuple[Null, np.ndarray]:
-    """The null and the p-values from `draws` (permutations, …): p = (1 + #{draws at least as good}) / (1 + draws)."""
-    better = draws >= score if direction == "similarity" else draws <= score
-    p = np.where(np.isfinite(score), (1 + better.sum(axis=0)) / (1 + len(draws)), np.nan)
+    """The null and the p-values from `draws` (permutations, …): p = (1 + #{draws at least as good}) / (1 + draws).
+
+    A draw that is not defined counts as at least as good.
+    """
+    tie = TIE * np.nan_to_num(draws.std(axis=0))
+    worse = draws < score - tie if direction == "similarity" else draws > score + tie
+    p = np.where(np.isfinite(score), (1 + (~worse).sum(axis=0)) / (1 + len(draws)), np.nan)
     sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(score.shape, np.nan)
     return Null(draws.mean(axis=0), sd, np.zeros_like(score)), p
 

@@ -51,6 +51,7 @@ def hsic(s: Sums, estimator: str) -> np.ndarray:
     if estimator == "biased":
         rows = s.rows + s.diag_rows + s.diag_rows.transpose(0, 2, 1) + s.diag
         total = s.total + s.trace
+        n = np.where(n > 0, n, np.nan)
         return s.cross + s.diag - 2 * rows / n + total[:, :, None] * total[:, None, :] / n**2
     with np.errstate(divide="ignore", invalid="ignore"):
         value = (

@@ -63,9 +63,7 @@ def second_order(
         fast,
     )  # fmt: skip
     spaces = sorted(spaces)
-    tables = {
-        s: _tables(work, s.removesuffix(RANKS), seed, strip_rows, run) for s in spaces if s.endswith(RANKS)
-    }
+    tables = rank_tables(work, spaces, seed=seed, strip_rows=strip_rows, run=run)
     grams = [GramSums(s.removesuffix(RANKS), tables.get(s)) for s in spaces]
     half = subsets.holdout is not None
     left_out = (2 if half else 1) / groups.count if subsets.leave_out.stop > 1 else 0.0
@@ -94,6 +92,15 @@ def second_order(
         found = replace(s.finalize(state, groups, layout), inner=partial(inner_products, work))
         found_neighbours[s.space] = reordered(work, s.space, found, run) if rough else found
     return SecondOrder(sums, found_neighbours)
+
+
+def rank_tables(
+    work: TilePass, spaces: Sequence[str], *, seed: int, strip_rows: int, run: Callable[..., Any]
+) -> dict[str, tuple[RankTable, ...]]:
+    """The rank tables of those of `spaces` that are of ranks, by space."""
+    return {
+        s: _tables(work, s.removesuffix(RANKS), seed, strip_rows, run) for s in spaces if s.endswith(RANKS)
+    }
 
 
 def _tables(

@@ -1,13 +1,13 @@
 """Metrics on moments, evaluated on every subset of rows: what each representation contributes once, pairs cheap."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
-from consilience.engine.inference.null import from_permutations
+from consilience.engine.inference.null import from_permutations, orders
 from consilience.engine.inference.split import folded
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
@@ -42,19 +42,27 @@ class FirstOrder:
         make = partial(from_state, self.requests, factors, chosen.masks, precise, self.folds, 0)
         return self.entered(self.sweep.over(make, pairs, self.groups, "decompositions"), 0, chosen.count)
 
-    def draws(self, factors: Factors, pairs: Sequence[Pair], permutations: int, seed: int) -> np.ndarray:
-        """Scores of all rows with the right side's permuted, inside each fold: (permutations, requests, R, R)."""
+    def draws(self, factors: Factors, pairs: Sequence[Pair], orders: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores of all rows with the right side's in each of those orders, (orders, requests, R, R)."""
         order = self.groups.order
         whole = Groups(order, self.groups.edges[:: self.subsets.masks.shape[1]])
-        rng = np.random.default_rng([seed, 1])
+        once, rough = np.ones((1, 1), bool), np.zeros(1, bool)
         calls = []
-        for p in range(permutations):
-            right = np.concatenate([rng.permutation(order[a:b]) for a, b in pairwise(whole.edges)])
-            once, rough = np.ones((1, 1), bool), np.zeros(1, bool)
+        for p, permuted in enumerate(orders):
             make = partial(from_state, self.requests, factors, once, rough, self.folds, p)
-            calls += self.sweep.calls(make, pairs, whole, right)
+            calls += self.sweep.calls(make, pairs, whole, order[permuted], len(orders))
         found = self.sweep.finish(calls, "permutations")
-        return np.stack([self.entered(found, p, 1)[:, 0] for p in range(permutations)])
+        return np.stack([self.entered(found, p, 1)[:, 0] for p in range(len(orders))])
+
+    def orders(self, permutations: int, seed: int) -> Iterator[np.ndarray]:
+        """Seeded permutations of the samples; with folds inside each, to which the factors belong."""
+        if not self.folds:
+            yield from orders(self.groups.n, permutations, seed)
+            return
+        rng = np.random.default_rng([seed, 1])
+        edges = self.groups.edges[:: self.subsets.masks.shape[1]]
+        for _ in range(permutations):
+            yield np.concatenate([a + rng.permutation(b - a) for a, b in pairwise(edges)])
 
     def entered(self, found: Found, draw: int, count: int) -> np.ndarray:
         """(requests, count, R, R) from the (requests, count, 2) scores of each pair, both directions."""
@@ -70,12 +78,12 @@ def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
     """Every request over the pairs, with the null of seeded permutations."""
     found = []
     for folds in sorted({r.parameters.get("folds", 0) for r in requests}):
-        mine = [r for r in requests if r.parameters.get("folds", 0) == folds]
-        found += _evaluate(mine, setting, folds)
+        found += _evaluate([r for r in requests if r.parameters.get("folds", 0) == folds], setting, folds)
     return found
 
 
-def _evaluate(requests: Sequence[Request], setting: Setting, folds: int) -> list[Evaluated]:
+def prepared(requests: Sequence[Request], setting: Setting, folds: int = 0) -> FirstOrder:
+    """The requests over the representations of `setting`, in as many row groups as they can afford."""
     few = first_order_groups(setting.groups.count, len(setting.pairs))
     if folds:
         groups = folded(setting.groups.n, folds, few, setting.seed)
@@ -83,18 +91,23 @@ def _evaluate(requests: Sequence[Request], setting: Setting, folds: int) -> list
     else:
         groups = setting.groups.merged(few)
         chosen = subsets(groups.count, se=setting.se)
-    work = FirstOrder(tuple(requests), sweep_of(setting), groups, chosen, folds)
+    return FirstOrder(tuple(requests), sweep_of(setting), groups, chosen, folds)
+
+
+def _evaluate(requests: Sequence[Request], setting: Setting, folds: int) -> list[Evaluated]:
+    work = prepared(requests, setting, folds)
     factors = work.factors()
     values = work.values(factors, setting.pairs)
     tails: list[Tail | None] = [None] * len(requests)
     how = "none"
     if setting.null and setting.permutations:
         how = f"{setting.permutations} permutations"
-        draws = work.draws(factors, setting.pairs, setting.permutations, setting.seed)
+        permuted = list(work.orders(setting.permutations, setting.seed))
+        draws = work.draws(factors, setting.pairs, permuted)
         for k, request in enumerate(requests):
             score = values[k, work.subsets.full]
             tails[k] = Tail(*from_permutations(draws[:, k], score, request.metric.direction))
     return [
-        Evaluated(request, values[k], work.subsets, groups.n, tails[k], None, how)
+        Evaluated(request, values[k], work.subsets, setting.groups.n, tails[k], None, how)
         for k, request in enumerate(requests)
     ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from consilience.engine.inference.null import from_permutations
+from consilience.engine.inference.null import from_permutations, orders
 from consilience.engine.inference.subsets import Subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.neighbours import NeighbourLists, Neighbours
@@ -26,9 +26,7 @@ def from_neighbours(
     n = found.groups.n
     how = "none"
     for subset in range(subsets.count):
-        view = found.lists(subsets, subset, request.parameters["k"])
-        if metric.values and found.inner is not None:
-            view = NeighbourLists(view.lists, view.rows, found.inner(view))
+        view = view_of(request, found, subsets, subset)
         with np.errstate(invalid="ignore", divide="ignore"):
             values.append(mirrored(metric.finish(view, view, **given), request.symmetric))
             if null and subset in subsets.tested:
@@ -36,6 +34,20 @@ def from_neighbours(
         progress(metric.name, subset + 1, subsets.count)
     holdout = tails.get(subsets.holdout) if subsets.holdout is not None else None
     return Evaluated(request, np.array(values), subsets, n, tails.get(subsets.full), holdout, how)
+
+
+def view_of(request: Request, found: Neighbours, subsets: Subsets, subset: int) -> NeighbourLists:
+    """What the metric looks at: the lists of that subset, with the inner products where it asks for them."""
+    view = found.lists(subsets, subset, request.parameters["k"])
+    if request.metric.values and found.inner is not None:
+        view = NeighbourLists(view.lists, view.rows, found.inner(view))
+    return view
+
+
+def drawn(request: Request, view: NeighbourLists, order: np.ndarray) -> np.ndarray:
+    """The scores (R, R) of every left side with every right side whose samples are in that order."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return request.metric.finish(view, view.permuted(order), **request.parameters)
 
 
 def _tail(
@@ -50,7 +62,5 @@ def _tail(
         return exact_tail(metric.null(view, **given), score, request), EXACT
     if not permutations:
         return None, "none"
-    rng = np.random.default_rng([seed, 1])
-    orders = [rng.permutation(len(view.rows)) for _ in range(permutations)]
-    draws = np.array([metric.finish(view, view.permuted(order), **given) for order in orders])
+    draws = np.array([drawn(request, view, order) for order in orders(len(view.rows), permutations, seed)])
     return Tail(*from_permutations(draws, score, metric.direction)), f"{permutations} permutations"

@@ -27,6 +27,8 @@ from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.sums import from_sums
 from consilience.engine.scoring.unions import from_unions
 
+Statistics = tuple[dict[str, Sums], dict[str, Neighbours]]  # by space
+
 
 def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
     """Every request on every subset of the row groups, with its null; by fast products if they are asked for and serve.
@@ -49,25 +51,24 @@ def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
 
 
 def _evaluated(requests: Sequence[Request], setting: Setting, fast: bool = False) -> list[Evaluated]:
-    sums, neighbours = statistics(requests, setting, fast)
-    found = []
-    for r in requests:
-        if r.needs == "sums":
-            one = from_sums(r, sums[r.space], setting.subsets, setting.null)
-        elif r.needs == "unions":
-            one = from_unions(r, neighbours[r.space], setting)
-        else:
-            one = from_neighbours(
-                r, neighbours[r.space], setting.subsets, null=setting.null, permutations=setting.permutations,
-                seed=setting.seed, progress=setting.progress,
-            )  # fmt: skip
-        found.append(replace(one, notes=setting.distances(r)))
-    return found
+    found = statistics(requests, setting, fast)
+    return [replace(evaluated(r, found, setting), notes=setting.distances(r)) for r in requests]
 
 
-def statistics(
-    requests: Sequence[Request], setting: Setting, fast: bool = False
-) -> tuple[dict[str, Sums], dict[str, Neighbours]]:
+def evaluated(request: Request, found: Statistics, setting: Setting) -> Evaluated:
+    """One request, from what a sweep found."""
+    sums, neighbours = found
+    if request.needs == "sums":
+        return from_sums(request, sums[request.space], setting.subsets, setting.null)
+    if request.needs == "unions":
+        return from_unions(request, neighbours[request.space], setting)
+    return from_neighbours(
+        request, neighbours[request.space], setting.subsets, null=setting.null, permutations=setting.permutations,
+        seed=setting.seed, progress=setting.progress,
+    )  # fmt: skip
+
+
+def statistics(requests: Sequence[Request], setting: Setting, fast: bool = False) -> Statistics:
     """What the requests need, by space."""
     if setting.plan.linear_by_moments:
         sums, neighbours = {"linear": _moment_sums(setting)}, {}

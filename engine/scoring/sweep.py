@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -60,12 +61,20 @@ class Sweep:
         return self.finish(self.calls(make, pairs, groups), stage)
 
     def calls(
-        self, make: Make, pairs: Sequence[Pair], groups: Groups | None, right: np.ndarray | None = None
+        self,
+        make: Make,
+        pairs: Sequence[Pair],
+        groups: Groups | None,
+        right: np.ndarray | None = None,
+        times: int = 1,
     ) -> list[Call]:
-        """The tasks of `over`, with the right side's rows in an order of their own if given."""
+        """The tasks of `over`, with the right side's rows in an order of their own if given.
+
+        Where there are as many tasks more, so many `times`, each may be larger.
+        """
         return [
             (make, tuple(c), None if groups is None else self.work(c, groups, right))
-            for c in self._chunks(pairs, groups)
+            for c in self._chunks(pairs, groups, times)
         ]
 
     def finish(self, calls: Sequence[Call], stage: str) -> Made:
@@ -87,25 +96,29 @@ class Sweep:
             found |= self.run(make, calls, union, costs=costs, stage=stage)
         return found
 
-    def _chunks(self, pairs: Sequence[Pair], groups: Groups | None) -> Iterator[list[Pair]]:
+    def _chunks(self, pairs: Sequence[Pair], groups: Groups | None, times: int) -> Iterator[list[Pair]]:
         """Pairs of near representations, of about equal cost, whose matrices fit the budget of one thread."""
-        near = sorted(pairs, key=lambda pair: (pair[0] // NEAR, pair[1] // NEAR, pair))
-        most = sum(map(self.cost, pairs)) / (CHUNKS * self.threads)
+        most = times * sum(map(self.cost, pairs)) / (CHUNKS * self.threads)
         count = 0 if groups is None else groups.count
-        for batch in batches(self.representations, near, count, self.budget / self.threads):
-            chunk: list[Pair] = []
-            for pair in batch:
-                chunk.append(pair)
-                if sum(map(self.cost, chunk)) >= most:
+        for _, near in groupby(sorted(pairs, key=lambda pair: (_area(pair), pair)), _area):
+            for batch in batches(self.representations, list(near), count, self.budget / self.threads):
+                chunk: list[Pair] = []
+                for pair in batch:
+                    chunk.append(pair)
+                    if sum(map(self.cost, chunk)) >= most:
+                        yield chunk
+                        chunk = []
+                if chunk:
                     yield chunk
-                    chunk = []
-            if chunk:
-                yield chunk
 
     def cost(self, pair: Pair) -> float:
         """A decomposition of a (d_a, d_b) matrix takes about d_a d_b min(d_a, d_b)."""
         x, y = (self.representations[k].d for k in pair)
         return float(x * y * min(x, y))
+
+
+def _area(pair: Pair) -> tuple[int, int]:
+    return pair[0] // NEAR, pair[1] // NEAR
 
 
 def sweep_of(setting: Setting) -> Sweep:

@@ -4,12 +4,14 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from consilience.engine import scores
 from consilience.engine.features.join import Joined
+from consilience.engine.metrics.registry import Request
 from consilience.engine.scoring.evaluated import Evaluated
 
 
@@ -32,13 +34,8 @@ def score_table(
         if any(name in c for c in columns)
     }
     names = [(r.model, r.layer) for r in joined.representations]
-    nested = {
-        "metrics": {e.request.id: _about(e) for e in evaluated},
-        "join": {"rows": joined.n, "dropped": joined.dropped},
-        "notes": {e.request.id: e.notes for e in evaluated if e.notes},
-        "reasons": _reasons(evaluated, joined, a, b),
-        "elapsed": {"comparison": round(seconds, 3)},
-    }
+    reasons = _reasons(evaluated, joined, a, b)
+    notes = {e.request.id: e.notes for e in evaluated if e.notes}
     return scores.assemble(
         values,
         [names[i] for i in a],
@@ -48,17 +45,31 @@ def score_table(
         groups_holdout=[e.groups_holdout for e in evaluated],
         direction=[e.request.metric.direction for e in evaluated],
         null=[e.how for e in evaluated],
-        attrs={
-            "version": version("consilience"),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seed": seed,
-            **{k: json.dumps(v) for k, v in nested.items()},
-        },
+        attrs=provenance(
+            [e.request for e in evaluated], joined, seed=seed, seconds=seconds, notes=notes, reasons=reasons
+        ),
     )
 
 
-def _about(evaluated: Evaluated) -> dict[str, str | bool]:
-    request = evaluated.request
+def provenance(
+    requests: Sequence[Request], joined: Joined, *, seed: int, seconds: float, **more: Any
+) -> dict[str, str | int | float]:
+    """The attributes of a table; what is nested, and every one of `more`, as JSON."""
+    nested = {
+        "metrics": {r.id: _about(r) for r in requests},
+        "join": {"rows": joined.n, "dropped": joined.dropped},
+        "elapsed": {"comparison": round(seconds, 3)},
+        **more,
+    }
+    return {
+        "version": version("consilience"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        **{k: json.dumps(v) for k, v in nested.items()},
+    }
+
+
+def _about(request: Request) -> dict[str, str | bool]:
     told = {k: getattr(request.metric, k) for k in ("title", "formula", "source", "range")}
     return {**told, "symmetric": request.symmetric}
 

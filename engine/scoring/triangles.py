@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from consilience.engine.errors import BadInput
-from consilience.engine.inference.null import from_permutations
+from consilience.engine.inference.null import from_permutations, orders
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import executors
@@ -36,10 +36,9 @@ def _evaluate(request: Request, setting: Setting, groups: Groups, chosen: Subset
     size, work = len(setting.representations), setting.tile_pass(groups)
     calls = [(work, request.space, k) for k in range(size)]
     matrices = setting.run(matrix_of, calls, executors.joined, stage="matrices")
-    rng = np.random.default_rng([setting.seed, 1])
     count = setting.permutations if setting.null else 0
-    orders = [rng.permutation(groups.n) for _ in range(count)]
-    pairs = [(request, matrices[a], matrices[b], groups, chosen, orders, (a, b)) for a, b in setting.pairs]
+    permuted = list(orders(groups.n, count, setting.seed))
+    pairs = [(request, matrices[a], matrices[b], groups, chosen, permuted, (a, b)) for a, b in setting.pairs]
     found = setting.run(_pair, pairs, executors.joined, stage=request.metric.name)
     values = np.full((chosen.count + count, size, size), np.nan)
     for (a, b), scores in found:
@@ -57,7 +56,7 @@ def _pair(
     right: np.ndarray,
     groups: Groups,
     chosen: Subsets,
-    orders: Sequence[np.ndarray],
+    permuted: Sequence[np.ndarray],
     pair: Pair,
 ) -> list[tuple[Pair, list[float]]]:
     """The scores of one pair on every subset, then those with the samples of the right side permuted."""
@@ -69,5 +68,5 @@ def _pair(
         inside = mask[group]
         keep = inside[row] & inside[column]
         scores.append(finish(Triangles(*(m[row[keep], column[keep]] for m in (left, right))), **given))
-    scores += [finish(Triangles(left[row, column], right[o[row], o[column]]), **given) for o in orders]
+    scores += [finish(Triangles(left[row, column], right[o[row], o[column]]), **given) for o in permuted]
     return [(pair, scores)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from consilience.engine.inference.null import from_permutations
+from consilience.engine.inference.null import from_permutations, orders
 from consilience.engine.inference.subsets import Subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.columns import labelled, one_hot
@@ -35,10 +35,9 @@ Sums = tuple[np.ndarray, np.ndarray]  # (S, R, R) over subsets, (permutations, R
 def from_unions(request: Request, found: Neighbours, setting: Setting) -> Evaluated:
     """The metric on every subset of the rows, and on all rows with one side permuted."""
     n, chosen, metric = setting.groups.n, setting.subsets, request.metric
-    rng = np.random.default_rng([setting.seed, 1])
     count = setting.permutations if setting.null else 0
-    orders = np.array([rng.permutation(n) for _ in range(count)]).reshape(count, n)
-    work = Work(request, setting.tile_pass(setting.groups), found, chosen, orders)
+    permuted = np.array(list(orders(n, count, setting.seed))).reshape(count, n)
+    work = Work(request, setting.tile_pass(setting.groups), found, chosen, permuted)
     width = min(len(setting.representations) * 2 * found.whole.shape[2], n)
     step = max(1, CHUNK_ELEMENTS // (len(setting.representations) * width))
     calls = [(work, np.arange(start, min(start + step, n))) for start in range(0, n, step)]

@@ -12,6 +12,7 @@ _HOME = {
     "FeatureStore": "consilience.engine.features",
     "FeatureTable": "consilience.engine.features",
     "audit": "consilience.engine.audit",
+    "best_layers": "consilience.engine.best",
     "compare": "consilience.engine.comparison",
     "extract": "consilience.pipelines.extract",
     "metrics": "consilience.engine.metrics",

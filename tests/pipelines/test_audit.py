@@ -81,7 +81,9 @@ def test_figure_1_has_every_metric_nearest_to_identity_first(page: Any, audit: A
     assert drawn["mutual_knn"] == pytest.approx(
         float(found.sel(metric="mutual_knn:distance=cosine,k=10")), rel=1e-5
     )
-    assert drawn["linreg X to Y"] == pytest.approx(float(found.sel(metric="linreg:ridge=0")), rel=1e-5)
+    assert drawn["linreg X to Y"] == pytest.approx(
+        float(found.sel(metric="linreg:folds=0,ridge=0")), rel=1e-5
+    )
     assert [x for _, x in sorted(at)] == sorted(drawn.values())
 
 

@@ -150,7 +150,7 @@ def test_an_outlier_unit_of_one_side(audits):
     agreement = audits[outlier_in_one][2].agreement
     for metric, want in (
         ("svcca:variance=0.99", reference.svcca(x, y)),
-        ("linreg:ridge=0", reference.linreg(x, y)),
+        ("linreg:folds=0,ridge=0", reference.linreg(x, y)),
     ):
         assert float(agreement["score"].sel(metric=metric)[0]) == pytest.approx(want)
         assert want > 0.95
@@ -181,7 +181,7 @@ def test_a_subspace_of_little_variance(audits):
     assert found["linreg X to Y"] == pytest.approx(1)
     assert found["cka"] == pytest.approx(reference.cka(x, y), abs=1e-9)
     assert text.startswith("linreg X to Y and CKA disagree (1.00 and 0.00")
-    back = audits[weak_subspace][2].agreement["score"].sel(metric="linreg:ridge=0", way="Y to X")
+    back = audits[weak_subspace][2].agreement["score"].sel(metric="linreg:folds=0,ridge=0", way="Y to X")
     assert float(back) == pytest.approx(reference.linreg(y, x))
 
 

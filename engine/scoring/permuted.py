@@ -1,0 +1,78 @@
+"""Scores of all pairs when the samples of one model are permuted, the same way for all its layers and every metric.
+
+What comes first for every request are its scores as the samples are, then those under each of the seeded permutations,
+a run of them at a time: (m, R, R). Of a pair (a, b) of the setting it is b whose samples are permuted, whichever way
+round the score is read.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from consilience.engine.metrics.registry import Request
+from consilience.engine.passes.executors import joined
+from consilience.engine.passes.neighbours import NeighbourLists
+from consilience.engine.passes.permuted import permuted
+from consilience.engine.passes.sums import Sums
+from consilience.engine.scoring.crosses import cross_terms, pairs_of_two, runs
+from consilience.engine.scoring.first import prepared
+from consilience.engine.scoring.lists import drawn, view_of
+from consilience.engine.scoring.second import bandwidths, evaluated, statistics
+from consilience.engine.scoring.setting import Setting
+
+ARRAYS = 12  # (R, R) that the sums and scores of one permutation take
+
+Draws = Iterator[tuple[Request, np.ndarray]]
+
+
+def second_order(requests: Sequence[Request], setting: Setting) -> Draws:
+    """Metrics on sums and on neighbour lists."""
+    setting = replace(setting, medians=bandwidths(requests, setting))
+    found = statistics(requests, setting)
+    full = setting.subsets.full
+    for r in requests:
+        yield r, evaluated(r, found, setting).values[full][None]
+    sums, neighbours = found
+    for space in sums:
+        mine = [r for r in requests if r.needs == "sums" and r.space == space]
+        yield from _from_sums(mine, space, sums[space].at(full), setting)
+    for r in requests:
+        if r.needs == "neighbours":
+            yield from _from_lists(r, view_of(r, neighbours[r.space], setting.subsets, full), setting)
+
+
+def first_order(requests: Sequence[Request], setting: Setting) -> Draws:
+    """Metrics on moments."""
+    work = prepared(requests, setting)
+    factors = work.factors()
+    observed = work.values(factors, setting.pairs)[:, work.subsets.full]
+    for k, request in enumerate(requests):
+        yield request, observed[k][None]
+    pairs = pairs_of_two(setting)
+    for some in runs(setting):
+        scores = work.draws(factors, pairs, some)
+        for k, request in enumerate(requests):
+            yield request, scores[:, k]
+
+
+def _from_sums(requests: Sequence[Request], space: str, sums: Sums, setting: Setting) -> Draws:
+    length = max(1, int(setting.plan.budget / 8 / (8 * ARRAYS * len(setting.representations) ** 2)))
+    for orders, cross, margins in cross_terms(space, setting):
+        for start in range(0, len(orders), length):
+            some = slice(start, start + length)
+            found = permuted(sums, cross[some], margins, orders[some], pairs_of_two(setting))
+            for r in requests:
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    scores = r.metric.finish(found, **r.parameters)
+                yield r, scores
+
+
+def _from_lists(request: Request, view: NeighbourLists, setting: Setting) -> Draws:
+    for some in runs(setting):
+        calls = [(request, view, order) for order in some]
+        yield request, np.array(setting.run(_drawn, calls, joined, stage="permutations"))
+
+
+def _drawn(request: Request, view: NeighbourLists, order: np.ndarray) -> list[np.ndarray]:
+    return [drawn(request, view, order)]
