@@ -49,13 +49,15 @@ class Held:
         """(S, m): which samples take part in each evaluation."""
         return self.subsets.masks[:, self.group]
 
-    def by_group(self, values: np.ndarray) -> np.ndarray:
-        """Sums of one value a sample (m,) over each group (G,)."""
-        return np.bincount(self.group, values, self.subsets.masks.shape[1])
+    @property
+    def sizes(self) -> np.ndarray:
+        """(G,)."""
+        return np.bincount(self.group, minlength=self.subsets.masks.shape[1])
 
     def means(self, values: np.ndarray) -> np.ndarray:
         """Means of one value a sample (m,) on every subset (S,)."""
-        return self.subsets.masks @ self.by_group(values) / self.inside.sum(axis=1)
+        masks = self.subsets.masks
+        return masks @ np.bincount(self.group, values, masks.shape[1]) / (masks @ self.sizes)
 
     @property
     def tails(self) -> list[int]:

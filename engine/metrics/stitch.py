@@ -49,7 +49,7 @@ def _factor(side: Side, report: str, ridge: float, **_: Any) -> Stitched:
             x = side.centred(side.held.rows[rows])
             squares += np.bincount(side.held.group[rows], (x**2).sum(axis=1), len(squares))
             for s, (total, product) in moments.items():
-                part = x[side.held.inside[s, rows]]
+                part = x[side.held.subsets.masks[s, side.held.group[rows]]]
                 total += part.sum(axis=0)
                 product += part.T @ part
     return Stitched(replace(side, own=None), vectors, shrunk, squares, moments)
@@ -74,7 +74,7 @@ def _explained(left: Stitched, right: Stitched, weights: np.ndarray, held: Held)
 
 def _null(left: Stitched, right: Stitched, weights: np.ndarray, held: Held, subset: int) -> Null:
     """Moments of 1 - (‖Ŷ‖² + ‖Y‖² - 2 tr(Ŷ'PY)) / ‖Y‖², of which P is the only part that is random."""
-    m = held.inside[subset].sum()
+    m = held.sizes @ held.subsets.masks[subset]
     (x, xx), (y, yy) = left.moments[subset], right.moments[subset]
     predicted, products = x @ weights, weights.T @ xx @ weights
     total = held.subsets.masks[subset] @ right.squares

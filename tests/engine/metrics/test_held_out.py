@@ -80,6 +80,19 @@ def test_the_score_is_the_same_with_and_without_its_error(metric):
     assert any(cs.score(metric, x, y, seed=seed) != want for seed in (1, 2, 3))
 
 
+@pytest.mark.parametrize("metric", ["stitch", "relative:report=recall_1", "mnn:k=2", "linreg:folds=4"])
+def test_many_pairs_score_as_each_does_by_itself(metric):
+    """Few pairs share the rows among the threads, many are shared themselves."""
+    data = {f"m/{d}": related(60, d, 3, noise=1.0)[0] for d in range(2, 9)}
+    table = cs.compare(data, metrics=[metric], permutations=2, threads=2)
+    for a, x in data.items():
+        for b, y in data.items():
+            alone = cs.compare({"x": x}, {"y": y}, [metric], permutations=2, threads=2)
+            for name in ("score", "se", "score_holdout"):
+                want = float(alone[name].squeeze())
+                assert float(table[name].sel(a=a, b=b).squeeze()) == pytest.approx(want, abs=1e-9), (a, b)
+
+
 ROWS = {
     "stitch": lambda x, y, rows: reference.stitch(x, y, rows=rows),
     "stitch:report=recall_5": lambda x, y, rows: reference.stitch(x, y, "recall_5", rows=rows),
