@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from consilience.engine import preprocessing
+from consilience.engine.costs import Size
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features.labels import labels_of
 from consilience.engine.features.repeats import crossed
@@ -20,7 +21,7 @@ from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
-from consilience.engine.planning import Plan, Size, make_plan, needs_of, pairs_of
+from consilience.engine.planning import Plan, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
 from consilience.engine.scoring import batches, classes, first, held_out, sampled, second, triangles
@@ -142,7 +143,8 @@ class Comparison:
         )
         plan = make_plan(
             size, needs_of(self.requests), budget=self.budget, speed=speed, se=self.se,
-            permutations=self.permutations if self.null else 0,
+            permutations=self.permutations if self.null else 0, sampled=self.until_se is not None,
+            classes=() if self.labels is None else np.unique(self.labels, return_counts=True)[1].tolist(),
         )  # fmt: skip
         return load.added(plan, size, speed)
 

@@ -3,6 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from consilience.engine.costs import (
+    ALLOCATOR,
+    DECOMPOSITION_RATE,
+    LEAST_ROWS,
+    NEIGHBOUR_NS,
+    STRIP_ROWS,
+    TILE_ROWS,
+    Size,
+    Step,
+)
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.halves import smallest_half
 from consilience.engine.machine import Speed
@@ -10,18 +20,7 @@ from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.moments import BLOCK_ROWS
 from consilience.engine.passes.near import CHUNK_ELEMENTS
 from consilience.engine.passes.neighbours import kept
-from consilience.engine.planning import (
-    ALLOCATOR,
-    DECOMPOSITION_RATE,
-    LEAST_ROWS,
-    NEIGHBOUR_NS,
-    STRIP_ROWS,
-    TILE_ROWS,
-    Plan,
-    Size,
-    Step,
-    gigabytes,
-)
+from consilience.engine.planning import Plan, gigabytes
 
 ITEM = 8  # bytes a number: everything is computed in float64
 SPECTRUM_FLOPS = 4.0  # of the eigenvalues of a (d, d) matrix, in d³

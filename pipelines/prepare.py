@@ -17,6 +17,7 @@ from consilience.pipelines.study import ModelEntry, Pairs, Study
 
 if TYPE_CHECKING:
     from consilience.engine.features.representation import Representation
+    from consilience.engine.metrics.registry import Request
     from consilience.pipelines.studyplan import StudyPlan
 
 Name = tuple[str, str]  # model, layer
@@ -72,6 +73,7 @@ class Prepared:
     stimuli: StimulusSet | None
     seats: tuple[Seat, ...]
     left_out: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, Any] | None = None
 
     def missing(self) -> list[Seat]:
         """The seats whose table must be extracted."""
@@ -87,6 +89,7 @@ class Prepared:
                 "study": self.study.model_dump(mode="json"),
                 "tables": {x.name: x.digest for x in self.seats},
                 "left_out": sorted(self.left_out),
+                "labels": self.labels,
             }
         )
 
@@ -121,6 +124,17 @@ class Prepared:
 
         return [canonical(x.spec()) for x in self.study.metrics]
 
+    def _check(self, request: "Request") -> None:
+        """Refuse a metric that lacks the labels it needs, or of which random pairs of samples give no score."""
+        if request.needs == "classes" and self.labels is None:
+            raise BadInput(
+                f"labels for {request.id!r}", "none", "add `labels:`, a file of sample ids and labels"
+            )
+        if self.study.until_se is not None and not request.metric.single:
+            from consilience.engine.scoring.sampled import check
+
+            check([request], self.study.until_se)
+
     def _asked(self) -> Iterator[tuple[str, bool, list[Name]]]:
         """Of every metric its id, whether it is of one representation, and the layers it is asked for."""
         from consilience.engine.metrics import parse
@@ -129,6 +143,7 @@ class Prepared:
         for i, entry in enumerate(self.study.metrics):
             try:
                 request = parse(entry.spec())
+                self._check(request)
             except BadInput as bad:
                 raise self.study.error(("metrics", i), bad) from bad
             name = request.id
@@ -201,7 +216,18 @@ def prepare(study: Study) -> Prepared:
             ("models",),
             BadInput("at least one model that is installed or in the store", reasons, "install one"),
         )
-    return Prepared(study, store, stimuli, tuple(seats), left_out)
+    return Prepared(study, store, stimuli, tuple(seats), left_out, _labels(study))
+
+
+def _labels(study: Study) -> dict[str, Any] | None:
+    if study.labels is None:
+        return None
+    from consilience.pipelines.sample_labels import read_labels
+
+    try:
+        return read_labels(study.path(study.labels))
+    except BadInput as bad:
+        raise study.error(("labels",), bad) from bad
 
 
 def _stimuli(study: Study) -> tuple[StimulusSet | None, BadInput | None]:

@@ -82,7 +82,7 @@ def score_keys(prepared: Prepared) -> dict[str, str]:
     """Metric of two representations -> the digest of everything that decides its scores: the id, the representations
     by the digests of their tables and their preprocessing, the settings that change values, and the version of the
     code."""
-    settings = _settings(prepared, "null", "permutations", "groups", "seed", "precision")
+    settings = _settings(prepared, "null", "permutations", "groups", "seed", "precision", "until_se")
     return {
         metric: digest(
             {
@@ -90,6 +90,7 @@ def score_keys(prepared: Prepared) -> dict[str, str]:
                 "a": _side(prepared, comparison.a),
                 "b": None if comparison.b is None else _side(prepared, comparison.b),
                 "settings": settings,
+                "labels": prepared.labels if "by=label" in metric else None,
                 "version": version("consilience"),
             }
         )

@@ -18,7 +18,9 @@ permutations: 20           # for metrics whose null is not known exactly
 groups: 20                 # row groups of the jackknife
 seed: 0
 budget: 8GB
-precision: exact
+precision: exact           # or fast, auto: products of all-pairs CKA in bfloat16; auto only where it cannot be seen
+until_se: null             # draw random pairs of samples until the standard errors are this small, such as 0.005
+labels: null               # a CSV or Parquet file with the columns sample_id and label, for `{name: cka, by: label}`
 executor: threads
 device: cpu                # of the comparison
 reject_limit: 0.05         # share of rejected samples of one model above which the run ends with exit code 3
@@ -144,6 +146,8 @@ class Study(_Strict):
     seed: int = Field(0, ge=0)
     budget: str = Field("8GB", pattern=r"^\d+(\.\d+)? ?([kMGT]i?)?B$")
     precision: Literal["exact", "fast", "auto"] = "exact"
+    until_se: float | None = Field(None, gt=0)
+    labels: str | None = None
     executor: str = "threads"
     device: str = "cpu"
     reject_limit: float = Field(0.05, ge=0, le=1)

@@ -1,11 +1,14 @@
 """The plan of a study: what is extracted, what is compared in which passes, and what that costs on this machine."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from consilience.engine.costs import Size
+from consilience.engine.costs_apart import SAMPLED_FROM
 from consilience.engine.errors import BadInput
-from consilience.engine.planning import Plan, Size, gigabytes, make_plan, needs_of, pairs_of
+from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of, pairs_of
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Comparison, Name, Prepared, Profiling
 from consilience.pipelines.steps import step_error, steps_of
@@ -150,6 +153,8 @@ def _passes(prepared: Prepared, comparison: Comparison, metrics: Sequence[str]) 
         made = make_plan(
             size, needs_of([parse(m) for m in metrics]), budget=budget, speed=rate,
             permutations=study.permutations if study.null else 0,
+            sampled=study.until_se is not None and n >= SAMPLED_FROM,
+            classes=list(Counter((prepared.labels or {}).values()).values()),
         )  # fmt: skip
     except BadInput as bad:
         raise study.error(("budget",), bad) from bad

@@ -137,6 +137,9 @@ def compute(prepared: Prepared, comparison: Comparison, progress: Any) -> "xr.Da
         budget=study.budget,
         device=study.device,
         seed=study.seed,
+        precision=study.precision,
+        until_se=study.until_se,
+        labels=prepared.labels if any("by=label" in m for m in comparison.metrics) else None,
         executor=study.executor,
         preprocess={m: [x.id for x in asked] for m, asked in steps_of(prepared).items() if m in models},
         progress=progress,
@@ -190,11 +193,6 @@ def _refuse_unsupported(study: Study) -> None:
 
     if study.executor not in EXECUTORS:
         raise study.error(("executor",), unknown("executor", study.executor, EXECUTORS))
-    if study.precision != "exact":
-        bad = BadInput(
-            "precision: exact (this version has no other yet)", repr(study.precision), "write exact"
-        )
-        raise study.error(("precision",), bad)
 
 
 def _tracking(study: Study) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from consilience.engine.costs_apart import BATCH, SAMPLED_FROM
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.subsets import deal, subsets
 from consilience.engine.metrics.registry import Request, registered
@@ -21,9 +22,8 @@ from consilience.engine.scoring.queries import from_queries
 from consilience.engine.scoring.second import bandwidths
 from consilience.engine.scoring.setting import Setting
 
-BATCH = 512
 ROUND = 20  # batches, one for each group of the jackknife
-LEAST_SAMPLES = BATCH * ROUND
+LEAST_SAMPLES = SAMPLED_FROM
 
 
 def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:

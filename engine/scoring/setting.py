@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from consilience.engine.costs import Size
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
@@ -14,7 +15,7 @@ from consilience.engine.passes.blocks import Frame, compute_dtype
 from consilience.engine.passes.layout import layout
 from consilience.engine.passes.spaces import RBF
 from consilience.engine.passes.tiles import TilePass
-from consilience.engine.planning import Plan, Size
+from consilience.engine.planning import Plan
 from consilience.engine.progress import Progress
 
 

@@ -1,0 +1,87 @@
+"""Keys of a study that change how metrics are computed: labels, until_se, precision."""
+
+import json
+
+import numpy as np
+import pytest
+
+import consilience as cs
+from consilience.pipelines.located import StudyError
+from consilience.pipelines.study import parse_study
+
+STUDY = """
+name: s
+stimuli: toys
+models: [a, b]
+metrics: {metrics}
+permutations: 2
+tracking: null
+{more}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two models' tables on 60 samples, and the labels of those."""
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=(60, 3))
+    store, ids = cs.FeatureStore(tmp_path / "features"), [f"s{i}" for i in range(60)]
+    for model, d in (("a", 5), ("b", 7)):
+        store.write(model, "toys", ids, {"l": shared @ rng.normal(size=(3, d)) + rng.normal(size=(60, d))})
+    lines = [f"s{i},{'cat' if i % 3 else 'dog'}" for i in reversed(range(60))]
+    (tmp_path / "labels.csv").write_text("\n".join(["sample_id,label", *lines]))
+    return tmp_path
+
+
+def study(folder, metrics, more=""):
+    return parse_study(STUDY.format(metrics=metrics, more=more), folder / "study.yaml")
+
+
+def test_class_conditional_metrics_take_labels_from_a_file(folder):
+    metrics = "[cka, {name: cka, by: label}]"
+    scores = cs.run(study(folder, metrics, "labels: labels.csv"))
+    conditional, plain = (
+        "cka:by=label,estimator=unbiased,kernel=linear",
+        "cka:estimator=unbiased,kernel=linear",
+    )
+    one = scores["score"].sel(a="a/l", b="b/l")
+    assert float(one.sel(metric=conditional)) != float(one.sel(metric=plain))
+    notes = json.loads(scores.attrs["notes"])[conditional]
+    assert notes == {"classes": 2, "classes with too few samples": {}}
+    plan = cs.plan(study(folder, metrics, "labels: labels.csv\noutput: other"))
+    assert [s.name for s in plan.comparisons[0].plan.steps] == ["moments", "classes"]
+    # Other labels are another score.
+    text = (folder / "labels.csv").read_text().replace("s1,cat", "s1,dog")
+    (folder / "labels.csv").write_text(text)
+    again = cs.run(study(folder, metrics, "labels: labels.csv"))["score"].sel(a="a/l", b="b/l")
+    assert float(again.sel(metric=conditional)) != float(one.sel(metric=conditional))
+    assert float(again.sel(metric=plain)) == float(one.sel(metric=plain))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "more", "message"),
+    [
+        ("[{name: cka, by: label}]", "", r"metrics\[0\].*labels for 'cka:by=label.*add `labels:`"),
+        ("[cka]", "labels: none.csv", "labels: .*none.csv, which does not exist"),
+        ("[cka]", "labels: wrong.csv", "columns sample_id and label in wrong.csv; got sample_id, kind"),
+        ("[cka]", "labels: twice.csv", "every sample_id once in twice.csv; got 's1' again"),
+        ("[cka, svcca]", "until_se: 0.01", r"metrics\[1\].*estimate without bias"),
+        ("[cka]", "until_se: 0", "greater than 0"),
+        ("[cka]", "precision: bf16", "precision: .*'exact', 'fast' or 'auto'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_any_compute(folder, metrics, more, message):
+    (folder / "wrong.csv").write_text("sample_id,kind\ns1,1\n")
+    (folder / "twice.csv").write_text("sample_id,label\ns1,1\ns1,2\n")
+    with pytest.raises(StudyError, match=message):
+        cs.run(study(folder, metrics, more))
+
+
+def test_precision_and_until_se_reach_the_comparison(folder):
+    scores = cs.run(study(folder, "[cka, mutual_knn]", "precision: fast\nuntil_se: 0.05"))
+    note = json.loads(scores.attrs["notes"])["cka:estimator=unbiased,kernel=linear"]["precision"]
+    assert note.startswith("exact: ")
+    steps = (
+        cs.plan(study(folder, "[cka, mutual_knn]", "until_se: 0.05\noutput: other")).comparisons[0].plan.steps
+    )
+    assert [s.name for s in steps] == ["tiles"]  # so few samples are compared pair by pair
