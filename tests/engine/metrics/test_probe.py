@@ -189,7 +189,9 @@ def test_the_plan_bounds_the_memory():
     few, many = (Profile({"x": x}, [f"probe:samples={n}"], labels=y).plan() for n in (100, 1500))
     assert [s.name for s in many.steps] == ["probes"]
     assert few.memory < many.memory
-    with pytest.raises(cs.BadInput, match=r"probes within the budget of 10\.0 MB; .* as in probe:samples=375"):
+    with pytest.raises(
+        cs.BadInput, match=r"probes within the budget of 10\.0 MB; .* as in probe:samples=375"
+    ):
         cs.profile({"x": x}, ["probe"], labels=y, budget="10MB")
 
 
