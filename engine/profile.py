@@ -121,10 +121,10 @@ def profile(
 
     Args:
         features: as for `compare`: a mapping from names to (n, d) arrays or feature tables, or a list of tables.
-        metrics: ids such as ``"intrinsic_dimension:k=10,method=mle"``, or mappings; None: every metric there
-            is, those of labels if there are any.
+        metrics: ids such as ``"intrinsic_dimension:k=10,method=mle"``, or mappings; None: every metric there is
+            (`probe` only with `labels`).
         labels: of the samples, for ``probe``: a mapping from sample id to label, or one label a row for arrays without
-            ids. Numbers with a fraction type (float) are predicted as such, all others as classes.
+            ids. Floating-point labels are predicted as numbers, all others as classes.
         se: standard errors over `groups` row groups (20): by the jackknife, and of distances to neighbours by balanced
             half-samples.
         budget: memory above the inputs, for instance ``"8GB"``.
