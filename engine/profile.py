@@ -6,10 +6,12 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from consilience.engine import preprocessing
 from consilience.engine.errors import BadInput
+from consilience.engine.features.labels import labels_of
 from consilience.engine.inference.subsets import deal, subsets
 from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
@@ -20,6 +22,7 @@ from consilience.engine.profile_plan import ProfilePlan, covariance_bytes, plan_
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
 from consilience.engine.scoring.single import Profiled, SingleWork, from_covariances, from_means
+from consilience.engine.scoring.single_probe import check_probes, from_probes
 from consilience.engine.scoring.single_table import profile_table
 from consilience.engine.scoring.single_tiles import from_tiles
 
@@ -27,6 +30,7 @@ EVALUATE: dict[Callable[..., list[Profiled]], tuple[str, ...]] = {
     from_covariances: ("covariance",),
     from_means: ("means",),
     from_tiles: ("directions", "distances"),
+    from_probes: ("probe",),
 }
 
 
@@ -38,6 +42,7 @@ class Profile:
         features: Features,
         metrics: Metrics | None = None,
         *,
+        labels: Any = None,
         se: bool = True,
         groups: int = 20,
         budget: str | float = "8GB",
@@ -49,11 +54,14 @@ class Profile:
         progress: Progress = silent,
     ):
         steps = preprocessing.read_steps(preprocess)
-        self.requests = asked(every_metric() if metrics is None else metrics, single=True)
+        self.requests = asked(
+            every_metric(labelled=labels is not None) if metrics is None else metrics, single=True
+        )
         if groups < 1:
             raise BadInput("groups of 1 or more", f"groups={groups}", "use groups=20, the default")
         self.joined = on_same_samples(read(features), self.requests)
         self.seed, self.device, self.executor = seed, check_device(device), executor
+        self.labels = self._labels(labels)
         self.threads = threads or executors.workers(device)
         self.groups = deal(self.joined.n, groups if se else 1, seed)
         self.budget = read_bytes(budget)
@@ -61,6 +69,21 @@ class Profile:
             self.joined.representations, steps, seed=seed, budget=self.budget, progress=progress,
             run=partial(executors.run, executor=executor, threads=self.threads),
         )  # fmt: skip
+
+    def _labels(self, given: Any) -> np.ndarray | None:
+        probes = [r for r in self.requests if r.needs == "probe"]
+        if given is None and probes:
+            raise BadInput(f"labels of the samples for {probes[0].id!r}", "none", "give labels=")
+        if given is None:
+            return None
+        if not probes:
+            raise BadInput(
+                "a metric that uses labels, because labels are given", ", ".join(r.id for r in self.requests),
+                "add probe, or leave the labels out",
+            )  # fmt: skip
+        labels = labels_of(given, self.joined)
+        check_probes(probes, labels, self.seed)
+        return labels
 
     def plan(self, measured: Speed | None = None) -> ProfilePlan:
         """Passes, blocks and memory; the seconds are those of a machine of that speed."""
@@ -79,6 +102,7 @@ class Profile:
             subsets(self.groups.count, halves=False), self.device, plan.batch, plan.tile_rows,
             plan.strip_rows, covariance_bytes(self.budget),
             partial(executors.run, executor=self.executor, threads=self.threads, progress=progress),
+            self.seed, self.labels,
         )  # fmt: skip
         found: dict[str, Profiled] = {}
         with one_thread() if self.device == "cpu" else nullcontext():
@@ -97,12 +121,15 @@ def profile(
 
     Args:
         features: as for `compare`: a mapping from names to (n, d) arrays or feature tables, or a list of tables.
-        metrics: ids such as ``"intrinsic_dimension:k=10,method=mle"``, or mappings; None: every metric there is.
+        metrics: ids such as ``"intrinsic_dimension:k=10,method=mle"``, or mappings; None: every metric there is
+            (`probe` only with `labels`).
+        labels: of the samples, for ``probe``: a mapping from sample id to label, or one label a row for arrays without
+            ids. Floating-point labels are predicted as numbers, all others as classes.
         se: standard errors over `groups` row groups (20): by the jackknife, and of distances to neighbours by balanced
             half-samples.
         budget: memory above the inputs, for instance ``"8GB"``.
         device: of the block kernels, ``"cpu"`` or ``"cuda"``.
-        seed: decides the row groups.
+        seed: decides the row groups, and which half of the samples a probe is fitted on.
         executor: ``"threads"``. threads: how many (default: all cores).
         preprocess: as for `compare`.
         progress: called as progress(stage, done, total).
@@ -116,6 +143,7 @@ def profile(
     return Profile(features, metrics, progress=progress, **options).run(progress)
 
 
-def every_metric() -> list[str]:
-    """The names of all metrics of one representation."""
-    return [name for name, metric in sorted(registered().items()) if metric.single]
+def every_metric(*, labelled: bool = False) -> list[str]:
+    """The names of all metrics of one representation; of those that need labels only if the samples are `labelled`."""
+    known = sorted(registered().items())
+    return [name for name, metric in known if metric.single and (labelled or metric.needs != "probe")]

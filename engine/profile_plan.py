@@ -26,6 +26,8 @@ ITEM = 8  # bytes a number: everything is computed in float64
 SPECTRUM_FLOPS = 4.0  # of the eigenvalues of a (d, d) matrix, in d³
 COVARIANCE_BYTES = 2.0**28  # representations share no product, so that a few at a time keep all threads busy
 DIRECTION_NS, ROW_NS = 10.0, 6.0  # measured, per pair of samples and per feature
+PROBE_COPIES = 4  # of the train samples of a probe, in its fit
+PROBE_PRODUCTS = 500  # of all features with a vector: classes times steps, in a case of middling difficulty
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ def plan_profile(
         steps.append(_covariance_step(size, budget, speed))
     if "means" in needs.statistics:
         steps.append(_row_step(size, speed))
+    if "probe" in needs.statistics:
+        steps.append(_probe_step(size, [r for r in requests if r.needs == "probe"], budget, speed))
     if needs.directions or needs.candidates:
         batch, tile, strip = _blocks(size, needs, budget, speed.threads)
         steps.append(_tile_step(size, needs, batch, tile, strip, speed))
@@ -132,6 +136,23 @@ def _row_step(size: Size, speed: Speed) -> Step:
     memory = 4.0 * ITEM * (block + size.groups * size.units) + ALLOCATOR * speed.threads
     seconds = features * ROW_NS * 1e-9 / speed.threads
     return Step("row sums", "exact", f"{BLOCK_ROWS} rows", 6 * features, features * ITEM, memory, seconds)
+
+
+def _probe_step(size: Size, probes: Sequence[Request], budget: float, speed: Speed) -> Step:
+    rows = [min(r.parameters["samples"], size.n // 2 + 1) for r in probes]
+    widest = sum(sorted(size.widths)[-speed.threads :])
+    numbers = PROBE_COPIES * max(rows) * widest + speed.threads * 3.0 * BLOCK_ROWS * max(size.widths)
+    memory = ITEM * numbers + ALLOCATOR * speed.threads
+    if memory > budget:
+        raise BadInput(
+            f"probes within the budget of {gigabytes(budget)}", f"{gigabytes(memory)} for {max(rows):,} train samples",
+            f"use fewer samples, as in probe:samples={max(4, max(rows) // 4)}, or raise the budget to "
+            f"{gigabytes(memory * 1.1)}",
+        )  # fmt: skip
+    flops = 4.0 * PROBE_PRODUCTS * sum(rows) * size.units
+    read = float(size.n) * size.units * ITEM * len(probes)
+    seconds = flops / (0.5 * speed.float64) + read / speed.read
+    return Step("probes", "exact", f"{BLOCK_ROWS} rows", flops, read, memory, seconds)
 
 
 def _tile_step(size: Size, needs: Single, batch: int, tile: int, strip: int, speed: Speed) -> Step:

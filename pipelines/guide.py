@@ -25,6 +25,7 @@ COSTS = {
     "means": "one reading of the features",
     "directions": "one tile pass over all pairs of samples",
     "distances": "one tile pass, in which the neighbours are found",
+    "probe": "one fit to at most `samples` train samples a representation, and one reading of the held-out samples",
 }
 CHANGES = {
     "permutation": "the order of the units", "rotation": "rotations", "scaling": "one factor for all units",

@@ -16,6 +16,7 @@ A metric of one representation, alone:
 - ``means``: its `Means` -> one score.
 - ``directions``: the means over pairs of samples of 1 - exp(-2 ‖x_i/‖x_i‖ - x_j/‖x_j‖‖²), (S, R) -> as many scores.
 - ``distances``: (m, k) distances of m samples, those without copies, to their k nearest neighbours -> one score.
+- ``probe``: features (m, d) of train samples and what is to be predicted of them (m,) -> what has `predict`.
 """
 
 from consilience.engine.metrics import (
@@ -36,6 +37,7 @@ from consilience.engine.metrics import (
     second_order_cosine,
     single_dimension,
     single_directions,
+    single_probe,
     single_spectrum,
     stitch,
     subspace,
@@ -55,6 +57,6 @@ from consilience.engine.metrics.registry import (
 __all__ = [
     "Choice", "Metric", "Number", "Request", "canonical", "cca", "cka", "cknna", "distance_correlation", "knn",
     "knn_cycle", "knn_order", "linreg", "matching", "metrics", "mnn", "parse", "procrustes", "register", "relative",
-    "riemann", "rsa", "second_order_cosine", "single_dimension", "single_directions", "single_spectrum", "stitch",
-    "subspace", "units",
+    "riemann", "rsa", "second_order_cosine", "single_dimension", "single_directions", "single_probe", "single_spectrum",
+    "stitch", "subspace", "units",
 ]  # fmt: skip

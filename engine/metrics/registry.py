@@ -13,7 +13,7 @@ __all__ = [
     "register", "registered",
 ]  # fmt: skip
 
-SINGLE = ("covariance", "means", "directions", "distances")  # statistics of one representation
+SINGLE = ("covariance", "means", "directions", "distances", "probe")  # statistics of one representation
 STATISTICS = (
     "sums",
     "classes",
@@ -38,8 +38,8 @@ class Metric:
     Attributes:
         needs: ``sums`` of a space over all pairs of samples, within ``classes`` or within ``batches``; ``neighbours``,
             or the ``unions`` of two samples' neighbours; whole ``triangles`` of few samples; ``moments``; ``held_out``
-            samples. Of one representation ``covariance``, ``means``, ``directions`` or ``distances``. From the
-            parameters if those matter.
+            samples. Of one representation ``covariance``, ``means``, ``directions``, ``distances``, or labels that
+            a ``probe`` predicts. From the parameters if those matter.
         symmetric: whether X with Y scores as Y with X; from the parameters if those matter.
         only: parameter -> (other, value, …): it is part of the id only where the other has such a value. Of a
             parameter with itself: only where it is not what it is by default.

@@ -25,7 +25,10 @@ DTYPE = np.dtype(np.float64)
 
 @dataclass(frozen=True)
 class Profiled:
-    """One metric on R representations: scores, standard errors and samples used, each (R,), and whence the errors."""
+    """One metric on R representations: scores, standard errors and samples used, each (R,), and whence the errors.
+
+    `notes` is what else there is to say of each representation's score, or empty.
+    """
 
     request: Request
     score: np.ndarray
@@ -33,6 +36,7 @@ class Profiled:
     n: np.ndarray
     groups: int
     error: str
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class SingleWork:
     """The representations, and how to compute on them. `run` executes tasks; see `passes.executors.run`.
 
     `batch` representations are swept together over tiles of `tile_rows`; `budget` bytes hold covariances.
+    `labels` (n,) are there where a metric uses them, and `seed` sets samples aside for it.
     """
 
     representations: tuple[Representation, ...]
@@ -52,14 +57,19 @@ class SingleWork:
     strip_rows: int
     budget: float
     run: Callable[..., Any]
+    seed: int = 0
+    labels: np.ndarray | None = None
     pool: Pool = field(default_factory=Pool, compare=False)
 
 
-def jackknifed(request: Request, values: np.ndarray, n: np.ndarray, chosen: Subsets) -> Profiled:
+def jackknifed(
+    request: Request, values: np.ndarray, n: np.ndarray, chosen: Subsets, notes: Sequence[str] = ()
+) -> Profiled:
     """From the scores (S, R) on every subset, and how many samples (R,) those of all rows rest on."""
     leave_out = values[chosen.leave_out]
     error = JACKKNIFE if len(leave_out) else NONE
-    return Profiled(request, values[chosen.full], standard_error(leave_out), n, len(leave_out), error)
+    se = standard_error(leave_out)
+    return Profiled(request, values[chosen.full], se, n, len(leave_out), error, notes)
 
 
 def from_covariances(requests: Sequence[Request], work: SingleWork) -> list[Profiled]:

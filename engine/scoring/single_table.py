@@ -3,8 +3,8 @@
 Variables, each (metric, a): ``score``, ``se`` its standard error, ``n`` the samples it rests on. Coordinates:
 ``metric`` (canonical id) with ``groups`` (row groups behind the error; interval = score ± t(groups - 1) se) and
 ``error`` (how it was had); ``a`` ("model/layer") with ``model_a``, ``layer_a``. Provenance is in ``attrs``, JSON where
-nested: ``reasons`` says by "metric|a" why a score is NaN, ``notes`` which samples were left out, or why there is no
-error.
+nested: ``reasons`` says by "metric|a" why a score is NaN, ``notes`` which samples were left out, the chance level
+of a probe, or why there is no error.
 """
 
 import json
@@ -90,8 +90,9 @@ def _told(
 
 
 def _note(p: Profiled, i: int, n: int) -> str:
-    left = n - int(p.n[i])
-    said = [f"{left} of {n} samples left out: {p.request.metric.leaves_out}"] if left else []
+    left = n - int(p.n[i]) if p.request.metric.leaves_out else 0
+    said = [p.notes[i]] if p.notes else []
+    said += [f"{left} of {n} samples left out: {p.request.metric.leaves_out}"] if left else []
     if p.groups and np.isfinite(p.score[i]) and not np.isfinite(p.se[i]):
         said.append("no standard error: the score is undefined on some part of the samples")
     return "; ".join(said)

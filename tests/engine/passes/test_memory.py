@@ -22,6 +22,8 @@ rng = np.random.default_rng(0)
 call = Profile if parse(metrics[0]).metric.single else Comparison
 options = {} if call is Profile else {"permutations": 10, "preprocess": steps}
 warm = {} if call is Profile else {"preprocess": ["l2"]}
+if metrics[0].startswith("probe"):
+    warm, options = {"labels": np.arange(64) % 2}, {"labels": rng.integers(0, 10, n)}
 call({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics, **warm).run()
 x = {f"m/{i}": rng.normal(size=(n, d)).astype(np.float32) for i in range(count)}
 process, peak, done = psutil.Process(), 0, False
@@ -59,6 +61,7 @@ print(promised, peak)
         (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", "8GB", ()),
         (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", "200MB", ()),
         (3000, 300, 6, "effective_rank+magnitude", "8GB", ()),
+        (6000, 500, 3, "probe+probe:task=r2", "8GB", ()),
         (1500, 150, 5, "linreg:folds=5", "8GB", ()),
         (2500, 100, 6, "stitch+stitch:report=recall_1+relative+mnn", "8GB", ()),
         (60000, 150, 2, "stitch+matching", "8GB", ()),
