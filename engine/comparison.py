@@ -111,7 +111,7 @@ class Comparison:
         return replace(setting, representations=reps, frames=tuple(map(frame, reps)))
 
     def _labels(self, given: Any) -> np.ndarray | None:
-        wanting = [r.id for r in self.requests if r.needs == "classes"]
+        wanting = [r.id for r in self.requests if r.labelled]
         if given is None and not wanting:
             return None
         if given is None:

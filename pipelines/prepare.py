@@ -126,7 +126,7 @@ class Prepared:
 
     def _check(self, request: "Request") -> None:
         """Refuse a metric that lacks the labels it needs, or of which random pairs of samples give no score."""
-        if request.needs == "classes" and self.labels is None:
+        if request.labelled and self.labels is None:
             raise BadInput(
                 f"labels for {request.id!r}", "none", "add `labels:`, a file of sample ids and labels"
             )

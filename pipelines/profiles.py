@@ -9,7 +9,7 @@ import numpy as np
 
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Name, Prepared, Profiling
-from consilience.pipelines.scorecache import ScoreCache, completed, profile_keys
+from consilience.pipelines.scorecache import ScoreCache, completed, profile_keys, takes_labels
 from consilience.pipelines.steps import steps_of
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def compute(prepared: Prepared, profiling: Profiling, progress: Any) -> "xr.Data
         prepared.representations(profiling.a), profiling.metrics, groups=study.groups, budget=study.budget,
         device=study.device, seed=study.seed, executor=study.executor, progress=progress,
         preprocess={model: steps[model] for model, _ in profiling.a},
+        labels=prepared.labels if any(takes_labels(m) for m in profiling.metrics) else None,
     )  # fmt: skip
 
 

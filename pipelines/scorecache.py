@@ -90,7 +90,7 @@ def score_keys(prepared: Prepared) -> dict[str, str]:
                 "a": _side(prepared, comparison.a),
                 "b": None if comparison.b is None else _side(prepared, comparison.b),
                 "settings": settings,
-                "labels": prepared.labels if "by=label" in metric else None,
+                "labels": prepared.labels if takes_labels(metric) else None,
                 "version": version("consilience"),
             }
         )
@@ -107,12 +107,20 @@ def profile_keys(prepared: Prepared) -> dict[str, str]:
                 "metric": metric,
                 "a": _side(prepared, profiling.a),
                 "settings": _settings(prepared, "groups", "seed"),
+                "labels": prepared.labels if takes_labels(metric) else None,
                 "version": version("consilience"),
             }
         )
         for profiling in prepared.profiles()
         for metric in profiling.metrics
     }
+
+
+def takes_labels(metric: str) -> bool:
+    """Whether the metric of that id looks at the labels of the samples."""
+    from consilience.engine.metrics import parse
+
+    return parse(metric).labelled
 
 
 def _side(prepared: Prepared, names: Sequence[Name]) -> list[list[str]]:

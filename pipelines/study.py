@@ -20,7 +20,8 @@ seed: 0
 budget: 8GB
 precision: exact           # or fast, auto: products of all-pairs CKA in bfloat16; auto only where it cannot be seen
 until_se: null             # draw random pairs of samples until the standard errors are this small, such as 0.005
-labels: null               # a CSV or Parquet file with the columns sample_id and label, for `{name: cka, by: label}`
+labels: null               # a CSV or Parquet file with the columns sample_id and label, for `probe`, and
+                           # for `{name: cka, by: label}`
 executor: threads
 device: cpu                # of the comparison
 reject_limit: 0.05         # share of rejected samples of one model above which the run ends with exit code 3

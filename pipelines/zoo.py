@@ -19,7 +19,7 @@ from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Comparison, Prepared, Seat, prepare
 from consilience.pipelines.profiles import profile_missing
 from consilience.pipelines.provenance import describe
-from consilience.pipelines.scorecache import ScoreCache, completed, merge, score_keys
+from consilience.pipelines.scorecache import ScoreCache, completed, merge, score_keys, takes_labels
 from consilience.pipelines.steps import steps_of
 from consilience.pipelines.study import Study, load_study
 
@@ -139,7 +139,7 @@ def compute(prepared: Prepared, comparison: Comparison, progress: Any) -> "xr.Da
         seed=study.seed,
         precision=study.precision,
         until_se=study.until_se,
-        labels=prepared.labels if any("by=label" in m for m in comparison.metrics) else None,
+        labels=prepared.labels if any(takes_labels(m) for m in comparison.metrics) else None,
         executor=study.executor,
         preprocess={m: [x.id for x in asked] for m, asked in steps_of(prepared).items() if m in models},
         progress=progress,

@@ -125,6 +125,11 @@ class Request:
         return self._declared(self.metric.needs)
 
     @property
+    def labelled(self) -> bool:
+        """Whether labels of the samples are needed."""
+        return self.needs in ("classes", "probe")
+
+    @property
     def units(self) -> bool:
         """Whether sums over every unit alone are needed."""
         return self._declared(self.metric.units)

@@ -92,9 +92,8 @@ def _probed(
     said, actual = f"fitted on {len(train)} of {len(cut.train)} train samples", y[held.rows]
     if y.dtype.kind == "f":
         residual, deviation = (actual - predicted) ** 2, (actual - y[train].mean()) ** 2
-        masks = held.subsets.masks
         with np.errstate(divide="ignore", invalid="ignore"):
-            values = 1 - (masks @ held.by_group(residual)) / (masks @ held.by_group(deviation))
+            values = 1 - held.means(residual) / held.means(deviation)
         return [(values, f"r2, chance 0; {said}")]
     chance = np.bincount(actual).max() / len(actual)
     said = f"accuracy of {y.max() + 1} classes, chance {chance:.4g}; {said}"
