@@ -41,7 +41,7 @@ def test_class_conditional_metrics_take_labels_from_a_file(folder):
     metrics = "[cka, {name: cka, by: label}, probe]"
     scores = cs.run(study(folder, metrics, "labels: labels.csv"))
     probe = cs.open_scores(folder / "out" / "profile.nc")
-    assert 0 < float(probe["score"].sel(a="a/l")) < 1
+    assert 0 < float(probe["score"].sel(a="a/l").squeeze()) < 1
     conditional, plain = (
         "cka:by=label,estimator=unbiased,kernel=linear",
         "cka:estimator=unbiased,kernel=linear",
@@ -64,7 +64,7 @@ def test_class_conditional_metrics_take_labels_from_a_file(folder):
     ("metrics", "more", "message"),
     [
         ("[{name: cka, by: label}]", "", r"metrics\[0\].*labels for 'cka:by=label.*add `labels:`"),
-        ("[cka, probe]", "", r"metrics\\[1\\].*labels for 'probe.*add `labels:`"),
+        ("[cka, probe]", "", r"metrics\[1\].*labels for 'probe.*add `labels:`"),
         ("[cka]", "labels: none.csv", "labels: .*none.csv, which does not exist"),
         ("[cka]", "labels: wrong.csv", "columns sample_id and label in wrong.csv; got sample_id, kind"),
         ("[cka]", "labels: twice.csv", "every sample_id once in twice.csv; got 's1' again"),
