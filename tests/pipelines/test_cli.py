@@ -239,14 +239,18 @@ def test_the_demo_study_asks_for_what_the_readme_says(tmp_path: Path) -> None:
     assert study.path(study.output) == tmp_path
 
 
-def test_the_readme_lists_every_command_and_its_first_result_runs(
+def test_the_readme_lists_every_command_and_its_examples_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (ROOT / "README.md").read_text()
     listed = set(re.findall(r"^\| `consilience (\w+)", text, re.M))
     assert listed == {x.name or x.callback.__name__ for x in cli.app.registered_commands if x.callback}
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len([x for x in code.splitlines() if x]) <= 10
+    first, *others = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len([x for x in first.splitlines() if x]) <= 10
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {})
+    names: dict[str, object] = {}
+    exec(compile(first, "README.md", "exec"), names)
     assert "mutual_knn" in capsys.readouterr().out
+    for code in others:
+        exec(compile(code, "README.md", "exec"), names)
+        assert "score" in capsys.readouterr().out

@@ -419,7 +419,7 @@ def test_a_plan_computes_nothing(folder: Path, capsys: pytest.CaptureFixture[str
             "[{name: eye, preprocess: ['pca:components=70']},",
             "line 4, key models[0].preprocess: expected comp",
         ),
-        ("groups: 10", "precision: fast", "line 8, key precision"),
+        ("groups: 10", "precision: quick", "line 8, key precision"),
         ("tracking: null", "tracking: mlruns", "line 10, key tracking"),
         (
             "metrics:",
