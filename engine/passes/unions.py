@@ -1,5 +1,6 @@
 """Similarities of every sample with the neighbours it has in any representation: small vectors that can be compared."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,20 +37,27 @@ def union_of(lists: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndar
     return union[:, 1:]
 
 
-def values_of(work: TilePass, space: str, own: np.ndarray, union: np.ndarray) -> torch.Tensor:
-    """Similarities of the pass rows `own` (m,) with the pass rows `union` (m, w), (m, R, w), in float64.
+def values_of(
+    work: TilePass, space: str, wanted: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> list[torch.Tensor]:
+    """Similarities of pass rows (m,) with pass rows (m, w), (m, R, w) in float64, for each of `wanted`.
 
     Cosines, or distances (``rdm-euclidean``).
     """
     order = work.groups.order
-    found = np.empty((len(own), len(work.representations), union.shape[1]))
+    found = [np.empty((len(own), len(work.representations), union.shape[1])) for own, union in wanted]
+    rows, at = np.unique(np.concatenate([own for own, _ in wanted]), return_inverse=True)
+    places = np.split(at, np.cumsum([len(own) for own, _ in wanted])[:-1])
+    many = max(union.shape[1] for _, union in wanted) * FEW >= work.groups.n
     for r in range(len(work.representations)):
-        if FEW * union.shape[1] < work.groups.n:
-            values = similarities(work, space, r, order[own], order[union])
-            found[:, r] = np.sqrt(-values) if space == "rdm-euclidean" else values
-        else:
-            found[:, r] = np.take_along_axis(_with_all(work, space, r, order[own]), union, 1)
-    return torch.from_numpy(found)
+        whole = _with_all(work, space, r, order[rows]) if many else None
+        for into, (own, union), place in zip(found, wanted, places):
+            if whole is not None:
+                into[:, r] = whole[place[:, None], union]
+            else:
+                values = similarities(work, space, r, order[own], order[union])
+                into[:, r] = np.sqrt(-values) if space == "rdm-euclidean" else values
+    return [torch.from_numpy(values) for values in found]
 
 
 def _with_all(work: TilePass, space: str, r: int, own: np.ndarray) -> np.ndarray:

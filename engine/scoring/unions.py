@@ -64,30 +64,33 @@ def _chunk(work: Work, rows: np.ndarray) -> Sums:
     group = np.repeat(np.arange(found.groups.count), found.groups.sizes)[rows]
     lists = [found.within(work.subsets, s, k, rows) for s in range(work.subsets.count)]
     labels, union = _numbered(lists, rows)
-    values = values_of(work.rows, work.request.space, rows, union)
+    permuted = [_permuted(work, rows, lists[work.subsets.full], order) for order in work.orders]
+    wanted = [(rows, union)]
+    for order, (_, joint) in zip(work.orders, permuted):
+        wanted += [(rows, joint), (order[rows], order[joint])]
+    values, *drawn = values_of(work.rows, work.request.space, wanted)
     sums = []
     for s, mask in enumerate(work.subsets.masks):
         inside = mask[group]
         hot = one_hot(labels[inside, :, s * k : (s + 1) * k], union.shape[1], torch.float64)
         side = Side(values[inside], hot)
         sums.append(metric.finish(side, side, **given))
-    draws = [_permuted(work, rows, lists[work.subsets.full], order) for order in work.orders]
+    draws = []
+    for p, (both, joint) in enumerate(permuted):
+        left, right = (one_hot(x, joint.shape[1], torch.float64) for x in (both[:, :, :k], both[:, :, k:]))
+        draws.append(metric.finish(Side(drawn[2 * p], left), Side(drawn[2 * p + 1], right), **given))
     return np.array(sums), np.array(draws).reshape(len(draws), *sums[0].shape)
 
 
-def _permuted(work: Work, rows: np.ndarray, lists: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """The sum where sample i of the right side is sample ``order[i]``."""
-    metric, given = work.request.metric, work.request.parameters
-    k, space = work.request.parameters["k"], work.request.space
+def _permuted(
+    work: Work, rows: np.ndarray, lists: np.ndarray, order: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `_numbered`, the lists of `rows` and those that they have where sample i of the right side is ``order[i]``."""
+    k = work.request.parameters["k"]
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
     other = work.found.within(work.subsets, work.subsets.full, k, order[rows])
-    labels, union = _numbered([lists, np.where(other >= 0, back[other], -1)], rows)
-    left, right = (one_hot(x, union.shape[1], torch.float64) for x in (labels[:, :, :k], labels[:, :, k:]))
-    values = values_of(work.rows, space, rows, union)
-    permuted = values_of(work.rows, space, order[rows], order[union])
-    found: np.ndarray = metric.finish(Side(values, left), Side(permuted, right), **given)
-    return found
+    return _numbered([lists, np.where(other >= 0, back[other], -1)], rows)
 
 
 def _numbered(lists: list[np.ndarray], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
