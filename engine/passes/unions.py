@@ -10,7 +10,7 @@ import torch
 from consilience.engine.passes.near import similarities
 from consilience.engine.passes.tiles import TilePass
 
-FEW = 4  # a sample with more than a 4th of all samples in its union is multiplied with all of them
+FEW = 32  # a sample with more than a 32nd of all samples in its union is multiplied with all of them
 
 
 @dataclass(frozen=True)

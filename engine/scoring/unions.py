@@ -39,7 +39,7 @@ def from_unions(request: Request, found: Neighbours, setting: Setting) -> Evalua
     permuted = np.array(list(orders(n, count, setting.seed))).reshape(count, n)
     work = Work(request, setting.tile_pass(setting.groups), found, chosen, permuted)
     width = min(len(setting.representations) * 2 * found.whole.shape[2], n)
-    step = max(1, CHUNK_ELEMENTS // (len(setting.representations) * width))
+    step = max(1, CHUNK_ELEMENTS // max(len(setting.representations) * width, n * (1 + count) // 8))
     calls = [(work, np.arange(start, min(start + step, n))) for start in range(0, n, step)]
     sums, draws = setting.run(_chunk, calls, _added, stage=metric.name)
     sizes = chosen.masks @ setting.groups.sizes
