@@ -16,7 +16,7 @@ from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.setting import Setting
 
 PRECISIONS = ("exact", "fast", "auto")
-SAMPLE_ROWS = 512
+SAMPLE_ROWS = 256
 LEAST_GAIN = 1.3
 SHARE = 50  # `auto` wants an error below this part of the standard error
 
@@ -42,7 +42,7 @@ def hindrance(requests: Sequence[Request], setting: Setting) -> str:
 
 
 def largest_error(setting: Setting) -> float:
-    """Of unbiased CKA over the pairs wanted, on at most 512 samples drawn by the seed: fast products less float64."""
+    """Of unbiased CKA over the pairs wanted, on at most 256 samples drawn by the seed: fast products less float64."""
     rows = setting.groups.order[sample_rows(setting.groups.n, SAMPLE_ROWS, setting.seed)]
     scores = []
     for fast in (True, False):
