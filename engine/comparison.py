@@ -221,5 +221,6 @@ def score(metric: str | Mapping[str, Any], x: Any, y: Any = None, **options: Any
         from consilience.engine.profile import profile
 
         return float(profile({"x": x}, [metric], se=False, **options)["score"].values[0, 0])
-    table = compare({"x": x}, {"y": y}, [metric], **{"se": False, "null": False, **options})
+    alone = {"se": False, "null": False, "groups": 1}  # one group: no halves to choose and to score on either
+    table = compare({"x": x}, {"y": y}, [metric], **{**alone, **options})
     return float(table["score"].values[0, 0, 0])

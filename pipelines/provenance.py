@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.engine.tracking import Source, record
-from consilience.pipelines.prepare import Prepared, Seat, cards
+from consilience.pipelines.prepare import Prepared
+from consilience.pipelines.seats import Seat, cards
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from consilience.engine.errors import BadInput
 from consilience.pipelines.located import Loc, StudyError
-from consilience.pipelines.prepare import Prepared, Seat
+from consilience.pipelines.prepare import Prepared
+from consilience.pipelines.seats import Seat
 from consilience.pipelines.study import Entry, Study
 
 if TYPE_CHECKING:

@@ -39,8 +39,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
-from consilience.engine.errors import BadInput, unknown
+from consilience.engine.errors import BadInput
 from consilience.pipelines.located import Loc, Located, StudyError, read_yaml
+from consilience.pipelines.mistakes import in_words
 
 if TYPE_CHECKING:
     from consilience.pipelines.prepare import StudyPlan
@@ -197,7 +198,7 @@ def parse_study(text: str, path: Path) -> Study:
     try:
         study = Study.model_validate(located.data)
     except ValidationError as error:
-        raise _in_words(error, located) from error
+        raise in_words(error, located, _MODELS) from error
     study._file, study._located = path, located
     names = [x.name for x in study.models]
     for i, name in enumerate(names):
@@ -228,36 +229,3 @@ _MODELS: dict[Loc, type[BaseModel]] = {
     ("metrics", "*", "layers"): LayerChoice,
     ("pairs",): Pairs,
 }
-
-
-def _in_words(error: ValidationError, located: Located) -> StudyError:
-    """Pydantic's list of errors as one StudyError: the first in full, the others as further lines."""
-    found = [(located.line(d["loc"]), located.error(d["loc"], _bad(d, d["loc"]))) for d in error.errors()]
-    first, *rest = [x for _, x in sorted(found, key=lambda x: x[0])]
-    return StudyError(first.where, first.expected, first.got, first.fix, tuple(str(x) for x in rest))
-
-
-def _bad(detail: Any, loc: Loc) -> BadInput:
-    kind, got, context = detail["type"], detail["input"], detail.get("ctx", {})
-    model = _MODELS.get(tuple("*" if isinstance(x, int) else x for x in loc[:-1]), Study)
-    if kind == "extra_forbidden":
-        return unknown("key", str(loc[-1]), model.model_fields)
-    if kind == "missing":
-        return BadInput(f"the key {loc[-1]!r}", "none", f"add `{loc[-1]}:`")
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        target = _MODELS.get(tuple("*" if isinstance(x, int) else x for x in loc))
-        keys = " and ".join(target.model_fields) if target else "keys"
-        return BadInput(f"a name, or a mapping with {keys}", _short(got), "write one of the two")
-    if kind == "string_type":
-        return BadInput("text", _short(got), "write a name, in quotes if it looks like a number")
-    if kind == "literal_error":
-        return BadInput(f"one of {context['expected']}", repr(got), "choose one of them")
-    if kind == "string_pattern_mismatch":
-        return BadInput("a size such as 8GB or 512MB", repr(got), "write a number and kB, MB, GB or TB")
-    expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return BadInput(expected[0].lower() + expected[1:], _short(got), "change the value")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) < 80 else text[:77] + "..."

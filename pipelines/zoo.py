@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.pipelines.console import Console
-from consilience.pipelines.prepare import Comparison, Prepared, Seat, prepare
+from consilience.pipelines.prepare import Comparison, Prepared, prepare
 from consilience.pipelines.profiles import profile_missing
 from consilience.pipelines.provenance import describe
 from consilience.pipelines.scorecache import ScoreCache, completed, merge, score_keys, takes_labels
+from consilience.pipelines.seats import Seat
 from consilience.pipelines.steps import steps_of
 from consilience.pipelines.study import Study, load_study
 

@@ -59,15 +59,9 @@ class Held:
         masks = self.subsets.masks
         return masks @ np.bincount(self.group, values, masks.shape[1]) / (masks @ self.sizes)
 
-    @property
-    def tails(self) -> list[int]:
-        """The subsets whose null is wanted: all samples, and the half on which a best pair is scored."""
-        chosen = self.subsets
-        return [chosen.full] if chosen.holdout is None else [chosen.full, chosen.holdout]
-
-    def only_tails(self) -> "Held":
-        """The same samples with those subsets alone."""
-        masks = self.subsets.masks[self.tails]
+    def only_tested(self) -> "Held":
+        """The same samples with those subsets alone that are held against the null."""
+        masks = self.subsets.masks[list(self.subsets.tested)]
         holdout = 1 if len(masks) > 1 else None
         none = slice(len(masks), len(masks))
         return Held(self.rows, self.group, Subsets(masks, 0, none, None, holdout, none))

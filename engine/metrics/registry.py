@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from typing import Any
 
+from consilience.engine import outside
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.parameters import Choice, Number, Only, Parameter, parts, read, spelled
 
@@ -186,7 +186,6 @@ class Request:
 
 
 _METRICS: dict[str, Metric] = {}
-_loaded_outside = False
 
 
 def register(name: str, **about: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -206,11 +205,7 @@ def register(name: str, **about: Any) -> Callable[[Callable[..., Any]], Callable
 
 def registered() -> dict[str, Metric]:
     """All metrics by name, those of outside packages (entry points ``consilience.metrics``) too."""
-    global _loaded_outside
-    if not _loaded_outside:
-        _loaded_outside = True
-        for point in entry_points(group="consilience.metrics"):
-            point.load()
+    outside.load("consilience.metrics")
     return _METRICS
 
 

@@ -44,7 +44,7 @@ def _factor(side: Side, report: str, ridge: float, **_: Any) -> Stitched:
     moments: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     if report == "r2":
         d = len(side.own.gram)
-        moments = {s: (np.zeros(d), np.zeros((d, d))) for s in side.held.tails}
+        moments = {s: (np.zeros(d), np.zeros((d, d))) for s in side.held.subsets.tested}
         for rows in _blocks(side.held):
             x = side.centred(side.held.rows[rows])
             squares += np.bincount(side.held.group[rows], (x**2).sum(axis=1), len(squares))

@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
+from consilience.engine import outside
 from consilience.engine.errors import unknown
 from consilience.engine.parameters import Only, Parameter, parts, read, spelled
 
@@ -84,7 +84,6 @@ class Asked:
 
 
 _STEPS: dict[str, type[Step]] = {}
-_loaded_outside = False
 S = TypeVar("S", bound=type[Step])
 
 
@@ -103,11 +102,7 @@ def register(name: str) -> Callable[[S], S]:
 
 def registered() -> dict[str, type[Step]]:
     """All steps by name, those of outside packages (entry points ``consilience.preprocessing``) too."""
-    global _loaded_outside
-    if not _loaded_outside:
-        _loaded_outside = True
-        for point in entry_points(group="consilience.preprocessing"):
-            point.load()
+    outside.load("consilience.preprocessing")
     return _STEPS
 
 

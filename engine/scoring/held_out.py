@@ -54,7 +54,7 @@ class HeldOut:
     def draws(self, factors: Factors, pairs: Sequence[Pair], permutations: int) -> Found:
         """Scores under fits to train rows paired at random, where no null is exact, on the subsets that want one."""
         drawn = {
-            k: replace(one, held=one.held.only_tails())
+            k: replace(one, held=one.held.only_tested())
             for k, one in enumerate(self.asked)
             if one.request.metric.null is None
         }
@@ -101,7 +101,7 @@ def _tails(
     one: Asked, k: int, entered: Mapping[tuple[int, int], np.ndarray], permutations: int
 ) -> tuple[list[Tail | None], str]:
     """The nulls of all held-out samples and of their holdout half, and where they are from."""
-    scores = entered[SCORE, k][one.held.tails]  # (T, R, R)
+    scores = entered[SCORE, k][list(one.held.subsets.tested)]  # (T, R, R)
     tails: list[Tail | None] = [None, None]
     how = "none"
     if (NULL, k) in entered:
@@ -177,6 +177,6 @@ def _one_way(one: Asked, left: Any, right: Any, fit: Fit, what: int, null: bool)
     scores = request.metric.finish(left, right, fit, **request.parameters)
     found = {what: scores.values}
     if null and request.metric.null is not None:
-        nulls = [request.metric.null(scores, subset) for subset in one.held.tails]
+        nulls = [request.metric.null(scores, subset) for subset in one.held.subsets.tested]
         found[NULL] = np.array([[x.mean, x.sd, x.skew] for x in nulls]).T
     return found

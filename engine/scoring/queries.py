@@ -7,6 +7,7 @@ from consilience.engine.inference.subsets import subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.neighbours import NeighbourLists
 from consilience.engine.passes.queries import nearest_of
+from consilience.engine.scoring.enough import short, told
 from consilience.engine.scoring.evaluated import Evaluated, exact_tail, mirrored
 from consilience.engine.scoring.setting import Setting
 
@@ -15,8 +16,6 @@ ROUND, FIRST = 20, 320  # groups of the jackknife, and the samples of the first 
 
 def from_queries(request: Request, setting: Setting) -> Evaluated:
     """Rounds of queries until every score is as sure as asked for, or every sample was one."""
-    from consilience.engine.scoring.sampled import short, told
-
     n, k = setting.groups.n, request.parameters["k"]
     shuffled = np.random.default_rng([setting.seed, 2]).permutation(n)
     work = setting.tile_pass(setting.groups)

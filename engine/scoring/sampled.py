@@ -7,7 +7,6 @@ samples have been read, other pairs of the same samples would hardly lower the e
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from consilience.engine.inference.subsets import deal, subsets
 from consilience.engine.metrics.registry import Request, registered
 from consilience.engine.passes.batches import Parts, batch_parts
 from consilience.engine.scoring.batches import contributions, from_parts
+from consilience.engine.scoring.enough import short, told
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.queries import from_queries
 from consilience.engine.scoring.second import bandwidths
@@ -75,19 +75,3 @@ def _pairwise(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
         if all(short(e, setting) <= 1 for e in found):
             break
     return found
-
-
-def short(evaluated: Evaluated, setting: Setting) -> float:
-    """The largest standard error of the pairs wanted, over the one asked for."""
-    assert setting.until_se is not None
-    se = evaluated.variables()["se"]
-    wanted = [(a, b) for a, b in setting.pairs if a != b] or setting.pairs
-    return float(np.nanmax([0.0, *(se[pair] for pair in wanted)])) / setting.until_se
-
-
-def told(samples: int, pairs: float, n: int, setting: Setting) -> dict[str, Any]:
-    """What the reader must know of a sampled score."""
-    return {
-        "samples used": samples, "pairs used": int(pairs), "pairs in all": n * (n - 1) // 2,
-        "standard error asked for": setting.until_se,
-    }  # fmt: skip

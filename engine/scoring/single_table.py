@@ -7,18 +7,15 @@ nested: ``reasons`` says by "metric|a" why a score is NaN, ``notes`` which sampl
 of a probe, or why there is no error.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 
 import numpy as np
 import xarray as xr
 
 from consilience.engine.features.join import Joined
-from consilience.engine.metrics.registry import Request
 from consilience.engine.scores import label
 from consilience.engine.scoring.single import Profiled
+from consilience.engine.scoring.table import provenance
 
 VARIABLES = ("score", "se", "n")
 
@@ -49,32 +46,20 @@ def assemble(
 
 def profile_table(profiled: Sequence[Profiled], joined: Joined, *, seed: int, seconds: float) -> xr.Dataset:
     """The profile of the joined representations, a metric after the other."""
-    nested = {
-        "metrics": {p.request.id: _about(p.request) for p in profiled},
-        "join": {"rows": joined.n, "dropped": joined.dropped},
-        "reasons": _told(
-            profiled, joined, lambda p, i: "" if np.isfinite(p.score[i]) else p.request.metric.undefined
-        ),
-        "notes": _told(profiled, joined, lambda p, i: _note(p, i, joined.n)),
-        "elapsed": {"profile": round(seconds, 3)},
-    }
     return assemble(
         {name: np.array([getattr(p, name) for p in profiled]) for name in VARIABLES},
         [(r.model, r.layer) for r in joined.representations],
         [p.request.id for p in profiled],
         groups=[p.groups for p in profiled],
         error=[p.error for p in profiled],
-        attrs={
-            "version": version("consilience"),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seed": seed,
-            **{k: json.dumps(v) for k, v in nested.items()},
-        },
-    )
-
-
-def _about(request: Request) -> dict[str, str]:
-    return {k: getattr(request.metric, k) for k in ("title", "formula", "source", "range")}
+        attrs=provenance(
+            [p.request for p in profiled], joined, seed=seed, seconds=seconds, stage="profile",
+            reasons=_told(
+                profiled, joined, lambda p, i: "" if np.isfinite(p.score[i]) else p.request.metric.undefined
+            ),
+            notes=_told(profiled, joined, lambda p, i: _note(p, i, joined.n)),
+        ),
+    )  # fmt: skip
 
 
 def _told(

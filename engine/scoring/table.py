@@ -52,13 +52,19 @@ def score_table(
 
 
 def provenance(
-    requests: Sequence[Request], joined: Joined, *, seed: int, seconds: float, **more: Any
+    requests: Sequence[Request],
+    joined: Joined,
+    *,
+    seed: int,
+    seconds: float,
+    stage: str = "comparison",
+    **more: Any,
 ) -> dict[str, str | int | float]:
-    """The attributes of a table; what is nested, and every one of `more`, as JSON."""
+    """The attributes of a table; what is nested, and every one of `more`, as JSON. `stage` took so many `seconds`."""
     nested = {
         "metrics": {r.id: _about(r) for r in requests},
         "join": {"rows": joined.n, "dropped": joined.dropped},
-        "elapsed": {"comparison": round(seconds, 3)},
+        "elapsed": {stage: round(seconds, 3)},
         **more,
     }
     return {

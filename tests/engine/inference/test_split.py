@@ -30,9 +30,9 @@ def test_groups_of_the_samples_held_out(m, groups, seed):
     values = np.random.default_rng(0).normal(size=m)
     for inside, mean in zip(held.inside, held.means(values)):
         assert mean == pytest.approx(values[inside].mean())
-    tails = held.only_tails()
-    assert np.array_equal(tails.inside, held.inside[held.tails])
-    assert tails.tails == list(range(len(held.tails)))
+    few = held.only_tested()
+    assert np.array_equal(few.inside, held.inside[list(held.subsets.tested)])
+    assert few.subsets.tested == tuple(range(len(held.subsets.tested)))
 
 
 @given(st.integers(8, 300), st.integers(2, 10), st.integers(1, 12))

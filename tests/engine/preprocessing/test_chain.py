@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import consilience as cs
+from consilience.engine import outside as outside_packages
 from consilience.engine.comparison import Comparison
 from consilience.engine.preprocessing import Step, register, registry, rows
 from consilience.engine.scores import VARIABLES
@@ -249,8 +250,12 @@ def outside(monkeypatch):
     """A step of an outside package, that may yield what is not finite."""
     monkeypatch.setattr(registry, "_STEPS", dict(registry._STEPS))
     point = type("Point", (), {"load": lambda self: register("logarithm")(Logarithm)})()
-    monkeypatch.setattr(registry, "_loaded_outside", False)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if "preprocessing" in group else [])
+    monkeypatch.setattr(
+        outside_packages, "entry_points", lambda group: [point] if "preprocessing" in group else []
+    )
+    outside_packages.load.cache_clear()
+    yield
+    outside_packages.load.cache_clear()
 
 
 @dataclass(frozen=True)

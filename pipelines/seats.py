@@ -1,0 +1,118 @@
+"""Who takes part in a study: each model with its feature table, or with what extracts one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from consilience.engine.errors import BadInput, unknown
+from consilience.engine.extraction.interfaces import Model, NotInstalled, StimulusSet
+from consilience.engine.extraction.job import Job, plan_job, table_spec
+from consilience.engine.features import FeatureStore, FeatureTable
+from consilience.engine.features.schema import digest
+from consilience.pipelines.study import ModelEntry, Study
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One model of the study: its feature table, or what extracts one."""
+
+    entry: ModelEntry
+    name: str
+    digest: str
+    table: FeatureTable | None = None
+    model: Model | None = None
+    job: Job | None = None
+
+    @property
+    def samples(self) -> int:
+        """Samples of the table; of one not yet extracted, before any is rejected."""
+        return self.table.n if self.table else len(self.job.ids) if self.job else 0
+
+    @property
+    def layers(self) -> dict[str, int]:
+        """The layers that the study asks for, in order of depth, with their numbers of units."""
+        if self.table is None:
+            return {x.name: x.units for x in self.job.layers} if self.job else {}
+        return {k: v.dim for k, v in self.table.layers.items() if _matches(k, self.entry.layers)}
+
+
+def seated(study: Study, store: FeatureStore) -> tuple[StimulusSet | None, tuple[Seat, ...], dict[str, str]]:
+    """The stimulus set, the seats, and of each model that is not installed how to add it.
+
+    Raises StudyError, with the place in the file, for a model, layer, pool or stimulus set that neither is registered
+    nor stands in the store.
+    """
+    stimuli, absent = _stimuli(study)
+    seats, left_out = [], {}
+    for i, entry in enumerate(study.models):
+        try:
+            seats.append(_seat(entry, study, store, stimuli, absent))
+        except NotInstalled as missing:
+            left_out[entry.name] = str(missing)
+        except BadInput as bad:
+            raise study.error(("models", i), bad) from bad
+    if not seats:
+        reasons = "; ".join(f"{k}: {v}" for k, v in left_out.items())
+        raise study.error(
+            ("models",),
+            BadInput("at least one model that is installed or in the store", reasons, "install one"),
+        )
+    return stimuli, tuple(seats), left_out
+
+
+def _stimuli(study: Study) -> tuple[StimulusSet | None, BadInput | None]:
+    """The stimulus set, or why there is none; tables that the store holds can do without."""
+    from consilience.connectors.stimuli import open_stimuli
+
+    try:
+        return open_stimuli(study.stimuli), None
+    except BadInput as bad:
+        return None, bad
+
+
+def _seat(
+    entry: ModelEntry, study: Study, store: FeatureStore, stimuli: StimulusSet | None, absent: BadInput | None
+) -> Seat:
+    from consilience.connectors.models import open_model
+
+    held = _held(entry, study.stimuli if stimuli is None else stimuli.name, store)
+    try:
+        model = open_model(entry.name)
+    except BadInput as bad:
+        if held is None:
+            known = sorted({model for model, on in store.names() if on == study.stimuli})
+            if isinstance(bad, NotInstalled) or not known:
+                raise
+            raise BadInput(bad.expected, bad.got, f"{bad.fix} The store holds: {', '.join(known)}") from bad
+        return held
+    if stimuli is None:
+        assert absent is not None
+        if held is None:
+            # A set that is not installed leaves its models out; a name that does not exist is a mistake.
+            raise absent
+        return held
+    job = plan_job(model, stimuli, entry.wanted, entry.pool)
+    key = digest(table_spec(model, stimuli, job))
+    table = store.find(model.card.name, stimuli.name, key)
+    return Seat(entry, model.card.name, key, table, model, job)
+
+
+def _held(entry: ModelEntry, stimuli: str, store: FeatureStore) -> Seat | None:
+    """The newest table of that name in the store, whoever wrote it."""
+    if (entry.name, stimuli) not in store.names():
+        return None
+    table = store.open(entry.name, stimuli)
+    for pattern in entry.layers:
+        if not any(_matches(x, [pattern]) for x in table.layers):
+            raise unknown("layer", pattern, table.layers)
+    return Seat(entry, table.model, table.digest, table)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, p) for p in patterns)
+
+
+def cards(seats: Sequence[Seat]) -> dict[str, dict[str, Any]]:
+    """The cards of the models, as their tables hold them; a table of a user's own features may have none."""
+    return {x.name: x.table.meta["card"] for x in seats if x.table is not None and "card" in x.table.meta}
