@@ -1,48 +1,12 @@
 """Overlap of nearest neighbours."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 
 from consilience.engine.inference.null import Null
 from consilience.engine.metrics.registry import EUCLIDEAN, Choice, Number, register
-from consilience.engine.passes.columns import labelled, one_hot
 from consilience.engine.passes.neighbours import NeighbourLists
-
-CHUNK_ELEMENTS = 2**22
-
-
-def common(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
-    """How many neighbours each pair of representations shares, (m, R, R) for chunk after chunk of samples.
-
-    Args:
-        left, right: (R, n, k) neighbours; negative entries count for nothing.
-    """
-    representations, n, k = left.shape
-    width = min(2 * representations * k, int(max(left.max(), right.max())) + 1)
-    chunk = max(1, CHUNK_ELEMENTS // (representations * (width + 1)))
-    for start in range(0, n, chunk):
-        rows = slice(start, start + chunk)
-        if left is right:
-            hot = other = one_hot(*relabelled(left[:, rows], width))
-        else:
-            ids, columns = relabelled(np.concatenate([left[:, rows], right[:, rows]]), width)
-            hot, other = (
-                one_hot(ids[:, :representations], columns),
-                one_hot(ids[:, representations:], columns),
-            )
-        yield torch.bmm(hot, other.transpose(1, 2)).numpy()
-
-
-def relabelled(lists: np.ndarray, width: int) -> tuple[np.ndarray, int]:
-    """(m, R, k) column numbers from 1, 0 for empty; renumbered per row where a row has few different neighbours."""
-    ids = lists.transpose(1, 0, 2).astype(np.int64)
-    if width < ids.shape[1] * ids.shape[2]:
-        return ids + 1, width
-    labels = labelled(ids)
-    return labels, int(labels.max())
 
 
 def null(view: NeighbourLists, *, distance: str, k: int) -> Null:
@@ -106,8 +70,7 @@ def mutual_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k:
     Misleads where neighbourhoods are arbitrary: duplicates, ties, and hubs that are neighbours of everybody. k is a
     scale: a high overlap says nothing of how far clusters are from each other, and chance grows with k / n.
     """
-    counts = common(left.lists, right.lists)
-    return sum(c.sum(axis=0, dtype=np.float64) for c in counts) / (len(left.rows) * k)
+    return left.overlaps(right) @ np.arange(k + 1.0) / (len(left.rows) * k)
 
 
 @register(
@@ -127,5 +90,5 @@ def jaccard_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k
     Misleads as `mutual_knn` does, of which it is a convex function sample by sample: it orders pairs nearly alike and
     is lower.
     """
-    counts = common(left.lists, right.lists)
-    return sum(np.divide(c, 2 * k - c, dtype=np.float64).sum(axis=0) for c in counts) / len(left.rows)
+    shared = np.arange(k + 1.0)
+    return left.overlaps(right) @ (shared / (2 * k - shared)) / len(left.rows)

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from consilience.engine.metrics.knn import CHUNK_ELEMENTS, LISTS
+from consilience.engine.metrics.knn import LISTS
 from consilience.engine.metrics.registry import register
 from consilience.engine.passes.neighbours import NeighbourLists
+from consilience.engine.passes.overlaps import CHUNK_ELEMENTS
 
 
 def cycles(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:

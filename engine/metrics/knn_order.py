@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from consilience.engine.metrics.knn import LISTS, relabelled
+from consilience.engine.metrics.knn import LISTS
 from consilience.engine.metrics.registry import register
 from consilience.engine.passes.neighbours import NeighbourLists
+from consilience.engine.passes.overlaps import relabelled
 
 TABLE_BYTES = 2**23
 

@@ -12,18 +12,25 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.passes import executors
-from consilience.engine.passes.neighbours import NeighbourLists, Neighbours
+from consilience.engine.passes.neighbours import Neighbours
 from consilience.engine.passes.tiles import TilePass
 
 MARGIN = 8  # candidates more than are wanted, where float32 ranks them
 CHUNK_ELEMENTS = 2**20
 
 
-def inner_products(work: TilePass, view: NeighbourLists) -> np.ndarray:
-    """x_i'x_j of every sample with each of its neighbours, (R, m, k), in float64 on the features as they are."""
-    order = work.groups.order[view.rows]
-    found = [similarities(work, "inner", r, order, order[lists]) for r, lists in enumerate(view.lists)]
-    return np.stack(found)
+def with_values(work: TilePass, found: Neighbours, run: Callable[..., Any]) -> Neighbours:
+    """The same with x_i'x_j of every sample with each of its neighbours, in float64 on the features as they are."""
+    calls = [(work, r, lists[r]) for lists in found.scopes for r in range(len(lists))]
+    costs = [float(work.representations[r].d) for _, r, _ in calls]
+    values = run(_inner_products, calls, executors.joined, costs=costs, stage="inner products")
+    count = len(found.whole)
+    return replace(found, values=tuple(np.stack(values[k : k + count]) for k in range(0, len(values), count)))
+
+
+def _inner_products(work: TilePass, r: int, lists: np.ndarray) -> list[np.ndarray]:
+    order = work.groups.order
+    return [similarities(work, "inner", r, order, order[lists])]
 
 
 def reordered(work: TilePass, space: str, found: Neighbours, run: Callable[..., Any]) -> Neighbours:
@@ -33,7 +40,7 @@ def reordered(work: TilePass, space: str, found: Neighbours, run: Callable[..., 
     """
     calls = [
         (work, space, r, lists[r], close[r] if space == "rdm-cosine" else np.ones_like(close[r]))
-        for lists, close in zip(_scopes(found), found.close)
+        for lists, close in zip(found.scopes, found.close)
         for r in range(len(lists))
     ]
     costs = [float(work.representations[r].d * again.sum()) for _, _, r, _, again in calls]
@@ -48,10 +55,6 @@ def distances(work: TilePass, r: int, lists: np.ndarray) -> np.ndarray:
     order = work.groups.order
     squares = -similarities(work, "rdm-euclidean", r, order, order[lists])
     return np.where(lists >= 0, np.sqrt(squares), np.inf)
-
-
-def _scopes(found: Neighbours) -> list[np.ndarray]:
-    return [found.whole] if found.half is None else [found.whole, found.half]
 
 
 def _reordered(work: TilePass, space: str, r: int, lists: np.ndarray, again: np.ndarray) -> list[np.ndarray]:

@@ -1,12 +1,13 @@
 """The nearest neighbours of every sample in every representation, and those within any subset of the samples."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import stats
 
 from consilience.engine.inference.subsets import Groups, Subsets
+from consilience.engine.passes.overlaps import overlaps
 
 
 def kept(k: int, n: int, left_out: float) -> int:
@@ -24,35 +25,47 @@ def kept(k: int, n: int, left_out: float) -> int:
 class Neighbours:
     """Neighbour lists (R, n, width) of pass rows, nearest first, -1 where there are no more.
 
-    `whole` are among all samples, `half` among those of the same half. `close` says, for each of the two, which lists
-    (R, n) hold cosines that float32 may have put in the wrong order. `inner` gives the inner products with neighbours.
+    `whole` are among all samples, `half` among those of the same half. `close` says of each which lists
+    (R, n) hold cosines that float32 may have put in the wrong order; `values` are the inner products with those
+    neighbours (R, n, width), where they were asked for.
     """
 
     whole: np.ndarray
     half: np.ndarray | None
     groups: Groups
     close: tuple[np.ndarray, ...]
-    inner: "Callable[[NeighbourLists], np.ndarray] | None" = None
+    values: tuple[np.ndarray, ...] = ()
+
+    @property
+    def scopes(self) -> list[np.ndarray]:
+        """The lists there are: of all samples, and within halves."""
+        return [self.whole] if self.half is None else [self.whole, self.half]
 
     def lists(self, subsets: Subsets, subset: int, k: int) -> "NeighbourLists":
         """The k nearest neighbours of each row of that subset, within it."""
         inside = np.repeat(subsets.masks[subset], self.groups.sizes)
-        found = self.within(subsets, subset, k, np.flatnonzero(inside))
+        rows = np.flatnonzero(inside)
+        scope, front, found = self._within(subsets, subset, k, rows)
         local = np.cumsum(inside) - 1
-        return NeighbourLists(np.where(found >= 0, local[found], -1), np.flatnonzero(inside))
+        values = np.take_along_axis(self.values[scope][:, rows], front, 2) if self.values else None
+        return NeighbourLists(np.where(found >= 0, local[found], -1), rows, values)
 
     def within(self, subsets: Subsets, subset: int, k: int, rows: np.ndarray) -> np.ndarray:
         """The k nearest of the pass rows `rows` within that subset, (R, len(rows), k) pass rows, -1 for none."""
+        return self._within(subsets, subset, k, rows)[2]
+
+    def _within(
+        self, subsets: Subsets, subset: int, k: int, rows: np.ndarray
+    ) -> tuple[int, np.ndarray, np.ndarray]:
+        """In which of `scopes` to look, which of its neighbours are the nearest within the subset, and those."""
         inside = np.repeat(subsets.masks[subset], self.groups.sizes)
         in_half = subsets.holdout is not None and (subset == subsets.select or subset >= subsets.holdout)
-        candidates = self.half if in_half else self.whole
-        assert candidates is not None
-        found = candidates[:, rows]
+        found = self.scopes[in_half][:, rows]
         usable = inside[found] & (found >= 0)
         # A stable sort brings the usable ones to the front, still nearest first.
         front = np.argsort(~usable, axis=2, kind="stable")[:, :, :k]
         usable, found = (np.take_along_axis(m, front, 2) for m in (usable, found))
-        return np.where(usable, found, -1)
+        return int(in_half), front, np.where(usable, found, -1)
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,14 @@ class NeighbourLists:
     lists: np.ndarray
     rows: np.ndarray
     values: np.ndarray | None = None
+
+    def overlaps(self, other: "NeighbourLists") -> np.ndarray:
+        """How many samples share 0, 1, … k neighbours with those of the other side, (R, R, k + 1)."""
+        return self._own_overlaps if other is self else overlaps(self.lists, other.lists)
+
+    @cached_property
+    def _own_overlaps(self) -> np.ndarray:
+        return overlaps(self.lists, self.lists)
 
     def permuted(self, order: np.ndarray) -> "NeighbourLists":
         """The lists when sample i is replaced by sample ``order[i]``."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from consilience.engine.inference.subsets import Groups, Subsets
 from consilience.engine.passes.blocks import Frame, compute_dtype
 from consilience.engine.passes.gram import GramSums
 from consilience.engine.passes.layout import Layout
-from consilience.engine.passes.near import MARGIN, inner_products, reordered
+from consilience.engine.passes.near import MARGIN, reordered
 from consilience.engine.passes.nearest import Nearest
 from consilience.engine.passes.neighbours import Neighbours, kept
 from consilience.engine.passes.ranks import BinCounts, sampled_distances
@@ -89,7 +88,7 @@ def second_order(
             sums[space] = replace(sums[space], third=third, bend=bend)
     found_neighbours = {}
     for s, state in zip(nearest, states[len(grams) + len(shapes) :]):
-        found = replace(s.finalize(state, groups, layout), inner=partial(inner_products, work))
+        found = s.finalize(state, groups, layout)
         found_neighbours[s.space] = reordered(work, s.space, found, run) if rough else found
     return SecondOrder(sums, found_neighbours)
 

@@ -1,5 +1,7 @@
 """Metrics on neighbour lists, evaluated on every subset of rows."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from consilience.engine.inference.null import from_permutations, orders
@@ -11,37 +13,38 @@ from consilience.engine.scoring.evaluated import EXACT, Evaluated, Tail, exact_t
 
 
 def from_neighbours(
-    request: Request,
-    found: Neighbours,
+    requests: Sequence[Request],
+    neighbours: Mapping[str, Neighbours],
     subsets: Subsets,
     *,
     null: bool,
     permutations: int,
     seed: int,
     progress: Progress = silent,
-) -> Evaluated:
-    """A metric on the neighbour lists, which are cut down to each subset in turn."""
-    metric, given = request.metric, request.parameters
-    values, tails = [], {}
-    n = found.groups.n
-    how = "none"
+) -> list[Evaluated]:
+    """Metrics on the neighbour lists, which are cut down to each subset in turn, once for all that look at the same."""
+    values: list[list[np.ndarray]] = [[] for _ in requests]
+    tails: list[dict[int, Tail | None]] = [{} for _ in requests]
+    how = ["none"] * len(requests)
     for subset in range(subsets.count):
-        view = view_of(request, found, subsets, subset)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values.append(mirrored(metric.finish(view, view, **given), request.symmetric))
-            if null and subset in subsets.tested:
-                tails[subset], how = _tail(request, view, values[-1], permutations, seed)
-        progress(metric.name, subset + 1, subsets.count)
-    holdout = tails.get(subsets.holdout) if subsets.holdout is not None else None
-    return Evaluated(request, np.array(values), subsets, n, tails.get(subsets.full), holdout, how)
-
-
-def view_of(request: Request, found: Neighbours, subsets: Subsets, subset: int) -> NeighbourLists:
-    """What the metric looks at: the lists of that subset, with the inner products where it asks for them."""
-    view = found.lists(subsets, subset, request.parameters["k"])
-    if request.metric.values and found.inner is not None:
-        view = NeighbourLists(view.lists, view.rows, found.inner(view))
-    return view
+        views: dict[tuple[str, int], NeighbourLists] = {}
+        for i, r in enumerate(requests):
+            key = r.space, r.parameters["k"]
+            if key not in views:
+                views[key] = neighbours[r.space].lists(subsets, subset, r.parameters["k"])
+            with np.errstate(invalid="ignore", divide="ignore"):
+                found = r.metric.finish(views[key], views[key], **r.parameters)
+                values[i].append(mirrored(found, r.symmetric))
+                if null and subset in subsets.tested:
+                    tails[i][subset], how[i] = _tail(r, views[key], values[i][-1], permutations, seed)
+        progress("neighbour lists", subset + 1, subsets.count)
+    return [
+        Evaluated(
+            r, np.array(values[i]), subsets, neighbours[r.space].groups.n, tails[i].get(subsets.full),
+            None if subsets.holdout is None else tails[i].get(subsets.holdout), how[i],
+        )
+        for i, r in enumerate(requests)
+    ]  # fmt: skip
 
 
 def drawn(request: Request, view: NeighbourLists, order: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from consilience.engine.passes.permuted import permuted
 from consilience.engine.passes.sums import Sums
 from consilience.engine.scoring.crosses import cross_terms, pairs_of_two, runs
 from consilience.engine.scoring.first import prepared
-from consilience.engine.scoring.lists import drawn, view_of
+from consilience.engine.scoring.lists import drawn
 from consilience.engine.scoring.second import bandwidths, evaluated, statistics
 from consilience.engine.scoring.setting import Setting
 
@@ -31,15 +31,17 @@ def second_order(requests: Sequence[Request], setting: Setting) -> Draws:
     setting = replace(setting, medians=bandwidths(requests, setting))
     found = statistics(requests, setting)
     full = setting.subsets.full
-    for r in requests:
-        yield r, evaluated(r, found, setting).values[full][None]
+    for e in evaluated(requests, found, setting):
+        yield e.request, e.values[full][None]
     sums, neighbours = found
     for space in sums:
         mine = [r for r in requests if r.needs == "sums" and r.space == space]
         yield from _from_sums(mine, space, sums[space].at(full), setting)
     for r in requests:
         if r.needs == "neighbours":
-            yield from _from_lists(r, view_of(r, neighbours[r.space], setting.subsets, full), setting)
+            yield from _from_lists(
+                r, neighbours[r.space].lists(setting.subsets, full, r.parameters["k"]), setting
+            )
 
 
 def first_order(requests: Sequence[Request], setting: Setting) -> Draws:

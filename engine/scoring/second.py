@@ -12,6 +12,7 @@ from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.layout import layout
 from consilience.engine.passes.moment_sums import empty, fill
 from consilience.engine.passes.moments import MomentPass, batches, moments
+from consilience.engine.passes.near import with_values
 from consilience.engine.passes.neighbours import Neighbours
 from consilience.engine.passes.powers import single_units
 from consilience.engine.passes.sample import median_distance
@@ -52,20 +53,20 @@ def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
 
 def _evaluated(requests: Sequence[Request], setting: Setting, fast: bool = False) -> list[Evaluated]:
     found = statistics(requests, setting, fast)
-    return [replace(evaluated(r, found, setting), notes=setting.distances(r)) for r in requests]
+    return [replace(e, notes=setting.distances(e.request)) for e in evaluated(requests, found, setting)]
 
 
-def evaluated(request: Request, found: Statistics, setting: Setting) -> Evaluated:
-    """One request, from what a sweep found."""
+def evaluated(requests: Sequence[Request], found: Statistics, setting: Setting) -> list[Evaluated]:
+    """The requests, from what a sweep found."""
     sums, neighbours = found
-    if request.needs == "sums":
-        return from_sums(request, sums[request.space], setting.subsets, setting.null)
-    if request.needs == "unions":
-        return from_unions(request, neighbours[request.space], setting)
-    return from_neighbours(
-        request, neighbours[request.space], setting.subsets, null=setting.null, permutations=setting.permutations,
-        seed=setting.seed, progress=setting.progress,
-    )  # fmt: skip
+    done = [from_sums(r, sums[r.space], setting.subsets, setting.null) for r in requests if r.needs == "sums"]
+    done += [from_unions(r, neighbours[r.space], setting) for r in requests if r.needs == "unions"]
+    if lists := [r for r in requests if r.needs == "neighbours"]:
+        done += from_neighbours(
+            lists, neighbours, setting.subsets, null=setting.null, permutations=setting.permutations,
+            seed=setting.seed, progress=setting.progress,
+        )  # fmt: skip
+    return done
 
 
 def statistics(requests: Sequence[Request], setting: Setting, fast: bool = False) -> Statistics:
@@ -81,6 +82,8 @@ def statistics(requests: Sequence[Request], setting: Setting, fast: bool = False
             run=setting.run, medians=setting.medians, fast=fast,
         )  # fmt: skip
         sums, neighbours = found.sums, found.neighbours
+    for space in {r.space for r in requests if r.needs == "neighbours" and r.metric.values}:
+        neighbours[space] = with_values(setting.tile_pass(setting.groups), neighbours[space], setting.run)
     if any(r.units for r in requests):
         sums["linear"] = replace(
             sums["linear"],

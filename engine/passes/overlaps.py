@@ -1,0 +1,53 @@
+"""How many neighbours the samples have in common in two representations."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from consilience.engine.passes.columns import labelled, one_hot
+
+CHUNK_ELEMENTS = 2**22
+
+
+def overlaps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """How many samples share 0, 1, … k neighbours, (R, R, k + 1), from the lists (R, n, k) of both sides."""
+    representations, _, k = left.shape
+    size = representations**2
+    pair = np.arange(size) * (k + 1)
+    found = np.zeros(size * (k + 1), np.int64)
+    for shared in common(left, right):
+        at = shared.reshape(len(shared), size).astype(np.int64) + pair
+        found += np.bincount(at.ravel(), minlength=len(found))
+    return found.reshape(representations, representations, k + 1)
+
+
+def common(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
+    """How many neighbours each pair of representations shares, (m, R, R) for chunk after chunk of samples.
+
+    Args:
+        left, right: (R, n, k) neighbours; negative entries count for nothing.
+    """
+    representations, n, k = left.shape
+    width = min(2 * representations * k, int(max(left.max(), right.max())) + 1)
+    chunk = max(1, CHUNK_ELEMENTS // (representations * (width + 1)))
+    for start in range(0, n, chunk):
+        rows = slice(start, start + chunk)
+        if left is right:
+            hot = other = one_hot(*relabelled(left[:, rows], width))
+        else:
+            ids, columns = relabelled(np.concatenate([left[:, rows], right[:, rows]]), width)
+            hot, other = (
+                one_hot(ids[:, :representations], columns),
+                one_hot(ids[:, representations:], columns),
+            )
+        yield torch.bmm(hot, other.transpose(1, 2)).numpy()
+
+
+def relabelled(lists: np.ndarray, width: int) -> tuple[np.ndarray, int]:
+    """(m, R, k) column numbers from 1, 0 for empty; renumbered per row where a row has few different neighbours."""
+    ids = lists.transpose(1, 0, 2).astype(np.int64)
+    if width < ids.shape[1] * ids.shape[2]:
+        return ids + 1, width
+    labels = labelled(ids)
+    return labels, int(labels.max())
