@@ -21,7 +21,7 @@ from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
-from consilience.engine.planning import Plan, make_plan, needs_of, pairs_of
+from consilience.engine.planning import Plan, asked_of, make_plan, needs_of, pairs_of
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
 from consilience.engine.scoring import batches, classes, first, held_out, sampled, second, triangles
@@ -152,9 +152,9 @@ class Comparison:
         """What every family of metrics is evaluated with."""
         return Setting(
             tuple(self.representations), tuple(map(frame, self.representations)), self.groups, self.pairs,
-            self.plan(), self.se, self.null, self.permutations, self.seed, self.device, self.threads,
-            partial(executors.run, executor=self.executor, threads=self.threads, progress=progress), progress,
-            self.labels, self.until_se, self.precision,
+            asked_of(self.a, self.b), self.plan(), self.se, self.null, self.permutations, self.seed, self.device,
+            self.threads, partial(executors.run, executor=self.executor, threads=self.threads, progress=progress),
+            progress, self.labels, self.until_se, self.precision,
         )  # fmt: skip
 
     def run(self, progress: Progress = silent) -> xr.Dataset:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consilience.engine.costs import (
+    FEW,
     FIRST_ORDER_GROUPS,
     GROUPS_OF_MANY,
     LEAST_ROWS,
+    LONG_STRIP_ROWS,
     MANY_PAIRS,
     STRIP_ROWS,
     TILE_ROWS,
@@ -52,8 +54,12 @@ def needs_of(requests: Sequence[Request]) -> Needs:
 
 def pairs_of(a: Sequence[int], b: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """Each pair of one of `a` with one of `b` once, and every representation with itself."""
-    wanted = {(min(i, j), max(i, j)) for i in a for j in b}
-    return tuple(sorted(wanted | {(i, i) for i in {*a, *b}}))
+    return tuple(sorted({*asked_of(a, b), *((i, i) for i in {*a, *b})}))
+
+
+def asked_of(a: Sequence[int], b: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Each pair of one of `a` with one of `b` once."""
+    return tuple(sorted({(min(i, j), max(i, j)) for i in a for j in b}))
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,8 @@ def make_plan(
 
 def _blocks(size: Size, needs: Needs, budget: float, threads: int) -> tuple[int, int]:
     # Strips so short that there are several pairs of them for each thread.
-    tile, strip = TILE_ROWS, min(STRIP_ROWS, max(TILE_ROWS // 4, size.n // (2 * threads)))
+    longest = LONG_STRIP_ROWS if size.count <= FEW else STRIP_ROWS
+    tile, strip = TILE_ROWS, min(longest, max(TILE_ROWS // 4, size.n // (2 * threads)))
     while tile_memory(size, needs, tile, strip, threads) > budget and tile > LEAST_ROWS:
         tile, strip = tile // 2, strip // 2
     least = tile_memory(size, needs, tile, strip, threads)

@@ -33,7 +33,8 @@ def true_at(mask: torch.Tensor) -> np.ndarray:
 
 def rectangular(keys: np.ndarray, of: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Keys, each of one of R x m samples: (R, m, most of any sample), with nothing where a sample has fewer."""
-    order = np.argsort(of, kind="stable")
+    small = np.uint16 if shape[0] * shape[1] <= 2**16 else of.dtype  # 16 bits are sorted by counting
+    order = np.argsort(of.astype(small), kind="stable")
     of, counts = of[order], np.bincount(of, minlength=shape[0] * shape[1])
     starts = np.cumsum(counts) - counts
     found = np.full((len(counts), max(int(counts.max()), 1)), NOTHING)

@@ -87,9 +87,12 @@ def moments(work: MomentPass, *, run: Callable[..., Any] = executors.run, stage:
 
 def runs(groups: Groups) -> Iterator[tuple[int, int, int]]:
     """Group, first and last + 1 of runs of rows, each inside one group, so many that the threads end together."""
-    target = max(BLOCK_ROWS, min(TASK_BLOCKS * BLOCK_ROWS, groups.n // (8 * executors.workers())))
+    workers = executors.workers()
+    target = max(BLOCK_ROWS, min(TASK_BLOCKS * BLOCK_ROWS, groups.n // (8 * workers)))
     for g, (start, stop) in enumerate(pairwise(groups.edges)):
         pieces = max(1, -(-(stop - start) // target))
+        if pieces > 1 and groups.count < workers:
+            pieces = -(-pieces // workers) * workers
         edges = np.linspace(start, stop, pieces + 1).round().astype(int)
         for a, b in pairwise(edges):
             yield g, int(a), int(b)

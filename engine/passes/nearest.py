@@ -83,8 +83,8 @@ class Nearest:
 
     def _all(self, tile: Tile, of: int, among: int) -> np.ndarray:
         """The best of all samples of the tile, (R, m, <= width) keys."""
-        values = tile.space(self.space)
-        similar = self._similar(values, self._copies(tile, values))
+        values = self._values(tile)
+        similar = self._similar(tile, values, self._copies(tile, values))
         rows = torch.from_numpy(self.order[tile.layout.rows(among)]).to(values.device)
         keys = encoded(similar if of == tile.i else similar.transpose(1, 2), rows)
         if of == among:
@@ -93,34 +93,46 @@ class Nearest:
 
     def _better(self, tile: Tile, bound: np.ndarray, of: int, among: int) -> np.ndarray:
         """Those that reach the bound (R, m), (R, m, most of any sample) keys."""
-        values = tile.space(self.space)
+        values = self._values(tile)
         limit = torch.from_numpy(bound).to(values.device).unsqueeze(2 if of == tile.i else 1)
         copies = self._copies(tile, values)
         if copies is None:
             hits = true_at(values >= limit)
+        elif tile.unit:
+            hits = true_at(values >= limit.clamp(max=copies))
         else:
             hits = true_at(values <= torch.maximum(-limit, torch.as_tensor(copies, device=values.device)))
         r, i, j = np.unravel_index(hits, values.shape)
-        found = values.flatten()[torch.from_numpy(hits).to(values.device)]
+        found = values[tuple(torch.from_numpy(at).to(values.device) for at in (r, i, j))]
         if isinstance(copies, torch.Tensor):
             copies = copies[:, :, 0][torch.from_numpy(r), torch.from_numpy(i)]
         own, other = (i, j) if of == tile.i else (j, i)
         rows = torch.from_numpy(self.order[tile.layout.rows(among)][other]).to(values.device)
-        keys = encoded(self._similar(found, copies), rows).cpu().numpy()
+        keys = encoded(self._similar(tile, found, copies), rows).cpu().numpy()
         if of == among:
             keys[own == other] = NOTHING
         return rectangular(keys, r * bound.shape[1] + own, bound.shape)
 
+    def _values(self, tile: Tile) -> torch.Tensor:
+        """Distances or similarities, as the space has it; of rows of length 1 the cosines instead of 1 less those."""
+        return tile.gram if tile.unit else tile.space(self.space)
+
     def _copies(self, tile: Tile, values: torch.Tensor) -> "torch.Tensor | float | None":
-        """The distance up to which a sample is a copy; None where the space holds similarities."""
+        """The distance up to which a sample is a copy, or the cosine; None where the space holds similarities."""
         if not self.space.startswith("rdm-"):
             return None
         floor = 16 * torch.finfo(values.dtype).eps
+        if tile.unit:
+            return 1 - floor
         return tile.rows_i.norm2[:, :, None] * floor if self.space == "rdm-euclidean" else floor
 
-    def _similar(self, values: torch.Tensor, copies: "torch.Tensor | float | None") -> torch.Tensor:
+    def _similar(
+        self, tile: Tile, values: torch.Tensor, copies: "torch.Tensor | float | None"
+    ) -> torch.Tensor:
         """Larger is nearer, in float32. Copies are at distance 0, whatever rounding makes of it."""
-        if copies is not None:
+        if tile.unit:
+            values = values.masked_fill(values >= copies, 1.0)
+        elif copies is not None:
             values = values.neg().masked_fill_(values <= copies, 0.0)
         return values.float() + 0.0  # no negative zero: its bits sort below
 

@@ -8,6 +8,7 @@ import torch
 
 from consilience.engine.passes.blocks import Block
 
+COSINE = "rdm-cosine"
 RBF = "rbf-"  # and the bandwidth, in median pairwise distances
 
 
@@ -56,6 +57,13 @@ def transform(
     return similarity.neg_().add_(1) if space.startswith("rdm-") else similarity
 
 
+def normalised(block: Block) -> Block:
+    """The rows of representations read about their true origin, brought to length 1; rows of zeros stay as they are."""
+    for x, w in zip(block.x, _inverse_of(block.norm2, block.norm2)):
+        x.mul_(w[:, None])
+    return block
+
+
 def _columns(left: torch.Tensor) -> torch.Tensor:
     return torch.stack([left, torch.ones_like(left)], dim=2)
 
@@ -67,8 +75,13 @@ def _rows(right: torch.Tensor) -> torch.Tensor:
 def _inverse_length(space: str, block: Block, origin2: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
     """1 / ‖x‖ of the raw rows, of the rows centred over units for a correlation; 0 where that is 0."""
     length2 = block.norm2 + 2 * block.lift + origin2[:, None]
-    # Below the rounding error of the sum a row is a constant one, not a tiny one.
-    floor = (block.norm2 + origin2[:, None]) * torch.finfo(length2.dtype).eps * 8
+    terms = block.norm2 + origin2[:, None]
     if space.endswith("correlation"):
         length2 = length2 - width[:, None] * block.mean**2
+    return _inverse_of(length2, terms)
+
+
+def _inverse_of(length2: torch.Tensor, terms: torch.Tensor) -> torch.Tensor:
+    """1 / √length2, or 0 where that is below the rounding error of its `terms`: such a row is constant, not tiny."""
+    floor = terms * torch.finfo(length2.dtype).eps * 8
     return torch.where(length2 > floor, length2, torch.inf).rsqrt()

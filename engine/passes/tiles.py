@@ -17,7 +17,7 @@ from consilience.engine.linalg import inner_products, low_product
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load
 from consilience.engine.passes.layout import Layout
-from consilience.engine.passes.spaces import needs_raw, transform
+from consilience.engine.passes.spaces import COSINE, needs_raw, normalised, transform
 from consilience.engine.passes.workspace import Pool, Workspace
 
 
@@ -25,7 +25,8 @@ from consilience.engine.passes.workspace import Pool, Workspace
 class Tile:
     """Block i against block j: pass rows, groups, the Gram tile, and every other space of it.
 
-    `padded` (R, m_i, at least m_j) holds the Gram tile and zeros to its right, which no sum notices.
+    `padded` (R, m_i, at least m_j) holds the Gram tile and zeros to its right, which no sum notices. `unit`: whether
+    the rows have length 1 about their true origin, so that it holds cosines.
     """
 
     i: int
@@ -37,6 +38,7 @@ class Tile:
     origin2: torch.Tensor
     width: torch.Tensor
     median: torch.Tensor
+    unit: bool = False
 
     def __post_init__(self) -> None:
         self._spaces: dict[str, torch.Tensor] = {}
@@ -60,6 +62,8 @@ class Tile:
 
     def space(self, name: str) -> torch.Tensor:
         """The tile of that space, made once. A statistic leaves it as it was."""
+        if self.unit and name == COSINE:
+            return self._spaces.setdefault(name, 1 - self.gram)
         if name not in self._spaces:
             self._spaces[name] = transform(
                 name, self.gram, self.rows_i, self.rows_j, self.origin2, self.width, self.median
@@ -105,20 +109,27 @@ class TilePass:
     pool: Pool = field(default_factory=Pool, compare=False)
 
     @cached_property
+    def unit(self) -> bool:
+        """Whether cosines are all that is wanted: rows are then brought to length 1 once, and not in every tile."""
+        return all(s.space == COSINE for s in self.statistics)
+
+    @cached_property
     def norms(self) -> bool:
-        return any(s.space != "linear" for s in self.statistics)
+        return self.unit or any(s.space != "linear" for s in self.statistics)
 
     @cached_property
     def raw(self) -> bool:
-        return any(needs_raw(s.space) for s in self.statistics)
+        return not self.unit and any(needs_raw(s.space) for s in self.statistics)
 
     def load(self, rows: slice, memory: Workspace, name: str) -> Block:
         """Those pass rows of every representation, in the piece of `memory` of that name."""
         into = memory.rows(name, self.representations, rows.stop - rows.start, self.dtype)
-        order = self.groups.order[rows]
-        block = load(
-            self.representations, self.frames, order, self.dtype, self.device, self.norms, self.raw, into
-        )
+        order, frames = self.groups.order[rows], self.frames
+        if self.unit:
+            frames = tuple(replace(f, origin=np.zeros_like(f.origin)) for f in frames)
+        block = load(self.representations, frames, order, self.dtype, self.device, self.norms, self.raw, into)
+        if self.unit:
+            block = normalised(block)
         return replace(block, low=[x.bfloat16() for x in block.x]) if self.fast else block
 
     def held(self, rows: slice, memory: Workspace) -> Block:
@@ -209,7 +220,7 @@ def _tiles(work: TilePass, strip_i: range, strip_j: range, memory: Workspace) ->
                 inner_products(x, y, work.representations[k].positive, out=grams[k, :, :columns])
         for i in partners:
             rows_i = _shift(layout.rows(i), start)
-            tile = Tile(i, j, layout, grams[:, rows_i], held[rows_i], block_j, *constants)
+            tile = Tile(i, j, layout, grams[:, rows_i], held[rows_i], block_j, *constants, work.unit)
             for statistic, state in zip(work.statistics, states):
                 statistic.chunk(state, tile)
     return states

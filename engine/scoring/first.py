@@ -97,13 +97,13 @@ def prepared(requests: Sequence[Request], setting: Setting, folds: int = 0) -> F
 def _evaluate(requests: Sequence[Request], setting: Setting, folds: int) -> list[Evaluated]:
     work = prepared(requests, setting, folds)
     factors = work.factors()
-    values = work.values(factors, setting.pairs)
+    values = work.values(factors, setting.asked)
     tails: list[Tail | None] = [None] * len(requests)
     how = "none"
     if setting.null and setting.permutations:
         how = f"{setting.permutations} permutations"
         permuted = list(work.orders(setting.permutations, setting.seed))
-        draws = work.draws(factors, setting.pairs, permuted)
+        draws = work.draws(factors, setting.asked, permuted)
         for k, request in enumerate(requests):
             score = values[k, work.subsets.full]
             tails[k] = Tail(*from_permutations(draws[:, k], score, request.metric.direction))

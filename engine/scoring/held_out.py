@@ -83,9 +83,9 @@ def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
 
 def _evaluate(work: HeldOut, setting: Setting) -> list[Evaluated]:
     factors = work.factors()
-    found = work.values(factors, setting.pairs, setting.null)
+    found = work.values(factors, setting.asked, setting.null)
     if setting.null:
-        found |= work.draws(factors, setting.pairs, setting.permutations)
+        found |= work.draws(factors, setting.asked, setting.permutations)
     entered = _entered(found, len(setting.representations))
     evaluated = []
     for k, one in enumerate(work.asked):

@@ -23,15 +23,17 @@ from consilience.engine.progress import Progress
 class Setting:
     """The representations, their rows in groups, the pairs wanted, and the options of a comparison.
 
-    `run` executes tasks; see `passes.executors.run`. `labels` (n,) are the classes of the samples, 0 and up; `until_se`
-    is the standard error asked for, if any; `medians` are the pairwise distances, in the frames, behind the bandwidth
-    of a kernel, if known already.
+    `asked` are the pairs of the score table; `pairs` are those and every representation with itself, of which the
+    kernels of the others are made. `run` executes tasks; see `passes.executors.run`. `labels` (n,) are the classes of
+    the samples, 0 and up; `until_se` is the standard error asked for, if any; `medians` are the pairwise distances, in
+    the frames, behind the bandwidth of a kernel, if known already.
     """
 
     representations: tuple[Representation, ...]
     frames: tuple[Frame, ...]
     groups: Groups
     pairs: tuple[tuple[int, int], ...]
+    asked: tuple[tuple[int, int], ...]
     plan: Plan
     se: bool
     null: bool

@@ -38,7 +38,7 @@ def _evaluate(request: Request, setting: Setting, groups: Groups, chosen: Subset
     matrices = setting.run(matrix_of, calls, executors.joined, stage="matrices")
     count = setting.permutations if setting.null else 0
     permuted = list(orders(groups.n, count, setting.seed))
-    pairs = [(request, matrices[a], matrices[b], groups, chosen, permuted, (a, b)) for a, b in setting.pairs]
+    pairs = [(request, matrices[a], matrices[b], groups, chosen, permuted, (a, b)) for a, b in setting.asked]
     found = setting.run(_pair, pairs, executors.joined, stage=request.metric.name)
     values = np.full((chosen.count + count, size, size), np.nan)
     for (a, b), scores in found:
