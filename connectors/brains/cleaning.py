@@ -9,7 +9,9 @@ import numpy as np
 
 from consilience.connectors.brains.interfaces import Excluded, Region, Subject
 
-_NOT_FINITE, _CONSTANT = "not finite (NaN or infinity)", "the same value in every row"
+_NOT_FINITE = "not finite (NaN or infinity)"
+_CONSTANT = "the same value in every row"
+_EMPTY = "no voxel of it is within the mask, or in the image"
 
 
 def usable(subject: Subject) -> Subject:
@@ -19,25 +21,35 @@ def usable(subject: Subject) -> Subject:
     a value that is not finite, or is the same for every two stimuli. What was left out is added to `excluded`; a
     subject of whom nothing is left has no regions.
     """
-    regions, excluded = {}, list(subject.excluded)
+    regions: dict[str, Region] = {}
+    lost: list[Excluded] = []
     for name, region in subject.regions.items():
-        if region.kind == "rdm":
-            reason = _fault_of_rdm(region.values)
-            if reason:
-                excluded.append(Excluded(subject.name, f"region ({name})", reason))
-            else:
-                regions[name] = region
+        faults, kept = _faults(region)
+        whole = f"region ({name})"
+        if kept is None:
+            lost.append(Excluded(subject.name, whole, " or ".join(faults)))
             continue
-        finite, varies = _finite_and_varying(region.values)
-        counts = {_NOT_FINITE: int((~finite).sum()), _CONSTANT: int((finite & ~varies).sum())}
-        excluded += [Excluded(subject.name, f"units of {name}", why, n) for why, n in counts.items() if n]
-        if varies.any():
-            regions[name] = region if varies.all() else _units(region, varies)
-        else:
-            excluded.append(Excluded(subject.name, f"region ({name})", "no unit that varies is left"))
+        regions[name] = kept
+        lost += [Excluded(subject.name, f"units of {name}", why, count) for why, count in faults.items()]
     if subject.regions and not regions:
-        excluded.append(Excluded(subject.name, "subject", "no region is left: nothing varies or is finite"))
-    return replace(subject, regions=regions, excluded=tuple(excluded))
+        why = " or ".join(dict.fromkeys(x.reason for x in lost))
+        lost = [Excluded(subject.name, f"subject, with all {len(lost)} regions", why)]
+    return replace(subject, regions=regions, excluded=(*subject.excluded, *lost))
+
+
+def _faults(region: Region) -> tuple[dict[str, int], Region | None]:
+    """Reason -> number of units that it takes out, and the region without them; None if nothing is left."""
+    if region.kind == "rdm":
+        fault = _fault_of_rdm(region.values)
+        return ({fault: 1}, None) if fault else ({}, region)
+    if not region.values.shape[-1]:
+        return {_EMPTY: 0}, None
+    finite, varies = _finite_and_varying(region.values)
+    counts = {_NOT_FINITE: int((~finite).sum()), _CONSTANT: int((finite & ~varies).sum())}
+    faults = {why: count for why, count in counts.items() if count}
+    if not varies.any():
+        return faults, None
+    return faults, region if varies.all() else _units(region, varies)
 
 
 def _finite_and_varying(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

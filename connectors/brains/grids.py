@@ -11,6 +11,10 @@ from consilience.engine.errors import BadInput
 _CLOSE = 1e-3  # mm, between two affines that mean the same
 
 
+class EmptyMask(BadInput):
+    """A mask without a voxel."""
+
+
 def volumes_of(images: Any) -> Any:
     """A 4D image: of a path or image, or of a sequence of 3D ones (one a stimulus) on one grid.
 
@@ -51,7 +55,7 @@ def mask_of(image: Any, volumes: Any) -> Any:
         )
     inside = mask.get_fdata() != 0
     if not inside.any():
-        raise BadInput("a mask with at least one voxel", f"{described(mask)} with none", "check the mask")
+        raise EmptyMask("a mask with at least one voxel", f"{described(mask)} with none", "check the mask")
     return new_img_like(mask, inside.astype(np.uint8))
 
 

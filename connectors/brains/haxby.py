@@ -1,29 +1,26 @@
 """Faces, houses and six other categories in ventral temporal cortex (Haxby et al. 2001): the whole set, and one slice."""
 
-from functools import partial
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from consilience.connectors.brains.arrays import of_trials
 from consilience.connectors.brains.blocks import block_means
 from consilience.connectors.brains.dataset import Brains
-from consilience.connectors.brains.interfaces import Region, Subject
+from consilience.connectors.brains.grids import EmptyMask
+from consilience.connectors.brains.interfaces import Excluded, Region, Subject
 from consilience.connectors.brains.registry import register
 from consilience.connectors.brains.volumes import in_mask
 from consilience.connectors.datasets import haxby as data
 from consilience.connectors.files import cache_folder
-from consilience.engine.errors import BadInput, unknown
-
-_DELAY = 2  # volumes, 5 s: about when the response to a block reaches its height
 _MASKS = {"VT": "mask_vt", "face": "mask_face", "house": "mask_house"}
 
 
 @register("haxby_slice", "8 categories x 12 runs, one slice of one subject: means of blocks")
 def haxby_slice() -> Brains:
     """Subject ``sub001``, region ``slice`` (530 voxels); rows are the categories, repeats the runs ``run01`` to
-    ``run12``. Voxels are detrended and standardised within each run, and averaged over each block."""
+    ``run12``. Voxels are detrended and standardised within each run, and averaged over each block of nine volumes."""
     return Brains(
         name=data.DATA.name,
         names=("sub001",),
@@ -54,11 +51,34 @@ def haxby() -> Brains:
     )
 
 
+def of_fetched(name: str, folder: Path) -> Subject:
+    """Subject ``subj<k>`` of the set that nilearn keeps in `folder`, which it fetches there when it is not."""
+    from nilearn.datasets import fetch_haxby
+
+    fetched = fetch_haxby(data_dir=folder, subjects=[int(name.removeprefix("subj"))], verbose=0)
+    masks = {region: fetched[mask][0] for region, mask in _MASKS.items()}
+    return _subject(name, fetched.func[0], masks, data.labelled(Path(fetched.session_target[0])))
+
+
 def _slice(name: str) -> Subject:
-    scan = data.volumes()
-    files = {"slice": data.DATA.path("mask.nii.gz")}
-    return _subject(name, data.DATA.path("bold.nii.gz"), files, scan)
+    masks = {"slice": data.DATA.path("mask.nii.gz")}
+    return _subject(name, data.DATA.path("bold.nii.gz"), masks, data.volumes())
 
 
-def _whole(name: str) -> Subject:
-    return of_fetched(name, cache_folder() / "datasets" / "haxby")
+def _subject(name: str, bold: Any, masks: dict[str, Any], scan: data.Volumes) -> Subject:
+    """Means of blocks, in volumes that are detrended and standardised within each run."""
+    runs = [f"run{run:02d}" for run in scan.run]
+    regions, shown, which, lost = {}, [], [], []
+    for region, mask in masks.items():
+        try:
+            found = in_mask(bold, mask, detrend=True, standardize="zscore_sample", runs=scan.run)
+        except EmptyMask as empty:
+            lost.append(Excluded(name, f"region ({region})", empty.got))
+            continue
+        # A voxel that is constant in a run comes out as zeros in it; one that is so in all runs is taken out later.
+        shown, which, means = block_means(found.values, scan.shown, runs, rest=(data.REST,))
+        regions[region] = Region(means, coordinates=found.coordinates)
+    subject = of_trials(name, shown, regions, runs=which)
+    silent = sorted(set(runs) - set(which))
+    lost += [Excluded(name, f"run ({run})", "it has no labels") for run in silent]
+    return replace(subject, excluded=(*lost, *subject.excluded))

@@ -130,11 +130,11 @@ def _where(region: Region, kept: np.ndarray) -> Region:
 
 
 def _not_finite(images: Any) -> np.ndarray:
-    """Which voxels are NaN or infinite in any volume; volume by volume, as a scan may not fit into memory twice."""
-    bad = np.zeros(images.shape[:3], bool)
-    for volume in range(images.shape[3]):
-        bad |= ~np.isfinite(np.asarray(images.dataobj[..., volume]))
-    return bad
+    """Which voxels are NaN or infinite in any volume."""
+    if images.get_data_dtype().kind in "iu":
+        return np.zeros(images.shape[:3], bool)
+    # As a whole: volume by volume, a compressed file would be unpacked from its start each time.
+    return ~np.isfinite(np.asanyarray(images.dataobj)).all(axis=3)
 
 
 def _places(inside: np.ndarray, affine: np.ndarray) -> np.ndarray:

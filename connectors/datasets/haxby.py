@@ -1,6 +1,7 @@
 """One slice of the first subject of Haxby et al. 2001: eight categories of pictures, each shown once in twelve runs."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -28,17 +29,21 @@ class Volumes:
     shown: np.ndarray
     run: np.ndarray
 
-    @property
-    def categories(self) -> list[str]:
-        return sorted({str(x) for x in self.shown} - {REST})
-
 
 def volumes() -> Volumes:
     """What was shown at the 1,452 volumes of the slice."""
-    lines = [line.split() for line in DATA.path("attributes_literal.txt").read_text().splitlines()]
+    return _volumes([line.split() for line in DATA.path("attributes_literal.txt").read_text().splitlines()])
+
+
+def labelled(file: Path) -> Volumes:
+    """The same of a subject of the whole set: a table of ``labels`` and ``chunks`` (runs, from 0), with a header."""
+    return _volumes([line.split() for line in file.read_text().splitlines()[1:]])
+
+
+def _volumes(lines: list[list[str]]) -> Volumes:
     return Volumes(np.array([x[0] for x in lines]), np.array([int(x[1]) for x in lines]) + 1)
 
 
 def motion() -> np.ndarray:
-    """The six parameters of motion (1452, 6)."""
+    """The six parameters of motion (1452, 6) of the slice."""
     return np.loadtxt(DATA.path("bold_mc.par"))
