@@ -13,7 +13,10 @@ from consilience.connectors.brains.interfaces import Excluded, Region, Subject
 from consilience.connectors.brains.registry import register
 from consilience.connectors.brains.volumes import in_mask
 from consilience.connectors.datasets import haxby as data
+from consilience.connectors.datasets.fetching import announce
 from consilience.connectors.files import cache_folder
+from consilience.engine.errors import BadInput
+_URL = "http://data.pymvpa.org/datasets/haxby2001/"
 _MASKS = {"VT": "mask_vt", "face": "mask_face", "house": "mask_house"}
 
 
@@ -37,16 +40,15 @@ def haxby_slice() -> Brains:
 def haxby() -> Brains:
     """Regions ``VT``, ``face`` and ``house`` of subjects ``subj1`` to ``subj6``, fetched by nilearn; else as
     `haxby_slice`. A run without labels (run 8 of subj5) is left out; so are masks without a voxel."""
-    url = "http://data.pymvpa.org/datasets/haxby2001/"
     return Brains(
         name="haxby",
         names=tuple(f"subj{k}" for k in range(1, 7)),
-        load=_whole,
+        load=lambda name: of_fetched(name, cache_folder() / "datasets" / "haxby"),
         # nilearn holds the files to the checksums that their publisher gives.
-        fingerprint=sha256(f"{url} subj*-2010.01.14.tar.gz".encode()).hexdigest(),
+        fingerprint=sha256(f"{_URL} subj*-2010.01.14.tar.gz".encode()).hexdigest(),
         licence=data.LICENCE,
         citation=data.CITATION,
-        url=url,
+        url=_URL,
         notes={"tr": data.TR},
     )
 
@@ -55,7 +57,14 @@ def of_fetched(name: str, folder: Path) -> Subject:
     """Subject ``subj<k>`` of the set that nilearn keeps in `folder`, which it fetches there when it is not."""
     from nilearn.datasets import fetch_haxby
 
-    fetched = fetch_haxby(data_dir=folder, subjects=[int(name.removeprefix("subj"))], verbose=0)
+    if not folder.is_dir():
+        announce("haxby", _URL, data.LICENCE, data.CITATION)
+    try:
+        fetched = fetch_haxby(data_dir=folder, subjects=[int(name.removeprefix("subj"))], verbose=0)
+    except (OSError, RuntimeError) as error:  # RuntimeError: what nilearn makes of some answers of a server
+        raise BadInput(
+            f"the files of haxby, from {_URL}", f"{type(error).__name__}: {error}", "connect to the network once"
+        ) from error
     masks = {region: fetched[mask][0] for region, mask in _MASKS.items()}
     return _subject(name, fetched.func[0], masks, data.labelled(Path(fetched.session_target[0])))
 

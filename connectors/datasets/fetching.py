@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from consilience.connectors.files import cache_folder
 from consilience.engine.errors import BadInput
 
 _LOG = logging.getLogger(__name__)
+
+
+def announce(name: str, url: str, licence: str, citation: str) -> None:
+    """Log what is about to be fetched. A warning, since it has to be seen where nobody has configured logging."""
+    _LOG.warning("Fetching %s from %s. Licence: %s. Cite: %s", name, url, licence, citation)
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,7 @@ class DataSet:
 
         target = self.folder / name
         if not target.is_file() and not self.folder.is_dir():
-            # A warning, since it has to be seen where nobody has configured logging.
-            _LOG.warning("Fetching %s from %s. Licence: %s. Cite: %s", *self._said())
+            announce(self.name, self.url, self.licence, self.citation)
         try:
             fetched = pooch.retrieve(
                 self.url + name, f"sha256:{self.files[name]}", target.name, target.parent, progressbar=False
@@ -71,9 +74,6 @@ class DataSet:
                 "fetch it again; if that does not help, the published file has changed",
             ) from error
         return Path(fetched)
-
-    def _said(self) -> tuple[Any, ...]:
-        return self.name, self.url, self.licence, self.citation
 
     @property
     def _listing(self) -> Path:
