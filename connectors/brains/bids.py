@@ -164,7 +164,7 @@ def _runs(root: Path, images: Path, task: str, space: str | None, confounds: boo
     for path in map(
         Path, get_bids_files(images, file_tag="bold", file_type="nii*", modality_folder="func", filters=filters)
     ):
-        held = parse_bids_filename(path).entities
+        held = parse_bids_filename(path)["entities"]
         name = "_".join(f"{key}-{held[key]}" for key in ("sub", "ses", "task", "run") if key in held)
         events = [x for x in root.glob(f"sub-{held['sub']}/**/{name}_*events.tsv") if images == root or images not in x.parents]
         aside = sorted(path.parent.glob(f"{name}_*confounds*.tsv"))

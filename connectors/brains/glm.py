@@ -39,29 +39,27 @@ def trial_betas(
         noise: ``"ols"``, or ``"ar1"`` for an autoregressive model of order one.
 
     Units that are not finite stay NaN. Raises BadInput for confounds of another length or that are NaN, and for more
-    regressors than volumes.
+    trials than volumes can tell apart.
     """
     if how not in WAYS:
         raise unknown("way to estimate trials", how, WAYS)
     n = len(region.values)
     _check(confounds, n)
+    regressors = len(events) + (0 if confounds is None else len(confounds.columns))
+    if how == "lsa" and regressors >= n:
+        raise BadInput(
+            f"fewer trials and confounds than the {n} volumes", str(regressors), 'pass how="lss", or fewer confounds'
+        )
     times = tr * np.arange(n)
 
     def design(types: list[str]) -> "pd.DataFrame":
         from nilearn.glm.first_level import make_first_level_design_matrix
 
         names = None if confounds is None else [f"confound.{c}" for c in confounds.columns]
-        found = make_first_level_design_matrix(
+        return make_first_level_design_matrix(
             times, events.assign(trial_type=types), hrf_model=hrf, drift_model=drift, high_pass=high_pass,
             add_regs=None if confounds is None else confounds.to_numpy(float), add_reg_names=names,
         )  # fmt: skip
-        if len(found.columns) >= n:
-            raise BadInput(
-                f"fewer regressors than the {n} volumes",
-                f"{len(found.columns)}",
-                'pass how="lss", fewer confounds or a lower high_pass',
-            )
-        return found
 
     finite = np.isfinite(region.values).all(axis=0)
     betas = np.full((len(events), len(finite)), np.nan)
