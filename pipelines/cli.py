@@ -187,7 +187,7 @@ def list_(
     kind: Annotated[str, typer.Argument(help="metrics, preprocessing, models, stimuli, brains or tables.")],
     store: Store = Path("features"),
 ) -> None:
-    """List the metrics, preprocessing steps, models, stimuli or brains that are registered, or the tables of a store."""
+    """List the registered metrics, preprocessing steps, models, stimuli or brains, or the tables of a store."""
     from consilience.pipelines.console import Console
     from consilience.pipelines.tables import listing
 

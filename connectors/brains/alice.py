@@ -9,7 +9,9 @@ from consilience.connectors.brains.registry import register
 from consilience.connectors.datasets import alice as data
 
 
-@register("alice", "a story heard in the scanner: 6 regions x 362 volumes, 19 subjects; word rate, sound, motion")
+@register(
+    "alice", "a story heard in the scanner: 6 regions x 362 volumes, 19 subjects; word rate, sound, motion"
+)
 def alice() -> Brains:
     """Regions LATL, RATL, LPTL, LIPL, LPreM and LIFG, one time course each. Rows are the volumes 10 to 371 of the scan
     (the ten before were discarded), ``vol010`` to ``vol371``; nuisance spaces are word rate, sound power and motion.
@@ -28,9 +30,9 @@ def alice() -> Brains:
 
 
 def volumes_of_words(features: np.ndarray, hrf: str | None = "spm") -> tuple[list[str], np.ndarray]:
-    """Features (2127, d) of the words, in the order of the stimulus set ``alice``, on the 362 volumes: ids and (362, d).
+    """Features (2127, d) of the words on the 362 volumes: the ids of the volumes, and (362, d).
 
-    `hrf` is as in `to_volumes`.
+    The words come in the order of the stimulus set ``alice``; `hrf` is as in `to_volumes`.
     """
     words = data.words()
     values = to_volumes(

@@ -21,8 +21,8 @@ def of_trials(
 ) -> Subject:
     """A subject from trials: row t of every region (trials, units) is the response to stimulus ``shown[t]``.
 
-    The k-th trials of all stimuli make repeat k, in the order in which they came. Where every stimulus came once in every
-    run, the repeats are the runs and bear their names. `more` is nuisance and so on, as in `Subject`.
+    The k-th trials of all stimuli make repeat k, in the order in which they came. Where every stimulus came once in
+    every run, the repeats are the runs and bear their names. `more` is nuisance and so on, as in `Subject`.
 
     Raises BadInput when stimuli came a different number of times; with ``uneven="drop"`` only as many repeats as the
     rarest stimulus has are kept, the first ones, and the others are counted.

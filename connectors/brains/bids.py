@@ -61,12 +61,12 @@ def of_bids(
             it is ``"."``.
         confounds: Columns of the confounds' table that go into the GLM.
         tr: The repetition time, where neither sidecar nor header says it.
-        outside, uneven: What to do with events outside the scan (`within_scan`), and with trial types that come a different
-            number of times (`of_trials`).
+        outside, uneven: What to do with events outside the scan (`within_scan`), and with trial types that come a
+            different number of times (`of_trials`).
         glm: How trials are estimated; see `trial_betas`.
 
-    The fingerprint is over names and sizes of the images, and over events, confounds and options. Raises BadInput, before an
-    image is read, when there is no run, or a run lacks its events or its confounds.
+    The fingerprint is over names and sizes of the images, and over events, confounds and options. Raises BadInput,
+    before an image is read, when there is no run, or a run lacks its events or its confounds.
     """
     root = Path(folder).expanduser().absolute()
     runs = _runs(root, root / derivatives, task, space, bool(confounds))
@@ -109,14 +109,17 @@ def _trials(
 
     image = load(run.bold)
     said = json.loads(run.sidecar.read_text()).get("RepetitionTime") if run.sidecar is not None else None
-    seconds = repetition_time(image, tr if tr is not None else said, "tr" if tr is not None else "the sidecar")
+    seconds = repetition_time(
+        image, tr if tr is not None else said, "tr" if tr is not None else "the sidecar"
+    )
     events, out = within_scan(pd.read_csv(run.events, sep="\t"), image.shape[3], seconds, outside=outside)
     lost = [Excluded(subject, f"events of {run.name}", "outside the scan", out)] if out else []
     table = None
     if columns:
         table, filled = _confounds(run, columns)
         lost += [
-            Excluded(subject, f"rows of {c} in {run.name}", "not recorded; set to the mean", 1) for c in filled
+            Excluded(subject, f"rows of {c} in {run.name}", "not recorded; set to the mean", 1)
+            for c in filled
         ]
     betas = {
         name: trial_betas(region, events, seconds, confounds=table, **glm)
@@ -155,42 +158,50 @@ def _together(subject: str, runs: Sequence[dict[str, Region]]) -> dict[str, Regi
 
 def _runs(root: Path, images: Path, task: str, space: str | None, confounds: bool) -> dict[str, list[Run]]:
     """Subject -> its runs, in the order of their names."""
-    from nilearn.interfaces.bids import get_bids_files, parse_bids_filename
+    from nilearn.interfaces.bids import get_bids_files
 
     if not images.is_dir():
         raise BadInput("the folder of a BIDS data set", f"{images}, which is not a folder", "check the path")
     filters = [("task", task), *([("space", space)] if space else [])]
+    paths = get_bids_files(images, file_tag="bold", file_type="nii*", modality_folder="func", filters=filters)
     found: dict[str, list[Run]] = {}
-    for path in map(
-        Path, get_bids_files(images, file_tag="bold", file_type="nii*", modality_folder="func", filters=filters)
-    ):
-        held = parse_bids_filename(path)["entities"]
-        name = "_".join(f"{key}-{held[key]}" for key in ("sub", "ses", "task", "run") if key in held)
-        events = [x for x in root.glob(f"sub-{held['sub']}/**/{name}_*events.tsv") if images == root or images not in x.parents]
-        aside = sorted(path.parent.glob(f"{name}_*confounds*.tsv"))
-        if len(events) != 1:
-            raise BadInput(
-                f"one table of events for {path.name}", f"{len(events)}", f"add {name}_events.tsv to {root}"
-            )
-        if confounds and len(aside) != 1:
-            raise BadInput(
-                f"one table of confounds for {path.name}",
-                f"{len(aside)}",
-                f"add {name}_desc-confounds_timeseries.tsv beside it, or leave confounds out",
-            )
-        sidecars = [path.with_name(path.name.split(".nii")[0] + ".json"), root / f"task-{task}_bold.json"]
-        sidecar = next((x for x in sidecars if x.is_file()), None)
-        short = "_".join(f"{key}-{held[key]}" for key in ("ses", "run") if key in held) or "run-1"
-        run = Run(short, path, events[0], aside[0] if confounds else None, sidecar)
-        found.setdefault(f"sub-{held['sub']}", []).append(run)
+    for path in map(Path, paths):
+        subject, run = _run(root, path, task, confounds)
+        found.setdefault(subject, []).append(run)
     if not found:
         wanted = f"task-{task}" + (f", space-{space}" if space else "")
-        raise BadInput(f"images *_bold.nii.gz ({wanted}) below {images}", "none", "check task, space and folder")
+        raise BadInput(
+            f"images *_bold.nii.gz ({wanted}) below {images}", "none", "check task, space and folder"
+        )
     for subject, runs in found.items():
-        names = [run.name for run in runs]
-        if len(set(names)) < len(names):
-            raise BadInput(
-                f"one image for each run of {subject}", ", ".join(run.bold.name for run in runs), "name a space"
-            )
+        if len({run.name for run in runs}) < len(runs):
+            names = ", ".join(run.bold.name for run in runs)
+            raise BadInput(f"one image for each run of {subject}", names, "name a space")
         runs.sort(key=lambda run: run.name)
     return dict(sorted(found.items()))
+
+
+def _run(root: Path, bold: Path, task: str, confounds: bool) -> tuple[str, Run]:
+    """The subject of an image, and its run, with the files that belong to it."""
+    from nilearn.interfaces.bids import parse_bids_filename
+
+    held = parse_bids_filename(bold)["entities"]
+    subject = f"sub-{held['sub']}"
+    within = [f"{key}-{held[key]}" for key in ("ses", "task", "run") if key in held]
+    stem = "_".join([subject, *within])
+    events = sorted(root.glob(f"{subject}/**/func/{stem}_*events.tsv"))
+    aside = sorted(bold.parent.glob(f"{stem}_*confounds*.tsv"))
+    if len(events) != 1:
+        raise BadInput(
+            f"one table of events for {bold.name}", f"{len(events)}", f"add {stem}_events.tsv to {root}"
+        )
+    if confounds and len(aside) != 1:
+        raise BadInput(
+            f"one table of confounds for {bold.name}",
+            f"{len(aside)}",
+            f"add {stem}_desc-confounds_timeseries.tsv beside it, or leave confounds out",
+        )
+    sidecars = [bold.with_name(bold.name.split(".nii")[0] + ".json"), root / f"task-{task}_bold.json"]
+    sidecar = next((x for x in sidecars if x.is_file()), None)
+    name = "_".join(x for x in within if not x.startswith("task-")) or "run-1"
+    return subject, Run(name, bold, events[0], aside[0] if confounds else None, sidecar)

@@ -9,7 +9,7 @@ from consilience.engine.errors import BadInput
 
 def block_means(
     values: np.ndarray,
-    shown: Sequence[str],
+    shown: Sequence[str] | np.ndarray,
     run: Sequence[object],
     *,
     rest: Sequence[str] = ("rest",),
@@ -17,8 +17,8 @@ def block_means(
 ) -> tuple[list[str], list[str], np.ndarray]:
     """What was shown in every block, its run, and the mean (blocks, units) of the volumes of it.
 
-    A block is a stretch of volumes (rows of `values`) of one run in which `shown` does not change; those of `rest` are left
-    out. The response lags: the mean is over the volumes `delay` later, as far as the run goes.
+    A block is a stretch of volumes (rows of `values`) of one run in which `shown` does not change; those of `rest` are
+    left out. The response lags: the mean is over the volumes `delay` later, as far as the run goes.
 
     Raises BadInput when the lengths differ, and for a block whose volumes would all lie after its run.
     """

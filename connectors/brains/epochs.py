@@ -19,7 +19,7 @@ def of_epochs(
     name: str,
     epochs: np.ndarray,
     shown: Sequence[Any],
-    times: Sequence[float],
+    times: Sequence[float] | np.ndarray,
     windows: Windows,
     *,
     mean: bool = False,
@@ -27,9 +27,9 @@ def of_epochs(
 ) -> Subject:
     """A subject from epochs (trials, sensors, times), `times` in seconds from the onset of what was `shown`.
 
-    Every window is a region, ``-100ms..0ms``: samples from its start up to, but not at, its end. Its units are the sensors
-    at every sample of it, or with `mean` the sensors' means over it. `windows` is a list of (start, end), or the length
-    of windows that cover `times` one after another. `more` is as in `of_trials`.
+    Every window is a region, ``-100ms..0ms``: samples from its start up to, but not at, its end. Its units are the
+    sensors at every sample of it, or with `mean` the sensors' means over it. `windows` is a list of (start, end), or
+    the length of windows that cover `times` one after another. `more` is as in `of_trials`.
 
     Raises BadInput for shapes that do not fit, times that do not rise, and a window without a sample.
     """

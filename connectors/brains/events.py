@@ -20,8 +20,8 @@ def within_scan(
 
     An event is outside when it begins before 0 or at or after ``volumes * tr``.
 
-    Raises BadInput for missing columns, values that are NaN, and events outside the scan; with ``outside="drop"`` these are
-    left out and counted.
+    Raises BadInput for missing columns, values that are NaN, and events outside the scan; with ``outside="drop"`` these
+    are left out and counted.
     """
     if outside not in ("refuse", "drop"):
         raise unknown("way with events outside the scan", outside, ("refuse", "drop"))

@@ -25,7 +25,9 @@ def array_folder(folder: str) -> Brains:
     def load(path: Path) -> Subject:
         with np.load(path) as held:
             if _IDS not in held.files:
-                raise BadInput(f"{_IDS!r} in {path}", ", ".join(held.files) or "nothing", "store one id a row")
+                raise BadInput(
+                    f"{_IDS!r} in {path}", ", ".join(held.files) or "nothing", "store one id a row"
+                )
             regions = {name: held[name] for name in held.files if name != _IDS}
             return of_trials(path.stem, held[_IDS].tolist(), regions)
 
@@ -54,7 +56,9 @@ def _folder(folder: str, endings: tuple[str, ...], load: Callable[[Path], Subjec
     path = Path(folder).expanduser().absolute()
     files = {x.stem: x for x in sorted(path.glob("*")) if x.suffix in endings}
     if not files:
-        raise BadInput(f"a folder with files {', '.join(endings)}", f"{path}, which has none", "check the path")
+        raise BadInput(
+            f"a folder with files {', '.join(endings)}", f"{path}, which has none", "check the path"
+        )
     listed = sorted(path.glob("sample_ids.txt"))
     names = sha("\n".join(files).encode()).hexdigest()
     return Brains(

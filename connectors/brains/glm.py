@@ -30,9 +30,9 @@ def trial_betas(
     Args:
         region: What a mask gave, neither standardised nor filtered.
         events: Within the scan, as `within_scan` gives them.
-        how: ``"lsa"`` (least squares all): one model with a regressor for every trial. ``"lss"`` (least squares separate,
-            Mumford et al. 2012; Turner et al. 2012): a model for every trial, with a regressor for it and one for the other trials
-            of each type; steadier where trials follow each other closely.
+        how: ``"lsa"`` (least squares all): one model with a regressor for every trial. ``"lss"`` (least squares
+            separate, Mumford et al. 2012; Turner et al. 2012): a model for every trial, with a regressor for it and one
+            for the other trials of each type; steadier where trials follow each other closely.
         hrf: The haemodynamic response, by its name in nilearn.
         confounds: One row a volume.
         drift, high_pass: The drift model of nilearn and its cut-off in Hz.
@@ -48,7 +48,9 @@ def trial_betas(
     regressors = len(events) + (0 if confounds is None else len(confounds.columns))
     if how == "lsa" and regressors >= n:
         raise BadInput(
-            f"fewer trials and confounds than the {n} volumes", str(regressors), 'pass how="lss", or fewer confounds'
+            f"fewer trials and confounds than the {n} volumes",
+            str(regressors),
+            'pass how="lss", or fewer confounds',
         )
     times = tr * np.arange(n)
 
@@ -97,5 +99,7 @@ def _check(confounds: "pd.DataFrame | None", n: int) -> None:
     broken = [str(c) for c in confounds.columns if confounds[c].isna().any()]
     if broken:
         raise BadInput(
-            "confounds that are finite", f"NaN in {', '.join(broken)}", "fill the first rows, or leave them out"
+            "confounds that are finite",
+            f"NaN in {', '.join(broken)}",
+            "fill the first rows, or leave them out",
         )

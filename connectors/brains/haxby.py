@@ -1,4 +1,4 @@
-"""Faces, houses and six other categories in ventral temporal cortex (Haxby et al. 2001): the whole set, and one slice."""
+"""Faces, houses and six other categories in ventral temporal cortex (Haxby et al. 2001): the whole set, and a slice."""
 
 from dataclasses import replace
 from hashlib import sha256
@@ -16,6 +16,7 @@ from consilience.connectors.datasets import haxby as data
 from consilience.connectors.datasets.fetching import announce
 from consilience.connectors.files import cache_folder
 from consilience.engine.errors import BadInput
+
 _URL = "http://data.pymvpa.org/datasets/haxby2001/"
 _MASKS = {"VT": "mask_vt", "face": "mask_face", "house": "mask_house"}
 
@@ -63,7 +64,9 @@ def of_fetched(name: str, folder: Path) -> Subject:
         fetched = fetch_haxby(data_dir=folder, subjects=[int(name.removeprefix("subj"))], verbose=0)
     except (OSError, RuntimeError) as error:  # RuntimeError: what nilearn makes of some answers of a server
         raise BadInput(
-            f"the files of haxby, from {_URL}", f"{type(error).__name__}: {error}", "connect to the network once"
+            f"the files of haxby, from {_URL}",
+            f"{type(error).__name__}: {error}",
+            "connect to the network once",
         ) from error
     masks = {region: fetched[mask][0] for region, mask in _MASKS.items()}
     return _subject(name, fetched.func[0], masks, data.labelled(Path(fetched.session_target[0])))
@@ -77,7 +80,10 @@ def _slice(name: str) -> Subject:
 def _subject(name: str, bold: Any, masks: dict[str, Any], scan: data.Volumes) -> Subject:
     """Means of blocks, in volumes that are detrended and standardised within each run."""
     runs = [f"run{run:02d}" for run in scan.run]
-    regions, shown, which, lost = {}, [], [], []
+    regions: dict[str, Region] = {}
+    shown: list[str] = []
+    which: list[str] = []
+    lost: list[Excluded] = []
     for region, mask in masks.items():
         try:
             found = in_mask(bold, mask, detrend=True, standardize="zscore_sample", runs=scan.run)

@@ -1,4 +1,4 @@
-"""From the time of stimuli to the time of volumes: features of words (or sounds, or shots) at every volume of a scan."""
+"""From the time of stimuli to the time of volumes: features of words, sounds or shots at every volume of a scan."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,9 @@ def to_volumes(
     """Features (m, d) of m stimuli as (volumes, d), at the times ``first + i * tr`` in seconds.
 
     With `hrf`, a haemodynamic response that nilearn knows ("spm", "glover", …), feature j at time t is
-    Σ_w features[w, j] (b_w * h)(t) for the response h, and b_w an impulse at the onset of stimulus w, or a boxcar of its
-    duration. Without, it is the sum of the features of the stimuli that begin in the volume, and the delay is left to
-    the encoding model. Both are linear: of features that are all one they make the rate of stimuli.
+    Σ_w features[w, j] (b_w * h)(t) for the response h, and b_w an impulse at the onset of stimulus w, or a boxcar of
+    its duration. Without, it is the sum of the features of the stimuli that begin in the volume, and the delay is left
+    to the encoding model. Both are linear: of features that are all one they make the rate of stimuli.
 
     Raises BadInput when the numbers of features, onsets and durations differ, for a duration below 0, and when a
     stimulus begins after the last volume. A stimulus before the first volume counts through its response alone.
@@ -38,10 +38,10 @@ def to_volumes(
     end = first + volumes * tr
     late = int((starts >= end).sum())
     if late or not (np.isfinite(starts).all() and (lengths >= 0).all()):
-        got = f"{late} of {len(starts)} after it, the last at {starts.max():g} s" if late else "NaN, or a duration below 0"
+        after = f"{late} of {len(starts)} after it, the last at {starts.max():g} s"
         raise BadInput(
             f"stimuli that begin before the scan ends at {end:g} s, and last 0 s or longer",
-            got,
+            after if late else "NaN, or a duration below 0",
             "check the unit of the onsets (seconds), the TR, and how many volumes were discarded",
         )
     if hrf is None:
@@ -60,9 +60,9 @@ def _convolved(
     # nilearn begins its clock 24 s before the first volume; what began earlier still has to count.
     earliest = min(-24.0, float(starts.min() - times[0]) - 1.0)
     columns = [
-        compute_regressor(
-            (starts - times[0], lengths, column), hrf, times - times[0], min_onset=earliest
-        )[0][:, 0]
+        compute_regressor((starts - times[0], lengths, column), hrf, times - times[0], min_onset=earliest)[0][
+            :, 0
+        ]
         for column in x.T
     ]
     return np.stack(columns, axis=1)

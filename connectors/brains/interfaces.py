@@ -118,7 +118,9 @@ class Subject:
                 )
         if self.groups is not None and len(self.groups) != n:
             raise BadInput(
-                f"{n} groups for {self.name}, one a row", str(len(self.groups)), "give each row its run or story"
+                f"{n} groups for {self.name}, one a row",
+                str(len(self.groups)),
+                "give each row its run or story",
             )
 
     def repeat(self, index: int) -> "Subject":

@@ -6,10 +6,13 @@ from consilience.connectors.brains.registry import register
 from consilience.connectors.datasets import kriegeskorte92 as data
 
 
-@register("kriegeskorte92", "92 pictures: RDMs of human IT, 4 subjects x 2 sessions; beside them monkeys and the group")
+@register(
+    "kriegeskorte92",
+    "92 pictures: RDMs of human IT, 4 subjects x 2 sessions; beside them monkeys and the group",
+)
 def kriegeskorte92() -> Brains:
-    """Region ``IT`` of subjects BE, KO, SN and TI, whose two sessions are kept apart; references ``monkey`` (674 neurons
-    of two monkeys) and ``group`` (mean of four humans, 316 voxels)."""
+    """Region ``IT`` of subjects BE, KO, SN and TI, whose two sessions are kept apart; references ``monkey`` (674
+    neurons of two monkeys) and ``group`` (mean of four humans, 316 voxels)."""
     return Brains(
         name=data.DATA.name,
         names=data.HUMANS,

@@ -37,9 +37,7 @@ def as_rdm(values: Any, name: str) -> Region:
     array = np.asarray(values)
     if array.dtype.kind not in "fiu":
         raise BadInput(f"real dissimilarities in {name}", f"dtype {array.dtype}", "convert them to float64")
-    if array.ndim == 3 and array.shape[1] == array.shape[2]:
-        square = array
-    elif array.ndim == 2 and array.shape[0] == array.shape[1]:
+    if array.ndim in (2, 3) and array.shape[-2] == array.shape[-1]:
         square = array
     elif array.ndim == 2 and 1 in array.shape:
         square = _square(array.reshape(-1), name)

@@ -1,4 +1,4 @@
-"""Files of published data sets: fetched once from where they are published, checked by sha256, and kept in the cache."""
+"""Files of published data sets: fetched once from where they are published, checked by sha256, kept in the cache."""
 
 import logging
 from dataclasses import dataclass

@@ -7,7 +7,9 @@ from consilience.connectors.datasets import alice as data
 from consilience.connectors.stimuli.registry import register
 
 
-@register("alice", "the 2,127 words of a chapter of Alice in Wonderland, with the times at which they were heard")
+@register(
+    "alice", "the 2,127 words of a chapter of Alice in Wonderland, with the times at which they were heard"
+)
 class Alice:
     """The words in the order of the story: ``0001`` to ``2127``. `onsets` and `offsets` are in seconds on the clock of
     the brain data set ``alice``. They are fetched when they are first asked for."""

@@ -7,7 +7,10 @@ from consilience.connectors.datasets import kriegeskorte92 as data
 from consilience.connectors.stimuli.registry import register
 
 
-@register("kriegeskorte92", "92 pictures of bodies, faces, natural and artificial objects, shown to humans and monkeys")
+@register(
+    "kriegeskorte92",
+    "92 pictures of bodies, faces, natural and artificial objects, shown to humans and monkeys",
+)
 class Kriegeskorte92:
     """The pictures, 175 x 175, of the brain data set of the same name. Sample ids end in the category:
     ``13-human-face``. They are fetched when they are first asked for."""

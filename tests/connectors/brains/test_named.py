@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from consilience.connectors.datasets import alice as alice_files
 from consilience.connectors.datasets import fetching, kriegeskorte92
 from consilience.connectors.datasets.fetching import DataSet
 from consilience.connectors.stimuli import open_stimuli
+from consilience.connectors.stimuli.alice import Alice
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import StimulusSet
 
@@ -20,7 +22,9 @@ UPPER = np.triu_indices(92, 1)
 
 
 def test_every_brain_has_a_line_and_an_unknown_one_is_answered_with_the_nearest() -> None:
-    assert {"alice", "arrays:FOLDER", "haxby", "haxby_slice", "kriegeskorte92", "rdms:FOLDER"} <= set(cs.brains())
+    assert {"alice", "arrays:FOLDER", "haxby", "haxby_slice", "kriegeskorte92", "rdms:FOLDER"} <= set(
+        cs.brains()
+    )
     assert all(len(line) > 10 for line in cs.brains().values())
     with pytest.raises(BadInput, match=r"a known brain data set .*did you mean 'alice'"):
         open_brains("alise")
@@ -42,7 +46,9 @@ def test_kriegeskorte92_keeps_sessions_apart_and_references_aside(data_sets: Pat
     for name in data.names:
         for matrix in found[name].regions["IT"].values:
             assert np.corrcoef(matrix[UPPER], group)[0, 1] > 0.4
-    assert np.corrcoef(found["monkey"].regions["IT"].values[UPPER], group)[0, 1] == pytest.approx(0.49, abs=0.01)
+    assert np.corrcoef(found["monkey"].regions["IT"].values[UPPER], group)[0, 1] == pytest.approx(
+        0.49, abs=0.01
+    )
 
 
 def test_kriegeskorte92_shows_the_pictures_under_the_ids_of_the_matrices(data_sets: Path) -> None:
@@ -70,7 +76,9 @@ def test_alice_rejects_s33_by_name(data_sets: Path, tmp_path: Path, caplog: pyte
         "s33: 1 subject, with all 6 regions: the same value in every row"
     ]
     assert "alice: left out s33" in caplog.text
-    with pytest.raises(BadInput, match=r"a subject of alice with responses that vary; got s33: .* leave this subject"):
+    with pytest.raises(
+        BadInput, match=r"a subject of alice with responses that vary; got s33: .* leave this subject"
+    ):
         open_brains("alice").subject("s33")
     with pytest.raises(BadInput, match=r"a known subject of alice .* got 's99'"):
         open_brains("alice").subject("s99")
@@ -87,6 +95,7 @@ def test_alice_rejects_s33_by_name(data_sets: Path, tmp_path: Path, caplog: pyte
 
 def test_words_of_alice_fall_on_the_volumes_as_those_who_recorded_them_say(data_sets: Path) -> None:
     words = open_stimuli("alice")
+    assert isinstance(words, Alice)
     assert isinstance(words, StimulusSet)
     assert len(words.sample_ids()) == len(words.onsets) == 2127
     assert [words.get("text", i) for i in range(4)] == ["Alice", "was", "beginning", "to"]
@@ -115,11 +124,14 @@ def test_categories_are_decoded_from_the_haxby_slice_over_runs(data_sets: Path) 
     assert len(trials.sample_ids) == 96
     x = trials.regions["slice"].values
     labels = [i.split("@")[0] for i in trials.sample_ids]
-    right = cross_val_score(SVC(kernel="linear"), x, labels, groups=trials.groups, cv=LeaveOneGroupOut()).mean()
+    right = cross_val_score(
+        SVC(kernel="linear"), x, labels, groups=trials.groups, cv=LeaveOneGroupOut()
+    ).mean()
     assert right > 0.6  # chance is 0.125
     wrong = np.random.default_rng(0).permutation(labels)
     assert (
-        cross_val_score(SVC(kernel="linear"), x, wrong, groups=trials.groups, cv=LeaveOneGroupOut()).mean() < 0.3
+        cross_val_score(SVC(kernel="linear"), x, wrong, groups=trials.groups, cv=LeaveOneGroupOut()).mean()
+        < 0.3
     )
 
 
@@ -143,22 +155,50 @@ def test_dissimilarities_of_the_haxby_slice_are_reliable_over_runs(data_sets: Pa
     assert found > max(shuffled)
 
 
-def test_repeats_of_the_haxby_slice_are_tables_and_arrays_that_the_engine_takes(data_sets: Path, tmp_path: Path) -> None:
+def test_repeats_of_the_haxby_slice_are_tables_and_arrays(data_sets: Path, tmp_path: Path) -> None:
     data = open_brains("haxby_slice")
     written = data.write(cs.FeatureStore(tmp_path))
-    assert list(written.tables) == ["haxby_slice.sub001", *(f"haxby_slice.sub001@run{k:02d}" for k in range(1, 13))]
+    assert list(written.tables) == [
+        "haxby_slice.sub001",
+        *(f"haxby_slice.sub001@run{k:02d}" for k in range(1, 13)),
+    ]
     values = data.subject("sub001").regions["slice"].values
     mean = written.tables["haxby_slice.sub001"]
     assert np.allclose(mean.take("slice", np.arange(8)), values.mean(axis=1), atol=1e-6)
     third = written.tables["haxby_slice.sub001@run03"]
     assert np.array_equal(third.take("slice", np.arange(8)), values[:, 2])
     assert len(mean.meta["coordinates"]["slice"]) == 530
-    scores = cs.compare({"a": values, "b": values[:, ::-1]}, metrics=["rsa:rdm=crossnobis"], null=False, se=False)
+    scores = cs.compare(
+        {"a": values, "b": values[:, ::-1]}, metrics=["rsa:rdm=crossnobis"], null=False, se=False
+    )
     assert float(scores["score"].sel(a="a", b="b").item()) == pytest.approx(1)
     rows = data.write(cs.FeatureStore(tmp_path), trials=True).tables
     assert list(rows) == ["haxby_slice.sub001"]
     assert rows["haxby_slice.sub001"].n == 96
     assert rows["haxby_slice.sub001"].meta["groups"][:9] == ["run01"] * 8 + ["run02"]
+
+
+@pytest.mark.skipif(
+    "kinds" not in signature(cs.FeatureStore.write).parameters, reason="feature tables hold no RDMs yet"
+)
+def test_kriegeskorte92_is_written_as_tables_of_rdms(data_sets: Path, tmp_path: Path) -> None:
+    data = open_brains("kriegeskorte92")
+    tables = data.write(cs.FeatureStore(tmp_path)).tables
+    names = [f"kriegeskorte92.{s}" for s in data.names]
+    assert set(tables) == {
+        *names, *(f"{n}@session{k}" for n in names for k in (1, 2)), "kriegeskorte92.monkey", "kriegeskorte92.group",
+    }  # fmt: skip
+    subject = data.subject("KO").regions["IT"]
+    rows = np.arange(92)
+    assert np.allclose(tables["kriegeskorte92.KO"].take("IT", rows), subject.mean().values)
+    assert np.array_equal(tables["kriegeskorte92.KO@session2"].take("IT", rows), subject.repeat(1).values)
+    assert [name for name, table in tables.items() if table.meta["reference"]] == [
+        "kriegeskorte92.monkey", "kriegeskorte92.group",
+    ]  # fmt: skip
+    pair = [tables["kriegeskorte92.monkey"], tables["kriegeskorte92.group"]]
+    scores = cs.compare(pair, metrics=["rsa:compare=spearman"], null=False, se=False)
+    found = float(scores["score"].sel(a="kriegeskorte92.monkey/IT", b="kriegeskorte92.group/IT").item())
+    assert 0.3 < found < 0.6
 
 
 def test_a_set_is_announced_before_its_first_file_is_fetched(

@@ -82,41 +82,47 @@ def test_units_that_are_nan_stay_so_and_are_counted() -> None:
 
 def test_what_a_glm_cannot_take_is_refused() -> None:
     region = Region(signals(AMPLITUDES))
-    with pytest.raises(BadInput, match="did you mean 'lss'"):
+    with pytest.raises(BadInput, match=r"did you mean 'lss'"):
         trial_betas(region, events(), TR, how="ls-s")
-    with pytest.raises(BadInput, match="120 rows of confounds, one a volume; got 119"):
+    with pytest.raises(BadInput, match=r"120 rows of confounds, one a volume; got 119"):
         trial_betas(region, events(), TR, confounds=pd.DataFrame(np.zeros((119, 1)), columns=["x"]))
-    with pytest.raises(BadInput, match="confounds that are finite; got NaN in fd"):
+    with pytest.raises(BadInput, match=r"confounds that are finite; got NaN in fd"):
         trial_betas(region, events(), TR, confounds=pd.DataFrame({"fd": [np.nan, *np.zeros(119)]}))
-    with pytest.raises(BadInput, match='fewer trials and confounds than the 18 volumes; got 18. Fix: pass how="lss"'):
+    with pytest.raises(
+        BadInput, match=r'fewer trials and confounds than the 18 volumes; got 18. Fix: pass how="lss"'
+    ):
         trial_betas(Region(region.values[:18]), events(), TR)
 
 
 def test_events_outside_the_scan_are_refused_or_counted() -> None:
-    late = pd.concat([events(), pd.DataFrame({"onset": [240.0, -3.0], "duration": 1.0, "trial_type": "face"})])
-    with pytest.raises(BadInput, match=r"0 to 240 s \(120 volumes of 2 s\); got 2 of 20 outside it, the first at 240 s"):
+    late = pd.concat(
+        [events(), pd.DataFrame({"onset": [240.0, -3.0], "duration": 1.0, "trial_type": "face"})]
+    )
+    with pytest.raises(
+        BadInput, match=r"0 to 240 s \(120 volumes of 2 s\); got 2 of 20 outside it, the first at 240 s"
+    ):
         within_scan(late, VOLUMES, TR)
     kept, out = within_scan(late.sample(frac=1, random_state=0), VOLUMES, TR, outside="drop")
     assert out == 2
     assert kept["onset"].tolist() == ONSETS.tolist()
-    with pytest.raises(BadInput, match="the columns onset, duration, trial_type; got no trial_type"):
+    with pytest.raises(BadInput, match=r"the columns onset, duration, trial_type; got no trial_type"):
         within_scan(events().drop(columns="trial_type"), VOLUMES, TR)
-    with pytest.raises(BadInput, match="1 of 18 without one"):
+    with pytest.raises(BadInput, match=r"1 of 18 without one"):
         within_scan(events().replace({"onset": {6.0: np.nan}}), VOLUMES, TR)
-    with pytest.raises(BadInput, match="at least one event within the scan"):
+    with pytest.raises(BadInput, match=r"at least one event within the scan"):
         within_scan(late.iloc[-2:], VOLUMES, TR, outside="drop")
 
 
 def test_repetition_times_that_differ_are_refused() -> None:
     image = as_image(signals(AMPLITUDES))
     assert repetition_time(image, None) == repetition_time(image, 2.0) == 2.0
-    with pytest.raises(BadInput, match="one repetition time: tr = 1.5 s; got 2 s in the header"):
+    with pytest.raises(BadInput, match=r"one repetition time: tr = 1.5 s; got 2 s in the header"):
         repetition_time(image, 1.5)
     image.header.set_zooms((3, 3, 3, 2000))
     image.header.set_xyzt_units("mm", "msec")
     assert repetition_time(image, 2.0) == 2.0
     image.header.set_zooms((3, 3, 3, 0))
-    with pytest.raises(BadInput, match="a repetition time in seconds; got None and a header without one"):
+    with pytest.raises(BadInput, match=r"a repetition time in seconds; got None and a header without one"):
         repetition_time(image, None)
 
 
@@ -165,26 +171,26 @@ def test_a_bids_data_set_gives_a_response_a_trial(bids: Path) -> None:
 def test_a_bids_data_set_that_lacks_something_is_refused(bids: Path) -> None:
     with pytest.raises(BadInput, match=r"images \*_bold.nii.gz \(task-rest\) below"):
         of_bids(bids, regions, task="rest")
-    with pytest.raises(BadInput, match="the folder of a BIDS data set; got .*prep, which is not a folder"):
+    with pytest.raises(BadInput, match=r"the folder of a BIDS data set; got .*prep, which is not a folder"):
         of_bids(bids, regions, task="look", derivatives="prep")
-    with pytest.raises(BadInput, match="a known confound of run-1 .*did you mean 'trans_x'"):
+    with pytest.raises(BadInput, match=r"a known confound of run-1 .*did you mean 'trans_x'"):
         of_bids(bids, regions, task="look", confounds=["trans_y"]).subject("sub-01")
-    with pytest.raises(BadInput, match="one repetition time: tr = 1 s; got 2 s"):
+    with pytest.raises(BadInput, match=r"one repetition time: tr = 1 s; got 2 s"):
         of_bids(bids, regions, task="look", tr=1).subject("sub-01")
     (bids / "task-look_bold.json").write_text(json.dumps({"RepetitionTime": 2.5}))
-    with pytest.raises(BadInput, match="one repetition time: the sidecar = 2.5 s; got 2 s"):
+    with pytest.raises(BadInput, match=r"one repetition time: the sidecar = 2.5 s; got 2 s"):
         of_bids(bids, regions, task="look").subject("sub-01")
     folder = bids / "derivatives" / "sub-01" / "func"
     (folder / "sub-01_task-look_run-1_desc-confounds_timeseries.tsv").unlink()
-    with pytest.raises(BadInput, match="one table of confounds for sub-01_task-look_run-1_space-MNI"):
+    with pytest.raises(BadInput, match=r"one table of confounds for sub-01_task-look_run-1_space-MNI"):
         of_bids(bids, regions, task="look", confounds=["fd"])
     twin = folder / "sub-01_task-look_run-1_space-T1w_desc-preproc_bold.nii.gz"
     nibabel.save(as_image(signals(AMPLITUDES)), twin)
-    with pytest.raises(BadInput, match="one image for each run of sub-01; got .* name a space"):
+    with pytest.raises(BadInput, match=r"one image for each run of sub-01; got .* name a space"):
         of_bids(bids, regions, task="look")
     twin.unlink()
     (bids / "sub-02" / "func" / "sub-02_task-look_run-2_events.tsv").unlink()
-    with pytest.raises(BadInput, match="one table of events for sub-02_task-look_run-2_space-MNI.*got 0"):
+    with pytest.raises(BadInput, match=r"one table of events for sub-02_task-look_run-2_space-MNI.*got 0"):
         of_bids(bids, regions, task="look")
 
 
@@ -216,4 +222,6 @@ def test_the_whole_haxby_set_is_read_from_where_nilearn_keeps_it(tmp_path: Path)
     ]
     found = subject.regions["VT"].mean().values
     wanted = np.stack([patterns[kind] for kind in KINDS])
-    assert np.corrcoef((found - found.mean(axis=0)).ravel(), (wanted - wanted.mean(axis=0)).ravel())[0, 1] > 0.9
+    assert (
+        np.corrcoef((found - found.mean(axis=0)).ravel(), (wanted - wanted.mean(axis=0)).ravel())[0, 1] > 0.9
+    )

@@ -37,9 +37,11 @@ def test_vertices_of_both_hemispheres_within_a_mask() -> None:
     assert np.allclose(region.values, np.stack([left[1], left[4], right[0]], axis=1))
     assert region.coordinates is not None
     assert region.coordinates.tolist() == [[-1, 1, 0], [-1, 4, 0], [1, 0, 0]]
-    with pytest.raises(BadInput, match="a mask with at least one vertex"):
+    with pytest.raises(BadInput, match=r"a mask with at least one vertex"):
         on_surface(image, surface(np.zeros(5, np.uint8), np.zeros(4, np.uint8)))
-    with pytest.raises(BadInput, match="got 6 vertices left, 4 vertices right, and 5 vertices left, 4 vertices right in"):
+    with pytest.raises(
+        BadInput, match=r"got 6 vertices left, 4 vertices right, and 5 vertices left, 4 vertices right in"
+    ):
         on_surface(image, surface(np.ones(6, np.uint8), np.ones(4, np.uint8)))
 
 
@@ -72,19 +74,23 @@ def test_every_window_of_time_is_a_region() -> None:
 
 def test_windows_and_shapes_that_cannot_be_meant_are_refused() -> None:
     times, epochs = np.arange(10) / 100, RNG.normal(size=(2, 3, 10))
-    with pytest.raises(BadInput, match=r"\(trials, sensors, times\) = \(2, sensors, 10\); got shape \(2, 10, 3\)"):
+    with pytest.raises(
+        BadInput, match=r"\(trials, sensors, times\) = \(2, sensors, 10\); got shape \(2, 10, 3\)"
+    ):
         of_epochs("s", epochs.swapaxes(1, 2), ["a", "b"], times, 0.05)
-    with pytest.raises(BadInput, match="a window within 0 to 0.09 s; got 100000ms..200000ms, which has no sample"):
+    with pytest.raises(
+        BadInput, match=r"a window within 0 to 0.09 s; got 100000ms..200000ms, which has no sample"
+    ):
         of_epochs("s", epochs, ["a", "b"], times, [(100, 200)])
-    with pytest.raises(BadInput, match="times that rise"):
+    with pytest.raises(BadInput, match=r"times that rise"):
         of_epochs("s", epochs, ["a", "b"], times[::-1], 0.05)
-    with pytest.raises(BadInput, match="windows longer than 0 s; got 0"):
+    with pytest.raises(BadInput, match=r"windows longer than 0 s; got 0"):
         of_epochs("s", epochs, ["a", "b"], times, 0)
 
 
 @pytest.mark.skipif(find_spec("mne") is not None, reason="mne is installed")
 def test_fif_files_need_mne(tmp_path: Path) -> None:
-    with pytest.raises(NotInstalled, match="pip install mne"):
+    with pytest.raises(NotInstalled, match=r"pip install mne"):
         read_epochs(tmp_path / "s1-epo.fif")
 
 

@@ -46,7 +46,7 @@ def test_images_of_one_stimulus_each_are_stacked(scan: np.ndarray, tmp_path: Pat
     nibabel.save(image(scan[..., 0], np.diag([2.0, 3, 3, 1])), paths[2])
     with pytest.raises(BadInput, match=r"beta2.nii.gz and beta0.nii.gz on one grid; got .*\[2.0, 0.0"):
         in_mask(paths, mask((1, 1, 1)))
-    with pytest.raises(BadInput, match="a NIfTI file; got .*gone.nii, which is not a file"):
+    with pytest.raises(BadInput, match=r"a NIfTI file; got .*gone.nii, which is not a file"):
         in_mask(tmp_path / "gone.nii", mask((1, 1, 1)))
     with pytest.raises(BadInput, match=r"a fourth axis \(volumes\); got beta0.nii.gz of shape \(4, 5, 3\)"):
         in_mask(paths[0], mask((1, 1, 1)))
@@ -63,17 +63,19 @@ def test_a_mask_on_another_grid_is_refused_with_both_affines(scan: np.ndarray) -
     assert "resample_to_img" in error.value.fix
     with pytest.raises(BadInput, match=r"shape \(2, 2, 2\) .* and shape \(4, 5, 3\)"):
         in_mask(image(scan), image(np.ones((2, 2, 2), np.uint8)))
-    with pytest.raises(BadInput, match="the atlas given as an image .* on one grid"):
+    with pytest.raises(BadInput, match=r"the atlas given as an image .* on one grid"):
         in_atlas(image(scan), image(np.ones(SHAPE, np.int16), moved), ["one"])
 
 
 def test_a_mask_without_a_voxel_or_of_labels_is_refused(scan: np.ndarray) -> None:
-    with pytest.raises(BadInput, match="a mask with at least one voxel; got .* with none"):
+    with pytest.raises(BadInput, match=r"a mask with at least one voxel; got .* with none"):
         in_mask(image(scan), mask())
     labels = np.arange(60, dtype=np.int16).reshape(SHAPE)
-    with pytest.raises(BadInput, match=r"a mask of two values, 0 and another; got .* with 60 values, 0 to 59"):
+    with pytest.raises(
+        BadInput, match=r"a mask of two values, 0 and another; got .* with 60 values, 0 to 59"
+    ):
         in_mask(image(scan), image(labels))
-    with pytest.raises(BadInput, match="a 3D mask; got"):
+    with pytest.raises(BadInput, match=r"a 3D mask; got"):
         in_mask(image(scan), image(np.ones((*SHAPE, 2), np.uint8)))
 
 
@@ -94,7 +96,9 @@ def test_voxels_that_are_nan_or_constant_are_counted_not_made_zero(scan: np.ndar
 
 def test_signals_are_cleaned_by_nilearn_within_runs(scan: np.ndarray) -> None:
     runs = np.repeat([0, 1], 5)
-    values = in_mask(image(scan + 50), mask((1, 2, 1)), detrend=True, standardize="zscore_sample", runs=runs).values
+    values = in_mask(
+        image(scan + 50), mask((1, 2, 1)), detrend=True, standardize="zscore_sample", runs=runs
+    ).values
     for rows in (values[:5, 0], values[5:, 0]):
         assert rows.mean() == pytest.approx(0, abs=1e-5)
         assert rows.std(ddof=1) == pytest.approx(1, abs=1e-3)
@@ -125,18 +129,24 @@ def test_labels_that_a_mask_drops_are_counted(scan: np.ndarray, atlas: nibabel.N
     assert {name: r.values.shape[1] for name, r in regions.items()} == {"V1": 9, "V2": 0}
     held[:] = 0
     held[3] = 1
-    with pytest.raises(BadInput, match="a mask that holds voxels of the atlas; got one that holds none"):
+    with pytest.raises(BadInput, match=r"a mask that holds voxels of the atlas; got one that holds none"):
         in_atlas(image(scan), atlas, ["V1", "V2"], mask=image(held))
-    with pytest.raises(BadInput, match="at least one of the labels 7, 8; got the labels 1, 2, 5"):
+    with pytest.raises(BadInput, match=r"at least one of the labels 7, 8; got the labels 1, 2, 5"):
         in_atlas(image(scan), atlas, {7: "a", 8: "b"})
 
 
-def test_parcels_are_the_means_of_nilearns_labels_masker(scan: np.ndarray, atlas: nibabel.Nifti1Image) -> None:
+def test_parcels_are_the_means_of_nilearns_labels_masker(
+    scan: np.ndarray, atlas: nibabel.Nifti1Image
+) -> None:
     region = in_parcels(image(scan), atlas, {1: "V1", 2: "V2", 5: "V4", 9: "MT"})
     expected = NiftiLabelsMasker(atlas, resampling_target=None, standardize=None).fit_transform(image(scan))
     assert np.allclose(region.values[:, :3], expected, atol=1e-6)
     scan[1, 2, 2, 3] = np.nan
-    found = usable(Subject("s1", list("abcdefghij"), {"all": in_parcels(image(scan), atlas, {1: "V1", 2: "V2", 9: "MT"})}))
+    found = usable(
+        Subject(
+            "s1", list("abcdefghij"), {"all": in_parcels(image(scan), atlas, {1: "V1", 2: "V2", 9: "MT"})}
+        )
+    )
     assert found.excluded == (Excluded("s1", "units of all", "not finite (NaN or infinity)", 2),)
     assert np.allclose(found.regions["all"].values[:, 0], expected[:, 0], atol=1e-6)
     scaled = in_parcels(image(scan), atlas, {1: "V1"}, standardize="zscore_sample").values
@@ -150,7 +160,9 @@ def test_spheres_hold_the_voxels_that_nilearn_averages(scan: np.ndarray) -> None
     means = np.stack([r.values.mean(axis=1) for r in regions.values()], axis=1)
     masker = NiftiSpheresMasker(list(centres.values()), radius=3.1, allow_overlap=True, standardize=None)
     assert np.allclose(means, masker.fit_transform(image(scan)), atol=1e-6)
-    with pytest.raises(BadInput, match=r"none within 2 mm of far at \[90, 0, 0\]; voxels lie from \[0.0, 0.0, 0.0\]"):
+    with pytest.raises(
+        BadInput, match=r"none within 2 mm of far at \[90, 0, 0\]; voxels lie from \[0.0, 0.0, 0.0\]"
+    ):
         in_spheres(image(scan), {"a": (3, 3, 3), "far": (90, 0, 0)}, 2)
-    with pytest.raises(BadInput, match="none within 1 mm of a"):
+    with pytest.raises(BadInput, match=r"none within 1 mm of a"):
         in_spheres(image(scan), {"a": (3, 3, 3)}, 1, mask=mask((0, 0, 0)))
