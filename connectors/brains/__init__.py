@@ -7,7 +7,7 @@ from consilience.connectors.brains.alice import volumes_of_words
 from consilience.connectors.brains.arrays import of_trials
 from consilience.connectors.brains.bids import of_bids
 from consilience.connectors.brains.blocks import block_means
-from consilience.connectors.brains.dataset import Brains, Written, of_subjects
+from consilience.connectors.brains.dataset import Brains, Written
 from consilience.connectors.brains.epochs import of_epochs, read_epochs
 from consilience.connectors.brains.events import within_scan
 from consilience.connectors.brains.glm import trial_betas
@@ -16,6 +16,7 @@ from consilience.connectors.brains.interfaces import Excluded, Region, Subject
 from consilience.connectors.brains.rdms import as_rdm, read_rdm
 from consilience.connectors.brains.registry import brains, open_brains, register
 from consilience.connectors.brains.surfaces import in_surface_atlas, on_surface
+from consilience.connectors.brains.together import of_subjects
 from consilience.connectors.brains.volumes import in_atlas, in_mask, in_parcels, in_spheres
 
 __all__ = [

@@ -1,14 +1,13 @@
 """A set of subjects under one name: read one at a time, cleaned, and written as feature tables."""
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from typing import Any
 
 from consilience.connectors.brains.cleaning import usable
-from consilience.connectors.brains.interfaces import Excluded, Region, Store, Subject
+from consilience.connectors.brains.interfaces import Excluded, Store, Subject
+from consilience.connectors.brains.writing import tables_of, write_table
 from consilience.engine.errors import BadInput, unknown
 
 _LOG = logging.getLogger(__name__)
@@ -81,8 +80,8 @@ class Brains:
             excluded += subject.excluded
             if not subject.regions:
                 continue
-            for model, part, spaces in _parts(f"{self.name}.{subject.name}", subject, trials):
-                tables[model] = _write(store, model, self.name, part, spaces, self._meta(part))
+            for model, part, spaces in tables_of(f"{self.name}.{subject.name}", subject, trials):
+                tables[model] = write_table(store, model, self.name, part, spaces, self._meta(part))
         for item in excluded:
             _LOG.warning("%s: left out %s", self.name, item)
         if not tables:
@@ -105,88 +104,3 @@ class Brains:
             "excluded": [asdict(x) for x in subject.excluded],
             **self.notes,
         }
-
-
-def of_subjects(
-    name: str,
-    subjects: Sequence[Subject],
-    *,
-    missing: str = "refuse",
-    **more: Any,
-) -> Brains:
-    """A data set of subjects that are in memory; `more` is licence, citation, url and so on, as in `Brains`.
-
-    A subject who lacks stimuli that another has is refused, or with ``missing="report"`` counted: a comparison then
-    joins on what all have in common.
-    """
-    if missing not in ("refuse", "report"):
-        raise unknown("way with missing stimuli", missing, ("refuse", "report"))
-    if not subjects:
-        raise BadInput(f"at least one subject in {name}", "none", "check the files")
-    everything = list(dict.fromkeys(i for s in subjects for i in s.sample_ids))
-    found = {s.name: _with_missing(s, everything, missing) for s in subjects}
-    if len(found) < len(subjects):
-        raise BadInput(f"every subject of {name} once", ", ".join(s.name for s in subjects), "rename them")
-    names = [s.name for s in subjects if not s.reference]
-    references = [s.name for s in subjects if s.reference]
-    return Brains(name, names, found.__getitem__, _fingerprint(subjects), references=references, **more)
-
-
-def _with_missing(subject: Subject, everything: Sequence[str], missing: str) -> Subject:
-    from dataclasses import replace
-
-    held = set(subject.sample_ids)
-    absent = [i for i in everything if i not in held]
-    if not absent:
-        return subject
-    first = ", ".join(repr(i) for i in absent[:3]) + (", …" if absent[3:] else "")
-    if missing == "refuse":
-        raise BadInput(
-            f"all {len(everything)} stimuli in every subject",
-            f"{subject.name} without {len(absent)} of them ({first})",
-            'leave them out of the others too, or pass missing="report"',
-        )
-    lost = Excluded(subject.name, f"of {len(everything)} stimuli ({first})", "not recorded", len(absent))
-    return replace(subject, excluded=(*subject.excluded, lost))
-
-
-def _fingerprint(subjects: Sequence[Subject]) -> str:
-    import numpy as np
-
-    whole = sha256()
-    for subject in subjects:
-        shapes = {name: [r.kind, *r.values.shape, str(r.values.dtype)] for name, r in subject.regions.items()}
-        whole.update(json.dumps([subject.name, list(subject.sample_ids), shapes]).encode())
-        for region in subject.regions.values():
-            whole.update(np.ascontiguousarray(region.values).data)
-    return whole.hexdigest()
-
-
-def _parts(model: str, subject: Subject, trials: bool) -> Iterator[tuple[str, Subject, dict[str, Region]]]:
-    """The tables of a subject: the model's name, what decides its rows, and the layers."""
-    whole = subject.trials() if trials else subject
-    yield model, whole, {name: region.mean() for name, region in whole.regions.items()}
-    for index, repeat in enumerate(whole.repeats):
-        yield f"{model}@{repeat}", whole, dict(whole.repeat(index).regions)
-    if whole.nuisance:
-        yield f"{model}@nuisance", whole, {name: Region(space) for name, space in whole.nuisance.items()}
-
-
-def _write(
-    store: Store, model: str, stimuli: str, subject: Subject, layers: dict[str, Region], meta: dict[str, Any]
-) -> Any:
-    rdms = {name: "rdm" for name, region in layers.items() if region.kind == "rdm"}
-    places = {
-        name: region.coordinates.round(3).tolist()
-        for name, region in layers.items()
-        if region.coordinates is not None
-    }
-    groups = list(subject.groups) if subject.groups is not None else None
-    return store.write(
-        model,
-        stimuli,
-        subject.sample_ids,
-        {name: region.values for name, region in layers.items()},
-        meta={**meta, "groups": groups, "coordinates": places},
-        **({"kinds": rdms} if rdms else {}),
-    )

@@ -38,8 +38,8 @@ def trial_betas(
         drift, high_pass: The drift model of nilearn and its cut-off in Hz.
         noise: ``"ols"``, or ``"ar1"`` for an autoregressive model of order one.
 
-    Units that are not finite stay NaN. Raises BadInput for confounds of another length or that are NaN, and for more
-    trials than volumes can tell apart.
+    Units that are not finite stay NaN, and of a constant one every trial is 0. Raises BadInput for confounds of another
+    length or that are NaN, and for more trials than volumes can tell apart.
     """
     if how not in WAYS:
         raise unknown("way to estimate trials", how, WAYS)
@@ -64,6 +64,7 @@ def trial_betas(
         )  # fmt: skip
 
     finite = np.isfinite(region.values).all(axis=0)
+    constant = region.values.min(axis=0) == region.values.max(axis=0)
     betas = np.full((len(events), len(finite)), np.nan)
     signals = region.values[:, finite]
     trials = [f"trial{i:05d}" for i in range(len(events))]
@@ -74,6 +75,7 @@ def trial_betas(
         for i, trial in enumerate(trials):
             one = design([*types[:i], trial, *types[i + 1 :]])
             betas[i, finite] = _fit(signals, one, [trial], noise)[0]
+    betas[:, constant] = 0.0  # and not rounding noise, so that it is found and counted
     return Region(betas, coordinates=region.coordinates)
 
 

@@ -58,7 +58,7 @@ def of_fetched(name: str, folder: Path) -> Subject:
     """Subject ``subj<k>`` of the set that nilearn keeps in `folder`, which it fetches there when it is not."""
     from nilearn.datasets import fetch_haxby
 
-    if not folder.is_dir():
+    if not any(folder.glob("haxby2001/subj*/bold.nii.gz")):
         announce("haxby", _URL, data.LICENCE, data.CITATION)
     try:
         fetched = fetch_haxby(data_dir=folder, subjects=[int(name.removeprefix("subj"))], verbose=0)

@@ -1,8 +1,8 @@
 """Regions of volumes (NIfTI): within a mask, of an atlas, around points. nilearn reads the signals.
 
-A voxel that is NaN or infinite in any volume, which nilearn would make 0, stays NaN here: what reads the region later
-takes it out and counts it. A region without a voxel comes with no unit, for the same reason. `signals` are arguments of
-nilearn's ``NiftiMasker`` (``detrend``, ``standardize``, ``runs``, ``smoothing_fwhm``, ``high_pass`` with ``t_r``).
+A voxel that is NaN or infinite in any volume, which nilearn would make 0, stays NaN here, and a constant one constant:
+`usable` takes them out and counts them. A region without a voxel comes with no unit, for the same reason. `signals` are
+arguments of nilearn's ``NiftiMasker`` (``detrend``, ``standardize``, ``runs``, ``smoothing_fwhm``, …).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from consilience.connectors.brains.cleaning import keep_faults
 from consilience.connectors.brains.grids import labels_of, mask_of, volumes_of
 from consilience.connectors.brains.interfaces import Region
 from consilience.engine.errors import BadInput
@@ -20,14 +21,15 @@ def in_mask(volumes: Any, mask: Any, *, confounds: Any = None, **signals: Any) -
 
     Raises BadInput for a mask on another grid, without a voxel, or of more than two values.
     """
+    from nilearn.image import get_data
     from nilearn.maskers import NiftiMasker
 
     images = volumes_of(volumes)
-    inside = mask_of(mask, images)
-    masker = NiftiMasker(mask_img=inside, **{"standardize": None, **signals})
-    values = masker.fit_transform(images, confounds=confounds)
-    values[:, _not_finite(images)[inside.get_fdata() > 0]] = np.nan
-    return Region(values, coordinates=_places(inside.get_fdata() > 0, inside.affine))
+    mask_img = mask_of(mask, images)
+    inside = mask_img.get_fdata() > 0
+    masker = NiftiMasker(mask_img=mask_img, **{"standardize": None, **signals})
+    values = keep_faults(masker.fit_transform(images, confounds=confounds), get_data(images)[inside])
+    return Region(values, coordinates=_places(inside, mask_img.affine))
 
 
 def in_atlas(
@@ -127,14 +129,6 @@ def in_spheres(
 def _where(region: Region, kept: np.ndarray) -> Region:
     assert region.coordinates is not None
     return Region(region.values[:, kept], coordinates=region.coordinates[kept])
-
-
-def _not_finite(images: Any) -> np.ndarray:
-    """Which voxels are NaN or infinite in any volume."""
-    if images.get_data_dtype().kind in "iu":
-        return np.zeros(images.shape[:3], bool)
-    # As a whole: volume by volume, a compressed file would be unpacked from its start each time.
-    return ~np.isfinite(np.asanyarray(images.dataobj)).all(axis=3)
 
 
 def _places(inside: np.ndarray, affine: np.ndarray) -> np.ndarray:

@@ -52,16 +52,15 @@ class DataSet:
         cannot be fetched, or is not the one that was published.
         """
         import pooch
-        from requests.exceptions import RequestException
 
         target = self.folder / name
-        if not target.is_file() and not self.folder.is_dir():
+        if not any((self.folder / held).is_file() for held in self.files):
             announce(self.name, self.url, self.licence, self.citation)
         try:
             fetched = pooch.retrieve(
                 self.url + name, f"sha256:{self.files[name]}", target.name, target.parent, progressbar=False
             )
-        except (RequestException, OSError) as error:
+        except OSError as error:
             raise BadInput(
                 f"{name} of the data set {self.name}, from {self.url}{name}",
                 f"{type(error).__name__}: {error}",

@@ -70,14 +70,19 @@ def test_trials_all_at_once_are_those_of_nilearns_first_level_model() -> None:
         assert np.allclose(found[i], expected, atol=1e-4)
 
 
-def test_units_that_are_nan_stay_so_and_are_counted() -> None:
+def test_units_that_are_nan_or_constant_stay_so_and_are_counted() -> None:
     values = signals(AMPLITUDES)
     values[3, 1] = np.nan
+    values[:, 2] = 812.3
     region = trial_betas(Region(values), events(), TR)
     assert np.isnan(region.values[:, 1]).all()
     assert np.isfinite(region.values[:, [0, 2, 3]]).all()
+    assert (region.values[:, 2] == 0).all()
     subject = usable(Subject("s", [str(i) for i in range(len(ONSETS))], {"V1": region}))
-    assert str(subject.excluded[0]) == "s: 1 units of V1: not finite (NaN or infinity)"
+    assert [str(x) for x in subject.excluded] == [
+        "s: 1 units of V1: not finite (NaN or infinity)",
+        "s: 1 units of V1: the same value in every row",
+    ]
 
 
 def test_what_a_glm_cannot_take_is_refused() -> None:

@@ -105,6 +105,14 @@ def test_signals_are_cleaned_by_nilearn_within_runs(scan: np.ndarray) -> None:
         assert np.dot(rows, np.arange(5)) == pytest.approx(0, abs=1e-4)
 
 
+def test_a_constant_voxel_is_counted_after_detrending_too(scan: np.ndarray) -> None:
+    scan[1, 1, 1] = 812.3
+    region = in_mask(image(scan), mask((1, 1, 1), (2, 1, 1)), detrend=True, standardize="zscore_sample")
+    found = usable(Subject("s1", list("abcdefghij"), {"V1": region}))
+    assert [x.reason for x in found.excluded] == ["the same value in every row"]
+    assert found.regions["V1"].values.shape == (10, 1)
+
+
 @pytest.fixture
 def atlas() -> nibabel.Nifti1Image:
     labels = np.zeros(SHAPE, np.int16)
