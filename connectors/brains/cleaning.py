@@ -40,8 +40,8 @@ def usable(subject: Subject) -> Subject:
 def keep_faults(values: np.ndarray, raw: np.ndarray) -> np.ndarray:
     """Signals `values` (rows, units) that nilearn made of `raw` (units, rows), with the faults of these, in place.
 
-    nilearn makes 0 of what is not finite, and rounding noise of what is constant. Here a unit that is not finite in some
-    row becomes NaN throughout, and one that is constant stays so: both are found and counted later.
+    nilearn makes 0 of what is not finite, and rounding noise of what is constant. Here a unit that is not finite in
+    some row becomes NaN throughout, and one that is constant stays so: both are found and counted later.
     """
     constant = raw.min(axis=1) == raw.max(axis=1)
     values[:, constant] = values[:1, constant]

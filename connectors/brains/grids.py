@@ -74,6 +74,18 @@ def labels_of(image: Any, volumes: Any, kind: str = "atlas") -> Any:
     return found
 
 
+def whole_numbers(labels: Any) -> np.ndarray:
+    """The values of an image of labels; BadInput for others than whole numbers, of probabilities perhaps."""
+    values = labels.get_fdata()
+    wrong = int((values != np.round(values)).sum())  # NaN is among them
+    if wrong:
+        raise BadInput(
+            "an atlas of whole numbers", f"{described(labels)} with {wrong} voxels of other values",
+            "take the most probable label of each voxel",
+        )  # fmt: skip
+    return values.astype(int)
+
+
 def same_grid(one: Any, other: Any, name: str, name_of_other: str) -> None:
     """Raise BadInput, with both affines and shapes, unless the images share them."""
     shapes = tuple(one.shape[:3]), tuple(other.shape[:3])
@@ -99,7 +111,7 @@ def load(image: Any) -> Any:
 def described(image: Any) -> str:
     """The name of an image's file, or what it is."""
     name = image.get_filename()
-    return Path(name).name if name else "given as an image"
+    return Path(name).name if name else "an image in memory"
 
 
 def _text(affine: np.ndarray) -> str:

@@ -13,9 +13,8 @@ from consilience.connectors.brains.interfaces import Excluded, Region, Subject
 from consilience.connectors.brains.registry import register
 from consilience.connectors.brains.volumes import in_mask
 from consilience.connectors.datasets import haxby as data
-from consilience.connectors.datasets.fetching import announce
+from consilience.connectors.datasets.fetching import NotFetched, announce
 from consilience.connectors.files import cache_folder
-from consilience.engine.errors import BadInput
 
 _URL = "http://data.pymvpa.org/datasets/haxby2001/"
 _MASKS = {"VT": "mask_vt", "face": "mask_face", "house": "mask_house"}
@@ -63,7 +62,7 @@ def of_fetched(name: str, folder: Path) -> Subject:
     try:
         fetched = fetch_haxby(data_dir=folder, subjects=[int(name.removeprefix("subj"))], verbose=0)
     except (OSError, RuntimeError) as error:  # RuntimeError: what nilearn makes of some answers of a server
-        raise BadInput(
+        raise NotFetched(
             f"the files of haxby, from {_URL}",
             f"{type(error).__name__}: {error}",
             "connect to the network once",

@@ -95,6 +95,10 @@ class Subject:
 
     def __post_init__(self) -> None:
         n = len(self.sample_ids)
+        if len(self.repeats) == 1:
+            raise BadInput(
+                f"two or more repeats of {self.name}, or no names of any", "one", "leave its name out"
+            )
         for name, region in self.regions.items():
             if region.n != n or (region.kind == "rdm" and region.values.shape[-2] != n):
                 shape = f"{(n, n)}" if region.kind == "rdm" else f"({n}, units)"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from consilience.connectors.brains.cleaning import keep_faults
-from consilience.connectors.brains.grids import labels_of, mask_of, volumes_of
+from consilience.connectors.brains.grids import labels_of, mask_of, volumes_of, whole_numbers
 from consilience.connectors.brains.interfaces import Region
 from consilience.engine.errors import BadInput
 
@@ -40,14 +40,14 @@ def in_atlas(
     `names` gives the name of each label, or the names of the labels 1, 2, …; a label that is not named is left out on
     purpose. A label of which the mask leaves nothing, or that the atlas does not hold, is a region with no unit.
 
-    Raises BadInput as `in_mask`, and when the atlas holds no label that is named.
+    Raises BadInput as `in_mask`, when the atlas holds no label that is named, and for values that are no labels.
     """
     from nilearn.image import new_img_like
 
     images = volumes_of(volumes)
     labels = labels_of(atlas, images)
     named = dict(names) if isinstance(names, Mapping) else dict(enumerate(names, 1))
-    found = labels.get_fdata().round().astype(int)
+    found = whole_numbers(labels)
     wanted = np.isin(found, list(named)) & (found != 0)
     if not wanted.any():
         held = ", ".join(map(str, np.unique(found[found != 0])[:8])) or "none"

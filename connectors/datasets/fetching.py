@@ -12,6 +12,10 @@ from consilience.engine.errors import BadInput
 _LOG = logging.getLogger(__name__)
 
 
+class NotFetched(BadInput):
+    """A file of a data set that is not in the cache and cannot be had from where it is published."""
+
+
 def announce(name: str, url: str, licence: str, citation: str) -> None:
     """Log what is about to be fetched. A warning, since it has to be seen where nobody has configured logging."""
     _LOG.warning("Fetching %s from %s. Licence: %s. Cite: %s", name, url, licence, citation)
@@ -48,8 +52,8 @@ class DataSet:
     def path(self, name: str) -> Path:
         """The file `name`, fetched unless it is in the cache.
 
-        Before the first file of the set is fetched, licence and citation are logged. Raises BadInput when the file
-        cannot be fetched, or is not the one that was published.
+        Before the first file of the set is fetched, licence and citation are logged. Raises NotFetched when there
+        is no way to it, and BadInput when it is not the one that was published.
         """
         import pooch
 
@@ -61,7 +65,7 @@ class DataSet:
                 self.url + name, f"sha256:{self.files[name]}", target.name, target.parent, progressbar=False
             )
         except OSError as error:
-            raise BadInput(
+            raise NotFetched(
                 f"{name} of the data set {self.name}, from {self.url}{name}",
                 f"{type(error).__name__}: {error}",
                 f"connect to the network once, or put the file at {target}",

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from consilience.connectors.datasets import alice, haxby, kriegeskorte92
-from consilience.connectors.datasets.fetching import DataSet
-from consilience.engine.errors import BadInput
+from consilience.connectors.datasets.fetching import DataSet, NotFetched
 
 ROOT = Path(__file__).parents[3]
 _FOLDERS = {"kriegeskorte92": "kriegeskorte92", "alice": "alice_fmri", "haxby_slice": "haxby_1slice_pymvpa"}
@@ -51,5 +50,5 @@ def _fetch() -> None:
         for data in _SETS:
             for name in data.files:
                 data.path(name)
-    except BadInput as error:
+    except NotFetched as error:
         pytest.skip(f"no folder of published files, and no network: {error}")

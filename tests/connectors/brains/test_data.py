@@ -37,6 +37,8 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         Subject("s", IDS, {"V1": Region(x[:4])})
     with pytest.raises(BadInput, match=r"region 'IT' of s of shape \(5, 5\)"):
         Subject("s", IDS, {"IT": Region(np.zeros((4, 5)), "rdm")})
+    with pytest.raises(BadInput, match=r"two or more repeats of s, or no names of any; got one"):
+        Subject("s", IDS, {"V1": Region(x)}, repeats=("r1",))
     with pytest.raises(BadInput, match=r"2 repeats in region 'V1' of s, as they are named; got 3"):
         Subject("s", IDS, {"V1": Region(np.zeros((5, 3, 2)))}, repeats=("r1", "r2"))
     with pytest.raises(

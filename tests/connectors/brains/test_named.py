@@ -2,6 +2,8 @@
 
 import logging
 import socket
+import subprocess
+import sys
 from inspect import signature
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import consilience as cs
 from consilience.connectors.brains import open_brains, volumes_of_words
 from consilience.connectors.datasets import alice as alice_files
 from consilience.connectors.datasets import fetching, kriegeskorte92
-from consilience.connectors.datasets.fetching import DataSet
+from consilience.connectors.datasets.fetching import DataSet, NotFetched
 from consilience.connectors.stimuli import open_stimuli
 from consilience.connectors.stimuli.alice import Alice
 from consilience.engine.errors import BadInput
@@ -211,7 +213,9 @@ def test_a_set_is_announced_before_its_first_file_is_fetched(
         data = DataSet("alice", url, "CC BY 4.0", "Brennan et al. 2016")
         with (
             caplog.at_level(logging.WARNING, fetching.__name__),
-            pytest.raises(BadInput, match=r"connect to the network once, or put the file at .*s18-rate.txt"),
+            pytest.raises(
+                NotFetched, match=r"connect to the network once, or put the file at .*s18-rate.txt"
+            ),
         ):
             data.path("alice_data_shared/s18-rate.txt")
     assert "Licence: CC BY 4.0. Cite: Brennan et al. 2016" in caplog.text
@@ -260,3 +264,14 @@ def test_nothing_is_fetched_to_name_a_set(tmp_path: Path, monkeypatch: pytest.Mo
     assert open_stimuli("alice").fingerprint == alice_files.DATA.fingerprint
     assert open_stimuli("kriegeskorte92").fingerprint == kriegeskorte92.DATA.fingerprint
     assert not list(tmp_path.iterdir())
+
+
+def test_naming_a_set_loads_no_imaging_package() -> None:
+    script = (
+        "import sys\n"
+        "from consilience.connectors.brains import brains, open_brains\n"
+        "for name in brains():\n"
+        "    ':' in name or open_brains(name).fingerprint\n"
+        "print(sorted({'nilearn', 'nibabel', 'pooch', 'scipy', 'pandas', 'sklearn'} & set(sys.modules)))\n"
+    )
+    assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"

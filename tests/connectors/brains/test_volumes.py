@@ -57,13 +57,13 @@ def test_a_mask_on_another_grid_is_refused_with_both_affines(scan: np.ndarray) -
     moved[0, 3] = 1.5
     with pytest.raises(BadInput) as error:
         in_mask(image(scan), image(np.ones(SHAPE, np.uint8), moved))
-    assert "the mask given as an image and the volumes given as an image on one grid" in str(error.value)
+    assert "the mask an image in memory and the volumes an image in memory on one grid" in str(error.value)
     assert str(AFFINE.tolist()) in str(error.value)
     assert str(moved.tolist()) in str(error.value)
     assert "resample_to_img" in error.value.fix
     with pytest.raises(BadInput, match=r"shape \(2, 2, 2\) .* and shape \(4, 5, 3\)"):
         in_mask(image(scan), image(np.ones((2, 2, 2), np.uint8)))
-    with pytest.raises(BadInput, match=r"the atlas given as an image .* on one grid"):
+    with pytest.raises(BadInput, match=r"the atlas an image in memory .* on one grid"):
         in_atlas(image(scan), image(np.ones(SHAPE, np.int16), moved), ["one"])
 
 
@@ -139,6 +139,8 @@ def test_labels_that_a_mask_drops_are_counted(scan: np.ndarray, atlas: nibabel.N
     held[3] = 1
     with pytest.raises(BadInput, match=r"a mask that holds voxels of the atlas; got one that holds none"):
         in_atlas(image(scan), atlas, ["V1", "V2"], mask=image(held))
+    with pytest.raises(BadInput, match=r"an atlas of whole numbers; got an image in memory with 60 voxels"):
+        in_atlas(image(scan), image(np.full(SHAPE, 0.3)), ["V1"])
     with pytest.raises(BadInput, match=r"at least one of the labels 7, 8; got the labels 1, 2, 5"):
         in_atlas(image(scan), atlas, {7: "a", 8: "b"})
 
