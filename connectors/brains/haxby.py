@@ -23,7 +23,8 @@ _MASKS = {"VT": "mask_vt", "face": "mask_face", "house": "mask_house"}
 @register("haxby_slice", "8 categories x 12 runs, one slice of one subject: means of blocks")
 def haxby_slice() -> Brains:
     """Subject ``sub001``, region ``slice`` (530 voxels); rows are the categories, repeats the runs ``run01`` to
-    ``run12``. Voxels are detrended and standardised within each run, and averaged over each block of nine volumes."""
+    ``run12``. Voxels are detrended and standardised within each run, and averaged over each block of nine volumes, as
+    they are labelled by the publisher, without a further delay."""
     return Brains(
         name=data.DATA.name,
         names=("sub001",),
