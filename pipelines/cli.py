@@ -184,14 +184,14 @@ def import_(
 
 @app.command(name="list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="metrics, preprocessing, models, stimuli or tables.")],
+    kind: Annotated[str, typer.Argument(help="metrics, preprocessing, models, stimuli, brains or tables.")],
     store: Store = Path("features"),
 ) -> None:
-    """List the metrics, preprocessing steps, models or stimuli that are registered, or the tables of a store."""
+    """List the registered metrics, preprocessing steps, models, stimuli or brains, or the tables of a store."""
     from consilience.pipelines.console import Console
     from consilience.pipelines.tables import listing
 
-    kinds = ("metrics", "preprocessing", "models", "stimuli", "tables")
+    kinds = ("metrics", "preprocessing", "models", "stimuli", "brains", "tables")
     if kind not in kinds:
         raise unknown("kind of thing to list", kind, kinds)
     for row in listing(kind, store):

@@ -26,6 +26,8 @@ def listing(kind: str, store: Path) -> Iterator[tuple[str, ...]]:
         from consilience.engine.preprocessing import preprocessing as known
     elif kind == "models":
         from consilience.connectors.models import models as known
+    elif kind == "brains":
+        from consilience.connectors.brains import brains as known
     else:
         from consilience.connectors.stimuli import stimuli as known
     names = known()

@@ -13,6 +13,7 @@ _HOME = {
     "FeatureTable": "consilience.engine.features",
     "audit": "consilience.engine.audit",
     "best_layers": "consilience.engine.best",
+    "brains": "consilience.connectors.brains",
     "compare": "consilience.engine.comparison",
     "extract": "consilience.pipelines.extract",
     "metrics": "consilience.engine.metrics",

@@ -144,6 +144,7 @@ def test_import_list_and_compare(call: Call, folder: Path) -> None:
     code, out, _ = call("import", "mine.npz", "--model", "mine", "--stimuli", "toys")
     assert code == 0
     assert "mine on toys" in out
+    assert "kriegeskorte92" in call("list", "brains")[1]
     listed = call("list", "tables")[1]
     assert re.findall(r"^(\w+) ", listed, re.M) == ["a", "b", "mine"]
     code, out, _ = call("compare", "features/mine/toys", "features/a/toys", "--metric", "cka", "--groups", 8)

@@ -1,0 +1,106 @@
+"""A set of subjects under one name: read one at a time, cleaned, and written as feature tables."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from consilience.connectors.brains.cleaning import usable
+from consilience.connectors.brains.interfaces import Excluded, Store, Subject
+from consilience.connectors.brains.writing import tables_of, write_table
+from consilience.engine.errors import BadInput, unknown
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `Brains.write` left in a store: `tables` by model name, and what of the data is not in them."""
+
+    tables: dict[str, Any]
+    excluded: tuple[Excluded, ...]
+
+
+@dataclass(frozen=True)
+class Brains:
+    """A brain data set: `names` of its subjects, and `load`, which reads one of them or of the `references`.
+
+    `references` are recordings that stand beside the subjects (another species, the mean of a group) and are never
+    counted among them. `fingerprint` changes whenever a sample id or a response does. `stimuli` names the stimulus set
+    that was shown, where one of the same ids is registered. Nothing is read or fetched before it is needed.
+    """
+
+    name: str
+    names: Sequence[str]
+    load: Callable[[str], Subject]
+    fingerprint: str
+    licence: str = "not stated"
+    citation: str = "not stated"
+    url: str = ""
+    references: Sequence[str] = ()
+    stimuli: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def subject(self, name: str) -> Subject:
+        """One subject, or reference, without what cannot be used.
+
+        Raises BadInput for a name that is not known, and when nothing of the subject can be used.
+        """
+        if name not in (*self.names, *self.references):
+            raise unknown(f"subject of {self.name}", name, (*self.names, *self.references))
+        found = usable(self.load(name))
+        if not found.regions:
+            raise BadInput(
+                f"a subject of {self.name} with responses that vary",
+                f"{name}: {'; '.join(f'{x.what}, {x.reason}' for x in found.excluded)}",
+                "leave this subject out",
+            )
+        return found
+
+    def read(self) -> Iterator[Subject]:
+        """Every subject, then every reference, one at a time, without what cannot be used. One of whom nothing can be
+        used comes too, with no regions and the reasons."""
+        for name in (*self.names, *self.references):
+            yield usable(self.load(name))
+
+    def write(self, store: Store, *, trials: bool = False) -> Written:
+        """Write the tables ``<data set>.<subject>`` on the stimuli ``<data set>``; layers are the regions.
+
+        Where repeats are kept apart that table is their mean, and each repeat has a table
+        ``<data set>.<subject>@<repeat>`` on the same samples; with `trials` there is one table a subject instead, in
+        which every repeat of every stimulus is a row. Nuisance spaces go to ``<data set>.<subject>@nuisance``. A
+        subject of whom nothing can be used gets no table. What was left out is logged, and stands in `Written` and in
+        the ``meta`` of the table.
+
+        Raises BadInput when nothing of any subject can be used.
+        """
+        tables: dict[str, Any] = {}
+        excluded: list[Excluded] = []
+        for subject in self.read():
+            excluded += subject.excluded
+            if not subject.regions:
+                continue
+            for model, part, spaces in tables_of(f"{self.name}.{subject.name}", subject, trials):
+                tables[model] = write_table(store, model, self.name, part, spaces, self._meta(part))
+        for item in excluded:
+            _LOG.warning("%s: left out %s", self.name, item)
+        if not tables:
+            raise BadInput(
+                f"responses that vary in {self.name}", "; ".join(map(str, excluded)), "check the recordings"
+            )
+        return Written(tables, tuple(excluded))
+
+    def _meta(self, subject: Subject) -> dict[str, Any]:
+        return {
+            "kind": "brain",
+            "data_set": self.name,
+            "subject": subject.name,
+            "reference": subject.reference,
+            "licence": self.licence,
+            "citation": self.citation,
+            "url": self.url,
+            "fingerprint": self.fingerprint,
+            "stimulus_set": self.stimuli,
+            "excluded": [asdict(x) for x in subject.excluded],
+            **self.notes,
+        }

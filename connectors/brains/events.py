@@ -1,0 +1,71 @@
+"""Events on the clock of a scan: what nilearn would only warn of is refused, or counted."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from consilience.engine.errors import BadInput, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ("onset", "duration", "trial_type")
+_CLOSE = 1e-3  # seconds, between two repetition times that mean the same
+
+
+def within_scan(
+    events: "pd.DataFrame", volumes: int, tr: float, *, outside: str = "refuse"
+) -> "tuple[pd.DataFrame, int]":
+    """The events (onset and duration in seconds, trial_type) in the order of their onsets, and how many were left out.
+
+    An event is outside when it begins before 0 or at or after ``volumes * tr``.
+
+    Raises BadInput for missing columns, values that are NaN, and events outside the scan; with ``outside="drop"`` these
+    are left out and counted.
+    """
+    if outside not in ("refuse", "drop"):
+        raise unknown("way with events outside the scan", outside, ("refuse", "drop"))
+    absent = [name for name in _COLUMNS if name not in events.columns]
+    if absent:
+        raise BadInput(
+            f"events with the columns {', '.join(_COLUMNS)}", f"no {', '.join(absent)}", "rename the columns"
+        )
+    broken = int(events[list(_COLUMNS)].isna().any(axis=1).sum())
+    if broken:
+        raise BadInput(
+            "an onset, a duration and a trial_type in every event",
+            f"{broken} of {len(events)} without one",
+            "complete these events, or leave them out",
+        )
+    onset, end = events["onset"].to_numpy(float), volumes * tr
+    out = (onset < 0) | (onset >= end)
+    if out.any() and outside == "refuse":
+        raise BadInput(
+            f"events within the scan, 0 to {end:g} s ({volumes} volumes of {tr:g} s)",
+            f"{int(out.sum())} of {len(events)} outside it, the first at {onset[out][0]:g} s",
+            'check the unit of the onsets, the TR and the discarded volumes, or pass outside="drop"',
+        )
+    kept = events.loc[~out, list(_COLUMNS)]
+    if kept.empty:
+        raise BadInput("at least one event within the scan", "none", "check the events")
+    order = np.argsort(kept["onset"].to_numpy(float), kind="stable")
+    return kept.iloc[order].reset_index(drop=True), int(out.sum())
+
+
+def repetition_time(image: Any, tr: float | None, named: str = "tr") -> float:
+    """The seconds between two volumes, from `tr` or else from the header of the image.
+
+    Raises BadInput when the two differ, and when neither says.
+    """
+    unit = {"msec": 1e-3, "usec": 1e-6}.get(image.header.get_xyzt_units()[1], 1.0)
+    held = float(image.header.get_zooms()[3]) * unit
+    if tr is None and held > 0:
+        return held
+    if tr is None or tr <= 0:
+        raise BadInput("a repetition time in seconds", f"{tr} and a header without one", "pass tr")
+    if held > 0 and abs(held - tr) > _CLOSE:
+        raise BadInput(
+            f"one repetition time: {named} = {tr:g} s", f"{held:g} s in the header of the image",
+            "find out which is right; image.header.set_zooms corrects a header",
+        )  # fmt: skip
+    return float(tr)

@@ -1,0 +1,107 @@
+"""From a scan to one response a trial: a first-level GLM by nilearn."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from consilience.connectors.brains.interfaces import Region
+from consilience.engine.errors import BadInput, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WAYS = ("lsa", "lss")
+
+
+def trial_betas(
+    region: Region,
+    events: "pd.DataFrame",
+    tr: float,
+    *,
+    how: str = "lsa",
+    hrf: str = "spm",
+    confounds: "pd.DataFrame | None" = None,
+    drift: str | None = "cosine",
+    high_pass: float = 0.01,
+    noise: str = "ols",
+) -> Region:
+    """The response (trials, units) to every event, in their order, from the signals (volumes, units) of one run.
+
+    Args:
+        region: What a mask gave, neither standardised nor filtered.
+        events: Within the scan, as `within_scan` gives them.
+        how: ``"lsa"`` (least squares all): one model with a regressor for every trial. ``"lss"`` (least squares
+            separate, Mumford et al. 2012; Turner et al. 2012): a model for every trial, with a regressor for it and one
+            for the other trials of each type; steadier where trials follow each other closely.
+        hrf: The haemodynamic response, by its name in nilearn.
+        confounds: One row a volume.
+        drift, high_pass: The drift model of nilearn and its cut-off in Hz.
+        noise: ``"ols"``, or ``"ar1"`` for an autoregressive model of order one.
+
+    Units that are not finite stay NaN, and of a constant one every trial is 0. Raises BadInput for confounds of another
+    length or that are NaN, and for more trials than volumes can tell apart.
+    """
+    if how not in WAYS:
+        raise unknown("way to estimate trials", how, WAYS)
+    n = len(region.values)
+    _check(confounds, n)
+    regressors = len(events) + (0 if confounds is None else len(confounds.columns))
+    if how == "lsa" and regressors >= n:
+        raise BadInput(
+            f"fewer trials and confounds than the {n} volumes",
+            str(regressors),
+            'pass how="lss", or fewer confounds',
+        )
+    times = tr * np.arange(n)
+
+    def design(types: list[str]) -> "pd.DataFrame":
+        from nilearn.glm.first_level import make_first_level_design_matrix
+
+        names = None if confounds is None else [f"confound.{c}" for c in confounds.columns]
+        return make_first_level_design_matrix(
+            times, events.assign(trial_type=types), hrf_model=hrf, drift_model=drift, high_pass=high_pass,
+            add_regs=None if confounds is None else confounds.to_numpy(float), add_reg_names=names,
+        )  # fmt: skip
+
+    finite = np.isfinite(region.values).all(axis=0)
+    constant = region.values.min(axis=0) == region.values.max(axis=0)
+    betas = np.full((len(events), len(finite)), np.nan)
+    signals = region.values[:, finite]
+    trials = [f"trial{i:05d}" for i in range(len(events))]
+    if how == "lsa":
+        betas[:, finite] = _fit(signals, design(trials), trials, noise)
+    else:
+        types = [f"other.{x}" for x in events["trial_type"]]
+        for i, trial in enumerate(trials):
+            one = design([*types[:i], trial, *types[i + 1 :]])
+            betas[i, finite] = _fit(signals, one, [trial], noise)[0]
+    betas[:, constant] = 0.0  # and not rounding noise, so that it is found and counted
+    return Region(betas, coordinates=region.coordinates)
+
+
+def _fit(signals: np.ndarray, design: "pd.DataFrame", wanted: list[str], noise: str) -> np.ndarray:
+    """The coefficients (wanted, units)."""
+    from nilearn.glm.first_level import run_glm
+
+    labels, results = run_glm(signals.astype(np.float64), design.to_numpy(), noise_model=noise)
+    rows = [design.columns.get_loc(name) for name in wanted]
+    betas = np.empty((len(rows), signals.shape[1]))
+    for label, result in results.items():
+        betas[:, labels == label] = result.theta[rows]
+    return betas
+
+
+def _check(confounds: "pd.DataFrame | None", n: int) -> None:
+    if confounds is None:
+        return
+    if len(confounds) != n:
+        raise BadInput(
+            f"{n} rows of confounds, one a volume", str(len(confounds)), "cut both to the same volumes"
+        )
+    broken = [str(c) for c in confounds.columns if confounds[c].isna().any()]
+    if broken:
+        raise BadInput(
+            "confounds that are finite",
+            f"NaN in {', '.join(broken)}",
+            "fill the first rows, or leave them out",
+        )

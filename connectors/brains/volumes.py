@@ -1,0 +1,138 @@
+"""Regions of volumes (NIfTI): within a mask, of an atlas, around points. nilearn reads the signals.
+
+A voxel that is NaN or infinite in any volume, which nilearn would make 0, stays NaN here, and a constant one constant:
+`usable` takes them out and counts them. A region without a voxel comes with no unit, for the same reason. `signals` are
+arguments of nilearn's ``NiftiMasker`` (``detrend``, ``standardize``, ``runs``, ``smoothing_fwhm``, …).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from consilience.connectors.brains.cleaning import keep_faults
+from consilience.connectors.brains.grids import labels_of, mask_of, volumes_of, whole_numbers
+from consilience.connectors.brains.interfaces import Region
+from consilience.engine.errors import BadInput
+
+
+def in_mask(volumes: Any, mask: Any, *, confounds: Any = None, **signals: Any) -> Region:
+    """The voxels of `volumes` (a path, a 4D image, or a sequence of 3D ones) within `mask`.
+
+    Raises BadInput for a mask on another grid, without a voxel, or of more than two values.
+    """
+    from nilearn.image import get_data
+    from nilearn.maskers import NiftiMasker
+
+    images = volumes_of(volumes)
+    mask_img = mask_of(mask, images)
+    inside = mask_img.get_fdata() > 0
+    masker = NiftiMasker(mask_img=mask_img, **{"standardize": None, **signals})
+    values = keep_faults(masker.fit_transform(images, confounds=confounds), get_data(images)[inside])
+    return Region(values, coordinates=_places(inside, mask_img.affine))
+
+
+def in_atlas(
+    volumes: Any, atlas: Any, names: Mapping[int, str] | Sequence[str], *, mask: Any = None, **signals: Any
+) -> dict[str, Region]:
+    """The voxels of every label of `atlas`, a region a label, within `mask` if one is given.
+
+    `names` gives the name of each label, or the names of the labels 1, 2, …; a label that is not named is left out on
+    purpose. A label of which the mask leaves nothing, or that the atlas does not hold, is a region with no unit.
+
+    Raises BadInput as `in_mask`, when the atlas holds no label that is named, and for values that are no labels.
+    """
+    from nilearn.image import new_img_like
+
+    images = volumes_of(volumes)
+    labels = labels_of(atlas, images)
+    named = dict(names) if isinstance(names, Mapping) else dict(enumerate(names, 1))
+    found = whole_numbers(labels)
+    wanted = np.isin(found, list(named)) & (found != 0)
+    if not wanted.any():
+        held = ", ".join(map(str, np.unique(found[found != 0])[:8])) or "none"
+        raise BadInput(
+            f"an atlas with at least one of the labels {', '.join(map(str, list(named)[:8]))}",
+            f"the labels {held}", "name labels that the atlas holds",
+        )  # fmt: skip
+    if mask is not None:
+        wanted &= mask_of(mask, images).get_fdata() > 0
+    if not wanted.any():
+        raise BadInput(
+            "a mask that holds voxels of the atlas", "one that holds none", "check that both are in one space"
+        )
+    whole = in_mask(images, new_img_like(labels, wanted.astype(np.uint8)), **signals)
+    return {name: _where(whole, found[wanted] == label) for label, name in named.items()}
+
+
+def in_parcels(
+    volumes: Any, atlas: Any, names: Mapping[int, str] | Sequence[str], *, mask: Any = None, **signals: Any
+) -> Region:
+    """The mean of every label of `atlas`, as one region whose units are the labels, in the order of `names`.
+
+    A label that has no voxel, or one that is not finite, is NaN throughout. See `in_atlas` for the rest. `signals` are
+    applied to the means, not to the voxels.
+    """
+    from nilearn.signal import clean
+
+    regions = in_atlas(volumes, atlas, names, mask=mask)
+    n = next(iter(regions.values())).n
+    means = np.stack(
+        [r.values.mean(axis=1) if r.values.size else np.full(n, np.nan) for r in regions.values()], axis=1
+    )
+    centres = [
+        r.coordinates.mean(axis=0) if r.values.size and r.coordinates is not None else np.full(3, np.nan)
+        for r in regions.values()
+    ]
+    whole = np.isfinite(means).all(axis=0)
+    if signals and whole.any():
+        means[:, whole] = clean(means[:, whole], **signals)
+    return Region(means, coordinates=np.stack(centres))
+
+
+def in_spheres(
+    volumes: Any,
+    centres: Mapping[str, Sequence[float]],
+    radius: float,
+    *,
+    mask: Any = None,
+    **signals: Any,
+) -> dict[str, Region]:
+    """The voxels whose centre lies within `radius` mm of a point, a region a point; points are in the space of the
+    volumes' affine (MNI, if they are), and spheres may overlap.
+
+    Raises BadInput as `in_mask`, and for a sphere without a voxel.
+    """
+    from nilearn.image import new_img_like
+
+    images = volumes_of(volumes)
+    allowed = np.ones(images.shape[:3], bool) if mask is None else mask_of(mask, images).get_fdata() > 0
+    places = _places(allowed, images.affine)
+    near = {
+        name: np.linalg.norm(places - np.asarray(point, float), axis=1) <= radius
+        for name, point in centres.items()
+    }
+    if empty := [name for name, within in near.items() if not within.any()]:
+        low, high = places.min(axis=0).round(1).tolist(), places.max(axis=0).round(1).tolist()
+        raise BadInput(
+            "spheres that hold at least one voxel each",
+            f"none within {radius:g} mm of {empty[0]} at {list(centres[empty[0]])}; voxels lie from {low} to {high}",
+            "give points in mm, in the space of the volumes, or a larger radius",
+        )
+    used = np.logical_or.reduce(list(near.values()))
+    chosen = np.zeros(images.shape[:3], np.uint8)
+    chosen[allowed] = used
+    whole = in_mask(images, new_img_like(images, chosen), **signals)
+    return {name: _where(whole, within[used]) for name, within in near.items()}
+
+
+def _where(region: Region, kept: np.ndarray) -> Region:
+    assert region.coordinates is not None
+    return Region(region.values[:, kept], coordinates=region.coordinates[kept])
+
+
+def _places(inside: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """The centres of the voxels of a mask (voxels, 3) in mm, in the order of a masker's columns."""
+    from nibabel.affines import apply_affine
+
+    return apply_affine(affine, np.argwhere(inside))

@@ -1,0 +1,106 @@
+"""Regions of the cortical surface, and of time."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nilearn.surface import InMemoryMesh, PolyMesh, SurfaceImage
+
+from consilience.connectors.brains import Subject, in_surface_atlas, of_epochs, on_surface, read_epochs
+from consilience.connectors.brains.cleaning import usable
+from consilience.engine.errors import BadInput
+from consilience.engine.extraction.interfaces import NotInstalled
+
+RNG = np.random.default_rng(0)
+
+
+def mesh(left: int = 5, right: int = 4) -> PolyMesh:
+    def half(n: int, side: float) -> InMemoryMesh:
+        places = np.column_stack([np.full(n, side), np.arange(n), np.zeros(n)]).astype(float)
+        return InMemoryMesh(places, np.array([[0, 1, 2], [1, 2, 3]]))
+
+    return PolyMesh(left=half(left, -1.0), right=half(right, 1.0))
+
+
+def surface(left: np.ndarray, right: np.ndarray) -> SurfaceImage:
+    return SurfaceImage(mesh(len(left), len(right)), {"left": left, "right": right})
+
+
+def test_vertices_of_both_hemispheres_within_a_mask() -> None:
+    left, right = RNG.normal(size=(5, 6)), RNG.normal(size=(4, 6))
+    image = surface(left, right)
+    whole = on_surface(image)
+    assert np.allclose(whole.values, np.concatenate([left, right]).T)
+    mask = surface(np.array([0, 1, 0, 0, 1], np.uint8), np.array([1, 0, 0, 0], np.uint8))
+    region = on_surface(image, mask)
+    assert np.allclose(region.values, np.stack([left[1], left[4], right[0]], axis=1))
+    assert region.coordinates is not None
+    assert region.coordinates.tolist() == [[-1, 1, 0], [-1, 4, 0], [1, 0, 0]]
+    with pytest.raises(BadInput, match=r"a mask with at least one vertex"):
+        on_surface(image, surface(np.zeros(5, np.uint8), np.zeros(4, np.uint8)))
+    with pytest.raises(
+        BadInput, match=r"got 6 vertices left, 4 vertices right, and 5 vertices left, 4 vertices right in"
+    ):
+        on_surface(image, surface(np.ones(6, np.uint8), np.ones(4, np.uint8)))
+
+
+def test_labels_of_a_surface_atlas_and_what_cannot_be_used() -> None:
+    left, right = RNG.normal(size=(5, 6)), RNG.normal(size=(4, 6))
+    left[1, 2], right[3] = np.nan, 0
+    atlas = surface(np.array([1, 1, 2, 0, 0]), np.array([2, 2, 1, 1]))
+    regions = in_surface_atlas(surface(left, right), atlas, {1: "V1", 2: "V2", 3: "MT"})
+    assert {name: r.values.shape[1] for name, r in regions.items()} == {"V1": 4, "V2": 3, "MT": 0}
+    assert np.allclose(regions["V2"].values, np.stack([left[2], right[0], right[1]], axis=1))
+    assert [str(x) for x in usable(Subject("s", list("abcdef"), regions)).excluded] == [
+        "s: 1 units of V1: not finite (NaN or infinity)",
+        "s: 1 units of V1: the same value in every row",
+        "s: 1 region (MT): no voxel of it is within the mask, or in the image",
+    ]
+
+
+def test_every_window_of_time_is_a_region() -> None:
+    times = np.arange(-10, 30) / 100  # 100 Hz, -0.1 s to 0.29 s
+    epochs = RNG.normal(size=(6, 3, 40))
+    subject = of_epochs("s", epochs, ["a", "b", "c"] * 2, times, 0.1)
+    assert list(subject.regions) == ["-100ms..0ms", "0ms..100ms", "100ms..200ms", "200ms..300ms"]
+    region = subject.regions["0ms..100ms"]
+    assert region.values.shape == (3, 2, 30)
+    assert np.array_equal(region.values[1, 0], epochs[1, :, 10:20].reshape(-1))
+    chosen = of_epochs("s", epochs, ["a", "b", "c"] * 2, times, [(0.05, 0.1), (0.0, 0.2)], mean=True)
+    assert list(chosen.regions) == ["50ms..100ms", "0ms..200ms"]
+    assert np.allclose(chosen.regions["0ms..200ms"].values[2, 1], epochs[5, :, 10:30].mean(axis=1))
+
+
+def test_windows_and_shapes_that_cannot_be_meant_are_refused() -> None:
+    times, epochs = np.arange(10) / 100, RNG.normal(size=(2, 3, 10))
+    with pytest.raises(
+        BadInput, match=r"\(trials, sensors, times\) = \(2, sensors, 10\); got shape \(2, 10, 3\)"
+    ):
+        of_epochs("s", epochs.swapaxes(1, 2), ["a", "b"], times, 0.05)
+    with pytest.raises(
+        BadInput, match=r"a window within 0 to 0.09 s; got 100000ms..200000ms, which has no sample"
+    ):
+        of_epochs("s", epochs, ["a", "b"], times, [(100, 200)])
+    with pytest.raises(BadInput, match=r"times that rise"):
+        of_epochs("s", epochs, ["a", "b"], times[::-1], 0.05)
+    with pytest.raises(BadInput, match=r"windows longer than 0 s; got 0"):
+        of_epochs("s", epochs, ["a", "b"], times, 0)
+
+
+@pytest.mark.skipif(find_spec("mne") is not None, reason="mne is installed")
+def test_fif_files_need_mne(tmp_path: Path) -> None:
+    with pytest.raises(NotInstalled, match=r"pip install mne"):
+        read_epochs(tmp_path / "s1-epo.fif")
+
+
+def test_a_fif_file_is_read(tmp_path: Path) -> None:
+    mne = pytest.importorskip("mne", reason="mne is not installed")
+    held = mne.EpochsArray(
+        RNG.normal(size=(2, 3, 10)), mne.create_info(3, 100.0, "eeg"), np.array([[0, 0, 1], [50, 0, 2]]),
+        tmin=-0.02, event_id={"a": 1, "b": 2}, verbose="error",
+    )  # fmt: skip
+    held.save(tmp_path / "s1-epo.fif", fmt="double", verbose="error")
+    epochs, shown, times = read_epochs(tmp_path / "s1-epo.fif")
+    assert np.allclose(epochs, held.get_data(copy=False))
+    assert (shown, times[0], len(times)) == (["a", "b"], -0.02, 10)
