@@ -33,9 +33,9 @@ class Folds:
 def folds_of(joined: Joined, folds: int, groups: Any = None) -> Folds:
     """Deal n rows to `folds` folds.
 
-    Without `groups`, runs of consecutive rows as equal as can be, as scikit-learn's KFold deals them. With groups, runs
-    of consecutive groups in the order in which they first appear, as equal in number as can be: as many folds as groups
-    leave one group out each time.
+    Without `groups`, runs of consecutive rows as equal as can be, as scikit-learn's KFold deals them. With groups,
+    runs of consecutive groups in the order in which they first appear, as equal in number as can be: as many folds as
+    groups leave one group out each time.
 
     Args:
         groups: the group of every sample, see `labels_of`.
@@ -69,7 +69,9 @@ def folds_of(joined: Joined, folds: int, groups: Any = None) -> Folds:
 def _contiguous(n: int, folds: int) -> Folds:
     if n < 2 * folds:
         raise BadInput(
-            f"at least two samples in each of {folds} folds", f"{n} samples", "use fewer folds or more samples"
+            f"at least two samples in each of {folds} folds",
+            f"{n} samples",
+            "use fewer folds or more samples",
         )
     edges = np.array([0, *np.cumsum([len(some) for some in np.array_split(np.arange(n), folds)])])
     return Folds(Groups(np.arange(n), edges), np.repeat(np.arange(folds), np.diff(edges)), folds)

@@ -1,7 +1,8 @@
-"""Ridge regression from sums: maps in the eigenbasis of the training covariance, scored on a held-out fold by its sums.
+"""Ridge regression from sums: maps in the eigenbasis of the training covariance, scored on a held-out fold by its
+sums.
 
-With Xc'Xc = B^-T diag(λ) B^-1 of the training rows, penalty α and c = Xc'Yc, the map is w = B (λ + α)^-1 B'c. About the
-training means, rows held out have Σ(y - ŷ)² = Σy² - 2 w'X'y + w'X'X w: neither X nor Y is looked at again.
+With Xc'Xc = B^-T diag(λ) B^-1 of the training rows, penalty α and c = Xc'Yc, the map is w = B (λ + α)^-1 B'c. About
+the training means, rows held out have Σ(y - ŷ)² = Σy² - 2 w'X'y + w'X'X w: neither X nor Y is looked at again.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,8 @@ def solver(
     Args:
         without: the folds that are not fitted on. scored: those of them on which the maps are scored.
         weights: (d,) of the squared features: γ of the space of each.
-        standardise: divide every feature by its standard deviation over the training rows; constant ones count nothing.
+        standardise: divide every feature by its standard deviation over the training rows; constant ones count
+            nothing.
     """
     mean, covariance = of.covariance(without)
     scale = np.sqrt(weights)
@@ -61,16 +63,17 @@ def solver(
     values, vectors = np.linalg.eigh(covariance * np.multiply.outer(scale, scale))
     kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
     basis = scale[:, None] * vectors[:, kept]
-    kind = {"dtype": TORCH_DTYPE[of.dtype], "device": of.device}
+
+    def kept_as(array: np.ndarray) -> torch.Tensor:
+        return torch.tensor(array, dtype=TORCH_DTYPE[of.dtype], device=of.device)
+
     held = {}
     for fold in scored:
         apart, square = of.held_out(fold, mean)
         square = basis.T @ square @ basis
         lower = np.tril(square) + np.tril(square, -1)
-        held[fold] = Held(torch.tensor(basis.T @ apart, **kind), torch.tensor(lower, **kind))
-    return Solver(
-        tuple(without), mean, torch.tensor(values[kept], **kind), torch.tensor(basis, **kind), held
-    )
+        held[fold] = Held(kept_as(basis.T @ apart), kept_as(lower))
+    return Solver(tuple(without), mean, kept_as(values[kept]), kept_as(basis), held)
 
 
 class Fitted(NamedTuple):

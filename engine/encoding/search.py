@@ -1,13 +1,13 @@
 """The penalty of every response, chosen inside the training folds, and the scores on the fold held out.
 
-Nested, with F folds: for outer fold f every other fold g is set aside in turn, maps are fitted on the F - 2 that remain,
-and the penalty with the least mean squared error over the folds g is chosen; the map with that penalty, fitted on all
-F - 1 training folds, is scored on f. The maps without f and g serve both f and g, so there are F (F - 1) / 2 inner and F
-outer eigendecompositions for each weighting of spaces, all from the same sums. It is what himalaya's RidgeCV does on the
-training rows of each outer fold.
+Nested, with F folds: for outer fold f every other fold g is set aside in turn, maps are fitted on the F - 2 that
+remain, and the penalty with the least mean squared error over the folds g is chosen; the map with that penalty,
+fitted on all F - 1 training folds, is scored on f. The maps without f and g serve both f and g, so there are F (F -
+1) / 2 inner and F outer eigendecompositions for each weighting of spaces, all from the same sums. It is what
+himalaya's RidgeCV does on the training rows of each outer fold.
 
-Not nested: the penalty with the least error over all F folds, one for all of them, as RidgeCV chooses it; the scores are
-those on the same folds, and a little too good for it. F eigendecompositions.
+Not nested: the penalty with the least error over all F folds, one for all of them, as RidgeCV chooses it; the scores
+are those on the same folds, and a little too good for it. F eigendecompositions.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,9 @@ from consilience.engine.encoding import ridge
 from consilience.engine.encoding.statistics import Design, Targets
 from consilience.engine.passes import executors
 
-SLOPE = 1e-10  # of log10(penalty), added to minus the error: of penalties that fit equally well the larger, as himalaya
+SLOPE = (
+    1e-10  # of log10(penalty), taken from the error: of penalties that fit equally well the larger is chosen
+)
 TASK_UNITS = 2048
 
 
@@ -98,9 +100,10 @@ def searched(
     """
     folds, count = y.sum.shape
     choices = folds if search.nested else 1
+    nothing, unscored = np.full((choices, count), np.nan), np.full((folds, count), np.nan)
     best = Best(
-        np.full((choices, count), -np.inf), *(np.full((choices, count), np.nan) for _ in range(2)),
-        np.zeros((choices, count), int), *(np.full((folds, count), np.nan) for _ in range(2)),
+        np.full((choices, count), -np.inf), nothing, nothing.copy(), np.zeros((choices, count), int), unscored,
+        unscored.copy(),
     )  # fmt: skip
     step = max(1, min(TASK_UNITS, -(-count // executors.workers(of.device))))
     parts = [slice(a, min(a + step, count)) for a in range(0, count, step)]

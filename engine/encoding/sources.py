@@ -1,5 +1,6 @@
 """What an encoding model reads instead of a representation as it is. Everything is made while rows stream."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,19 +17,30 @@ def _given(values: np.ndarray, out: np.ndarray | None) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Units:
-    """Some consecutive units of a representation. A `Source`."""
+class Beside:
+    """Some units of several representations, side by side. A `Source`."""
 
-    of: Representation
-    units: slice
+    parts: tuple[tuple[Representation, slice], ...]
 
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        return _given(self.of.take(rows)[:, self.units], out)
+        found = [of.take(rows)[:, units] for of, units in self.parts]
+        if len(found) == 1:
+            return _given(found[0], out)
+        return np.concatenate(found, axis=1, out=out)
 
 
-def some_units(of: Representation, units: slice) -> Representation:
-    """The same rows with only those units."""
-    return replace(of, d=units.stop - units.start, source=Units(of, units), rows=None)
+def beside(representations: Sequence[Representation], units: slice | None = None) -> Representation:
+    """Those `units` of representations that stand side by side (default: all), as one representation."""
+    start, stop = (0, sum(r.d for r in representations)) if units is None else (units.start, units.stop)
+    parts, at = [], 0
+    for r in representations:
+        if start < at + r.d and stop > at:
+            parts.append((r, slice(max(start - at, 0), min(stop - at, r.d))))
+        at += r.d
+    dtype = np.result_type(*(r.dtype for r, _ in parts))
+    return replace(
+        representations[0], d=stop - start, dtype=dtype, source=Beside(tuple(parts)), rows=None, positive=None
+    )
 
 
 @dataclass(frozen=True)
@@ -73,13 +85,12 @@ class Permuted:
 
     of: Representation
     order: np.ndarray
-    nuisance: tuple[Representation, ...] = ()
-    weights: np.ndarray | None = None  # (sum of d, units)
+    nuisance: Representation | None = None
+    weights: np.ndarray | None = None  # (d of the nuisance, units)
 
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         others = self.order[rows]
         found = np.array(self.of.take(others), compute_dtype([self.of]))
-        if self.weights is not None:
-            moved = np.concatenate([z.take(rows) - z.take(others) for z in self.nuisance], axis=1)
-            found += moved @ self.weights
+        if self.nuisance is not None:
+            found += (self.nuisance.take(rows) - self.nuisance.take(others)) @ self.weights
         return _given(found, out)

@@ -6,6 +6,7 @@ Training statistics are total - held-out fold; means are always those of the tra
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from consilience.engine.passes.moments import MomentPass, moments
 class Design:
     """Sums of features over the rows of each of F folds: `n` (F,), `sum` (F, d), `products` (F, d, d) X'X.
 
-    The features are those of several spaces side by side, `spaces` the units of each; `frames` are what was subtracted.
+    The features are those of several spaces side by side, `spaces` the units of each; `frames` are what was
+    subtracted.
     """
 
     n: np.ndarray
@@ -79,7 +81,7 @@ class Targets:
 def side_by_side(representations: Sequence[Representation]) -> tuple[slice, ...]:
     """The columns of each, of all of them side by side."""
     edges = np.cumsum([0, *(r.d for r in representations)])
-    return tuple(slice(int(a), int(b)) for a, b in zip(edges, edges[1:]))
+    return tuple(slice(int(a), int(b)) for a, b in pairwise(edges))
 
 
 def _frame(of: Representation) -> Frame:

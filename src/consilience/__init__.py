@@ -14,6 +14,7 @@ _HOME = {
     "audit": "consilience.engine.audit",
     "best_layers": "consilience.engine.best",
     "compare": "consilience.engine.comparison",
+    "encode": "consilience.engine.encoding",
     "extract": "consilience.pipelines.extract",
     "metrics": "consilience.engine.metrics",
     "models": "consilience.connectors.models",
