@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from consilience.engine.encoding.statistics import Design, Targets, targets
 from consilience.engine.errors import BadInput
 from consilience.engine.features.representation import Representation
 
-Permute = Callable[[Representation, slice], Representation]
 RUN_BYTES = 256e6  # of the sums of a run of units: more would save no work
 COPIES = 3  # of them while they are added up
 
@@ -64,25 +64,22 @@ class Fitting:
             self._kept[key] = found
         return found
 
-    def units(self, count: int) -> Iterator[slice]:
-        """Runs of `count` units."""
+    @property
+    def run_units(self) -> int:
+        """So many units are held at a time."""
         folds, d = self.design.sum.shape
-        step = max(1, int(min(RUN_BYTES, self.budget / (2 * COPIES)) / (8 * folds * d)))
-        return (slice(a, min(a + step, count)) for a in range(0, count, step))
+        return max(1, int(min(RUN_BYTES, self.budget / (2 * COPIES)) / (8 * folds * d)))
 
-    def scores(self, responses: Sequence[Representation], permuted: Permute | None = None) -> list[Scored]:
-        """Each model on every unit of the responses, side by side.
+    def cut(self, responses: Sequence[Representation]) -> list[Representation]:
+        """The units of all responses, side by side, in runs that can be held."""
+        count = sum(r.d for r in responses)
+        edges = [*range(0, count, self.run_units), count]
+        return [beside(responses, slice(a, b)) for a, b in pairwise(edges)]
 
-        Args:
-            permuted: makes of some units, whose place is told, those that are predicted instead.
-        """
-        parts: list[list[Scored]] = [[] for _ in self.models]
-        for units in self.units(sum(r.d for r in responses)):
-            some = beside(responses, units)
-            y = targets(self.design, some if permuted is None else permuted(some, units), self.run)
-            for k, part in enumerate(self._run(y)):
-                parts[k].append(part)
-        return [joined(some) for some in parts]
+    def scores(self, responses: Sequence[Representation]) -> list[Scored]:
+        """Each model on every unit of the responses, side by side."""
+        runs = [list(self._run(targets(self.design, some, self.run))) for some in self.cut(responses)]
+        return [joined(parts) for parts in zip(*runs)]
 
     def _run(self, y: Targets) -> Iterator[Scored]:
         for k, (model, design, search) in enumerate(zip(self.models, self._designs, self._searches)):

@@ -11,6 +11,7 @@ import numpy as np
 
 from consilience.engine.encoding.search import Best
 
+NAMES = ("r", "r2", "inner", "penalty")
 CONCENTRATIONS = (0.1, 1.0)
 
 
@@ -59,5 +60,9 @@ def scored(best: Best, weights: np.ndarray) -> Scored:
 
 def joined(parts: Sequence[Scored]) -> Scored:
     """Of several runs of responses, one after the other."""
-    names = ("r", "r2", "inner", "penalty")
-    return Scored(*(np.concatenate([getattr(p, name) for p in parts], axis=-1) for name in names))
+    return Scored(*(np.concatenate([getattr(p, name) for p in parts], axis=-1) for name in NAMES))
+
+
+def of_units(found: Scored, units: slice) -> Scored:
+    """Of some responses."""
+    return Scored(*(getattr(found, name)[..., units] for name in NAMES))

@@ -10,13 +10,14 @@ is made anew, and penalties are chosen anew for every draw. p = (1 + #{draws at 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
 from consilience.engine.encoding.fitting import Fitting
-from consilience.engine.encoding.models import Scored
-from consilience.engine.encoding.sources import Permuted, beside
-from consilience.engine.encoding.statistics import Design, targets
+from consilience.engine.encoding.models import Scored, of_units
+from consilience.engine.encoding.sources import Permuted
+from consilience.engine.encoding.statistics import Design, Targets, targets
 from consilience.engine.errors import BadInput
 from consilience.engine.features.representation import Representation
 
@@ -45,18 +46,12 @@ def shifts(edges: Sequence[tuple[int, int]], count: int, seed: int) -> Iterator[
         yield order.copy()
 
 
-def residual_weights(
-    of: Design, space: int, responses: Sequence[Representation], fitting: Fitting
-) -> np.ndarray:
+def residual_weights(of: Design, space: int, y: Targets) -> np.ndarray:
     """(d, v): the least-squares map from a space to the responses on all rows, the smallest where there are several."""
-    alone = of.only([space])
-    mean, covariance = alone.covariance([])
-    inverse = np.linalg.pinv(covariance, hermitian=True)
-    found = []
-    for units in fitting.units(sum(r.d for r in responses)):
-        y = targets(alone, beside(responses, units), fitting.run)
-        found.append(inverse @ (y.cross.sum(axis=0) - np.multiply.outer(mean, y.sum.sum(axis=0))))
-    return np.concatenate(found, axis=1)
+    units = of.spaces[space]
+    mean, covariance = of.only([space]).covariance([])
+    cross = y.cross[:, units].sum(axis=0) - np.multiply.outer(mean, y.sum.sum(axis=0))
+    return np.linalg.pinv(covariance, hermitian=True) @ cross
 
 
 def draws(
@@ -68,14 +63,21 @@ def draws(
     nuisance: int | None = None,
 ) -> Iterator[list[Scored]]:
     """The scores of every model on shifted responses, draw by draw. `nuisance` is the number of its space."""
-    weights, given = None, None
-    if nuisance is not None:
-        weights = residual_weights(fitting.design, nuisance, responses, fitting)
-        given = fitting.design.representations[nuisance]
-    for order in shifts(edges, count, seed):
-
-        def permuted(of: Representation, units: slice, order: np.ndarray = order) -> Representation:
-            part = None if weights is None else weights[:, units]
-            return replace(of, source=Permuted(of, order, given, part), rows=None)
-
-        yield fitting.scores(responses, permuted)
+    of, parts = fitting.design, fitting.cut(responses)
+    plain: list[np.ndarray | None] = [None] * len(parts)
+    given = None if nuisance is None else of.representations[nuisance]
+    weights = plain if nuisance is None else [
+        residual_weights(of, nuisance, targets(of, part, fitting.run)) for part in parts
+    ]  # fmt: skip
+    width = sum(part.d for part in parts)
+    together = max(1, fitting.run_units // width)
+    waiting = shifts(edges, count, seed)
+    while orders := list(islice(waiting, together)):
+        shifted = [
+            replace(part, source=Permuted(part, order, given, w), rows=None)
+            for order in orders
+            for part, w in zip(parts, weights)
+        ]
+        found = fitting.scores(shifted)
+        for k in range(len(orders)):
+            yield [of_units(model, slice(k * width, (k + 1) * width)) for model in found]

@@ -122,17 +122,18 @@ def _rotated(s: Solver, cross: np.ndarray) -> torch.Tensor:
 
 
 def maps(s: Solver, fitted: Fitted, penalty: torch.Tensor) -> torch.Tensor:
-    """(r, v): the maps in the basis, of one penalty or of one a response."""
-    return fitted.cross / (s.values[:, None] + penalty)
+    """(r, k, v): the maps in the basis, of penalties (k, v), or (k, 1) the same for all responses."""
+    return fitted.cross[:, None] / (s.values[:, None, None] + penalty)
 
 
 def error(s: Solver, fold: int, t: Test, w: torch.Tensor) -> np.ndarray:
-    """Σ(y - ŷ)² (v,) of the fold."""
-    return t.squares - 2 * _sums(w, t.cross) + _quadratic(s.held[fold].lower, w)
+    """Σ(y - ŷ)² (k, v) of the fold, of maps (r, k, v)."""
+    square = _quadratic(s.held[fold].lower, w.flatten(1)).reshape(w.shape[1:])
+    return t.squares - 2 * _sums(w, t.cross[:, None]) + square
 
 
 def scores(s: Solver, fold: int, t: Test, w: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """r and R² (v,) on the fold: r of y with ŷ, and 1 - Σ(y - ŷ)² / Σ(y - ȳ)², ȳ the mean of the fold itself.
+    """r and R² (v,) on the fold, of maps (r, v): r of y with ŷ, and 1 - Σ(y - ŷ)² / Σ(y - ȳ)², ȳ the mean of the fold itself.
 
     NaN where the response is the same in all its rows; r is 0 where the prediction is.
     """
@@ -148,7 +149,7 @@ def scores(s: Solver, fold: int, t: Test, w: torch.Tensor) -> tuple[np.ndarray, 
 
 
 def _sums(x: torch.Tensor, y: torch.Tensor) -> np.ndarray:
-    """Σ over rows of X ∘ Y, (v,), in float64."""
+    """Σ over the first axis of X ∘ Y, in float64."""
     return (x * y).sum(dim=0, dtype=torch.float64).cpu().numpy()
 
 

@@ -28,6 +28,9 @@ SLOPE = (
 TASK_UNITS = 2048
 
 
+Seen = tuple[ridge.Fitted, dict[int, ridge.Test]]
+
+
 @dataclass(frozen=True)
 class Search:
     """Penalties (K,), `weightings` (Γ, B) of B spaces that add up to 1, and how the choice is made."""
@@ -128,44 +131,62 @@ def _task(of: Design, y: Targets, part: slice, search: Search, solvers: Solvers)
     if of.device == "cpu":
         torch.set_num_threads(1)  # the tasks are the threads
     y = Targets(y.sum[:, part], y.squares[:, part], y.cross[:, :, part])
-    merit, inner = _inner(of, y, search, solvers.inner)
+    seen: dict[tuple[int, ...], Seen] = {}
+    merit, inner = _inner(of, y, search, solvers.inner, seen)
     chosen = merit.argmax(axis=1)  # (C, v)
     at = (np.arange(len(chosen))[:, None], chosen, np.arange(chosen.shape[1]))
     penalty = search.penalties[chosen]
-    r, r2 = zip(*_outer(of, y, penalty, solvers.outer))
+    r, r2 = zip(*_outer(of, y, penalty, solvers.outer, seen))
     return [(part, Best(merit[at], inner[at], penalty, np.zeros_like(chosen), np.array(r), np.array(r2)))]
 
 
 def _inner(
-    of: Design, y: Targets, search: Search, solvers: Sequence[ridge.Solver]
+    of: Design, y: Targets, search: Search, solvers: Sequence[ridge.Solver], seen: dict[tuple[int, ...], Seen]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Minus the mean squared error, and R², of every choice and penalty: each (C, K, v), means over inner folds."""
+    """Minus the mean squared error, and R², of every choice and penalty: each (C, K, v), means over inner folds.
+
+    What the outer folds look at too, where choices are not nested, is left in `seen`.
+    """
     folds, count = y.sum.shape
     shape = (folds if search.nested else 1, len(search.penalties), count)
     merit, r2 = np.zeros(shape), np.zeros(shape)
+    step = max(1, TASK_UNITS // count)
+    batches = [slice(k, k + step) for k in range(0, len(search.penalties), step)]
     for s, (_, scored) in zip(solvers, inner_splits(folds, search.nested)):
-        fitted = ridge.fit(s, of, y)
-        tests = {fold: ridge.test(s, of, y, fitted, fold) for _, fold in scored}
-        for k, penalty in enumerate(_tensors(search.penalties, s)):
-            w = ridge.maps(s, fitted, penalty)
+        fitted, tests = _look(s, of, y)
+        if not search.nested:
+            seen[s.without] = fitted, tests
+        for some in batches:
+            # The maps of several penalties side by side, where they are few: one product for all of them.
+            w = ridge.maps(s, fitted, _tensors(search.penalties[some, None], s))
             for choice, fold in scored:
                 t = tests[fold]
                 error = ridge.error(s, fold, t, w)
-                merit[choice, k] -= error / t.n
+                merit[choice, some] -= error / t.n
                 with np.errstate(invalid="ignore", divide="ignore"):
-                    r2[choice, k] += 1 - error / t.total
+                    r2[choice, some] += 1 - error / t.total
     inner = folds - 1 if search.nested else folds
     return merit / inner + SLOPE * np.log10(search.penalties)[:, None], r2 / inner
 
 
 def _outer(
-    of: Design, y: Targets, penalty: np.ndarray, solvers: Sequence[ridge.Solver]
+    of: Design,
+    y: Targets,
+    penalty: np.ndarray,
+    solvers: Sequence[ridge.Solver],
+    seen: dict[tuple[int, ...], Seen],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """r and R² on every fold, with the penalties chosen for it."""
     for fold, s in enumerate(solvers):
-        fitted = ridge.fit(s, of, y)
-        w = ridge.maps(s, fitted, _tensors(penalty[fold if len(penalty) > 1 else 0], s))
-        yield ridge.scores(s, fold, ridge.test(s, of, y, fitted, fold), w)
+        fitted, tests = seen.pop(s.without) if s.without in seen else _look(s, of, y)
+        w = ridge.maps(s, fitted, _tensors(penalty[[fold if len(penalty) > 1 else 0]], s))
+        yield ridge.scores(s, fold, tests[fold], w[:, 0])
+
+
+def _look(s: ridge.Solver, of: Design, y: Targets) -> Seen:
+    """The responses of the training rows and of every held-out fold in the basis of a solver."""
+    fitted = ridge.fit(s, of, y)
+    return fitted, {fold: ridge.test(s, of, y, fitted, fold) for fold in s.without}
 
 
 def _tensors(values: np.ndarray, s: ridge.Solver) -> torch.Tensor:
