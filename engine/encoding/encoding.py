@@ -26,6 +26,7 @@ from consilience.engine.encoding.statistics import Design, design
 from consilience.engine.encoding.table import table
 from consilience.engine.encoding.variants import Told, layers_chosen, models_of, told
 from consilience.engine.errors import BadInput
+from consilience.engine.features import FeatureTable
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.null import from_permutations
 from consilience.engine.linalg import one_thread
@@ -119,7 +120,7 @@ class Encoding:
             p = self._p(fitting, observed, count, progress) if self.permutations else None
         return table(
             observed, self.spaces[:count], self.responses, p, constant,
-            {**self._attributes(constant, time.perf_counter() - start)},
+            self._attributes(constant, time.perf_counter() - start),
         )  # fmt: skip
 
     def _design(self, run: Any) -> Design:
@@ -170,7 +171,9 @@ class Encoding:
 
 
 def _read(features: Any, name: str) -> list[Representation]:
-    """As `compare` reads them; an array alone is known as `name`."""
+    """As `compare` reads them; a table alone too, and an array alone, which is known as `name`."""
+    if isinstance(features, FeatureTable):
+        return read([features])
     return read({name: features} if hasattr(features, "shape") else features)
 
 

@@ -133,7 +133,7 @@ def error(s: Solver, fold: int, t: Test, w: torch.Tensor) -> np.ndarray:
 
 
 def scores(s: Solver, fold: int, t: Test, w: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """r and R² (v,) on the fold, of maps (r, v): r of y with ŷ, and 1 - Σ(y - ŷ)² / Σ(y - ȳ)², ȳ the mean of the fold itself.
+    """r and R² (v,) on the fold, of maps (r, v): r of y with ŷ, and 1 - Σ(y - ŷ)² / Σ(y - ȳ)², ȳ the fold's own mean.
 
     NaN where the response is the same in all its rows; r is 0 where the prediction is.
     """
