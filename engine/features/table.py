@@ -14,7 +14,7 @@ from consilience.engine.features import manifest as manifests
 from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.gather import gather
 from consilience.engine.features.parts import REPAIR, map_part, units
-from consilience.engine.features.schema import ID, LayerInfo
+from consilience.engine.features.schema import FEATURES, ID, LayerInfo
 
 if TYPE_CHECKING:
     import dask.array
@@ -40,7 +40,8 @@ class FeatureTable:
         self.n: int = self.manifest["n"]
         self.meta: dict[str, Any] = self.manifest["meta"]
         self.layers: dict[str, LayerInfo] = {
-            name: LayerInfo(value["dim"], value["dtype"]) for name, value in self.manifest["layers"].items()
+            name: LayerInfo(value["dim"], value["dtype"], value.get("kind", FEATURES))
+            for name, value in self.manifest["layers"].items()
         }
         self._views: dict[str, list[np.ndarray]] = {}
         self._check_sizes()

@@ -112,7 +112,7 @@ class Nearest:
         return rectangular(keys, r * bound.shape[1] + own, bound.shape)
 
     def _copies(self, tile: Tile, values: torch.Tensor) -> "torch.Tensor | float | None":
-        """The distance up to which a sample is a copy; None where the space holds similarities."""
+        """The distance up to which a sample is a copy, 0 in an RDM; None where the space holds similarities."""
         if not self.space.startswith("rdm-"):
             return None
         floor = 16 * torch.finfo(values.dtype).eps

@@ -11,6 +11,7 @@ _HOME = {
     "BadInput": "consilience.engine.errors",
     "FeatureStore": "consilience.engine.features",
     "FeatureTable": "consilience.engine.features",
+    "RDM": "consilience.engine.features",
     "audit": "consilience.engine.audit",
     "best_layers": "consilience.engine.best",
     "compare": "consilience.engine.comparison",
