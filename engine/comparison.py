@@ -105,7 +105,7 @@ class Comparison:
             run=partial(executors.run, executor=executor, threads=self.threads),
         )  # fmt: skip
 
-    def _crossed(self, setting: Setting, request: Request) -> Setting:
+    def crossed(self, setting: Setting, request: Request) -> Setting:
         """The same with inner products of different repeats."""
         reps = tuple(crossed(r, request.id) for r in setting.representations)
         return replace(setting, representations=reps, frames=tuple(map(frame, reps)))
@@ -173,7 +173,7 @@ class Comparison:
                 for repeats in (False, True):
                     mine = [r for r in self.requests if r.needs in needs and r.repeats == repeats]
                     if mine:
-                        found = evaluate(mine, self._crossed(setting, mine[0]) if repeats else setting)
+                        found = evaluate(mine, self.crossed(setting, mine[0]) if repeats else setting)
                         evaluated |= {e.request.id: self._told(e) for e in found}
         scores = score_table(
             [evaluated[r.id] for r in self.requests], self.joined, self.a, self.b, seed=self.seed,

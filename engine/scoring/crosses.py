@@ -39,8 +39,8 @@ def check_memory(requests: Sequence[Request], setting: Setting) -> None:
     """
     need = 2 * _matrix_bytes(setting) / SHARE
     for r in requests:
-        held = r.space != "linear" or setting.size.rdms
-        if r.needs == "sums" and held and need > setting.plan.budget:
+        held = r.needs == "sums" and (r.space != "linear" or setting.size.rdms)
+        if held and need > setting.plan.budget:
             raise BadInput(
                 f"two {setting.groups.n:,} × {setting.groups.n:,} matrices for {r.id!r} within the budget of "
                 f"{gigabytes(setting.plan.budget)}",
