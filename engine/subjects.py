@@ -31,7 +31,7 @@ def subjects_of(given: Subjects, least: int = 2) -> list[Representation]:
         if len(its) > 1:
             raise BadInput(
                 f"one region of the subject {name!r}", f"{len(its)} ({', '.join(r.layer for r in its[:3])}, …)",
-                "choose one layer: {name: table.dataset()['layer']}",
+                "choose one layer: {name: table.dataset()['layer']}, or of kind rdm {name: table.rdm('layer')}",
             )  # fmt: skip
         found += its
     names = [r.name for r in found]

@@ -144,16 +144,8 @@ def _of_layer(model: str, layer: str, table: FeatureTable, info: LayerInfo) -> R
     else:
         source, d, checked = TableSource(table, layer), info.dim, True
     return Representation(
-        model,
-        layer,
-        table.n,
-        d,
-        np.dtype(info.dtype),
-        source,
-        table.sample_ids,
-        f"{table.digest}/{layer}",
-        checked,
-    )
+        model, layer, table.n, d, np.dtype(info.dtype), source, table.sample_ids, f"{table.digest}/{layer}", checked,
+    )  # fmt: skip
 
 
 def _from_value(name: str, value: Any) -> Representation:

@@ -34,9 +34,11 @@ class JoinedUnits:
 
     of: tuple[Representation, ...]
     factors: tuple[float, ...]
+    dtype: np.dtype
 
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        return np.concatenate([r.take(rows) * f for r, f in zip(self.of, self.factors)], axis=1, out=out)
+        side_by_side = [r.take(rows).astype(self.dtype) * f for r, f in zip(self.of, self.factors)]
+        return np.concatenate(side_by_side, axis=1, out=out)
 
 
 def scale(r: Representation) -> float:
@@ -50,7 +52,7 @@ def scale(r: Representation) -> float:
 def joined_units(subjects: Sequence[Representation], scales: Sequence[float], name: str) -> Representation:
     """The subjects' units side by side, of one total variance each: the mean of their linear kernels, scaled alike."""
     dtype = np.result_type(np.float32, *(r.dtype for r in subjects))
-    source = JoinedUnits(tuple(subjects), tuple(1 / s for s in scales))
+    source = JoinedUnits(tuple(subjects), tuple(1 / s for s in scales), dtype)
     return replace(
         subjects[0], model=name, layer="", d=sum(r.d for r in subjects), dtype=dtype, source=source, digest=None,
         rows=None,

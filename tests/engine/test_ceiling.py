@@ -29,7 +29,7 @@ def brains(subjects: int = 4, n: int = 24, seed: int = 0) -> list[np.ndarray]:
 def theirs(condensed: np.ndarray, method: str) -> tuple[float, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of tau-a, that ranks are averaged
-        return boot_noise_ceiling(rsatoolbox.rdm.RDMs(condensed), method=method)  # type: ignore[return-value]
+        return boot_noise_ceiling(rsatoolbox.rdm.RDMs(condensed), method=method)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -111,6 +111,13 @@ def test_tables_are_joined_on_their_samples(tmp_path):
     labels = {i: k % 2 for k, i in enumerate(ids)}
     want = cs.noise_ceiling(common, "cka:by=label", labels=np.arange(20) % 2)
     np.testing.assert_allclose(cs.noise_ceiling(tables, "cka:by=label", labels=labels), want, atol=1e-9)
+
+
+def test_half_precision_features_keep_their_scale():
+    """Sums of squares of these overflow in float16, and so would they after a division by their size."""
+    subjects = [(x * 2000).astype(np.float16) for x in brains()]
+    want = cs.noise_ceiling([x.astype(np.float64) for x in subjects], "cka")
+    np.testing.assert_allclose(cs.noise_ceiling(subjects, "cka"), want, atol=1e-6)
 
 
 def test_identical_subjects_have_a_ceiling_of_1():

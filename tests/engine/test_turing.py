@@ -38,7 +38,8 @@ def test_the_numbers_are_those_of_their_definition(metric):
     gap = sign * (own.mean() - np.nanmean(among))
     assert abs(float(found["gap"][0]) - gap) < 1e-9
 
-    rng, drawn = np.random.default_rng(3), []
+    rng = np.random.default_rng(3)
+    drawn: list[float] = []
     while len(drawn) < 4000:
         some = rng.integers(0, 4, size=4)
         pairs = [among[i, j] for i in some for j in some if i != j]

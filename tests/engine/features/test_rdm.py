@@ -114,6 +114,18 @@ def test_a_table_gives_back_the_rdm_and_compares_as_it(tmp_path, monkeypatch, co
     assert store.write("monkey", "pictures", ids, {"IT": d, "V1": x}).digest != written.digest
 
 
+def test_a_layer_is_taken_out_of_its_table(tmp_path, condensed):
+    ids = [f"s{i}" for i in range(12)]
+    table = cs.FeatureStore(tmp_path).write(
+        "m", "s", ids, {"IT": cs.RDM(condensed), "V1": np.ones((12, 2)) * [[1, 2]]}
+    )
+    rdm = table.rdm("IT")
+    assert np.array_equal(rdm.values, squareform(condensed))
+    assert list(rdm.sample_ids) == ids
+    with pytest.raises(cs.BadInput, match="a layer of kind 'rdm'; got 'V1', of features"):
+        table.rdm("V1")
+
+
 def test_rows_and_columns_follow_the_join(tmp_path, condensed):
     d, ids = squareform(condensed), [f"s{i}" for i in range(12)]
     table = cs.FeatureStore(tmp_path).write("m", "s", ids, {"IT": cs.RDM(condensed, ids)})
