@@ -8,7 +8,7 @@ TILE_ROWS, STRIP_ROWS, LEAST_ROWS = 512, 768, 16
 FIRST_ORDER_GROUPS, MANY_PAIRS, GROUPS_OF_MANY = 10, 100, 5
 ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each thread that frees much
 # Measured per element or operation on the kernels as they are; they enter the estimates only.
-NEIGHBOUR_NS, RANK_NS, SPACE_NS, SORT_NS, ENTRY_NS = 12.0, 200.0, 2.5, 40.0, 10.0
+NEIGHBOUR_NS, RANK_NS, SPACE_NS, SORT_NS, ENTRY_NS = 12.0, 200.0, 2.5, 40.0, 40.0
 DECOMPOSITION_FLOPS, DECOMPOSITION_RATE, OVERLAP_RATE = 2.0, 0.5, 0.6
 MAP_FLOPS, GALLERY_NS = 20.0, 40.0
 
