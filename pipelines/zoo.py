@@ -8,6 +8,7 @@ study with one metric more computes that metric.
 import json
 import os
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput, unknown
+from consilience.engine.features import FeatureStore
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Comparison, Prepared, prepare
 from consilience.pipelines.profiles import profile_missing
@@ -65,7 +67,7 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     _write(output / PLAN, json.dumps(plan.rows(), indent=1))
     elapsed: dict[str, float] = {}
     began = time.perf_counter()
-    prepared = extract_missing(prepared, console)
+    prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
     elapsed["extraction"] = time.perf_counter() - began
     began = time.perf_counter()
     scores = compare_missing(prepared, cache, console)
@@ -78,10 +80,10 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     return _finish(scores, profile, prepared, output, uri, before, console)
 
 
-def extract_missing(prepared: Prepared, console: Console) -> Prepared:
-    """The same study with a table in every seat; Ray starts once, and only if a table is missing."""
-    if not prepared.missing():
-        return prepared
+def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console) -> tuple[Seat, ...]:
+    """The same seats with a table in each; Ray starts once, and only if a table is missing."""
+    if all(seat.table is not None for seat in given):
+        return tuple(given)
     from consilience.engine.extraction import extract, ray_running
 
     seats: list[Seat] = []
@@ -89,22 +91,22 @@ def extract_missing(prepared: Prepared, console: Console) -> Prepared:
         console.say("Extraction")
         progress = stack.enter_context(console.watching())
         stack.enter_context(ray_running())
-        for seat in prepared.seats:
+        for seat in given:
             if seat.table is None:
                 assert seat.model is not None
-                assert prepared.stimuli is not None
+                assert seat.stimuli is not None
                 entry = seat.entry
                 table = extract(
                     seat.model,
-                    prepared.stimuli,
-                    prepared.store,
+                    seat.stimuli,
+                    store,
                     layers=entry.wanted,
                     pool=entry.pool,
                     progress=progress,
                 )
                 seat = replace(seat, table=table)
             seats.append(seat)
-    return replace(prepared, seats=tuple(seats))
+    return tuple(seats)
 
 
 def compare_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset":
