@@ -24,7 +24,7 @@ from consilience.pipelines.provenance import describe
 from consilience.pipelines.scorecache import ScoreCache, completed, merge, score_keys, takes_labels
 from consilience.pipelines.seats import Seat
 from consilience.pipelines.steps import steps_of
-from consilience.pipelines.study import Study, load_study
+from consilience.pipelines.study import Study, StudyFile, load_study
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,11 +45,11 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     """
     study = study if isinstance(study, Study) else load_study(study)
     console = console or Console()
-    output = _writable(study.path(study.output))
+    output = writable(study.path(study.output))
     _refuse_unsupported(study)
-    uri = _tracking(study)
+    uri = tracking_of(study)
     prepared = prepare(study)
-    before = _before(output)
+    before = before_of(output)
     results = before.get("results", (SCORES, TIDY, REPORT))
     if before.get("key") == prepared.fingerprint() and all((output / x).is_file() for x in results):
         from consilience.engine.scores import open_scores
@@ -64,7 +64,7 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
 
     plan = study_plan(prepared, cache.known(prepared))  # refuses metrics, layers and pairs that do not exist
     plan.show(console)
-    _write(output / PLAN, json.dumps(plan.rows(), indent=1))
+    write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     elapsed: dict[str, float] = {}
     began = time.perf_counter()
     prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
@@ -172,14 +172,14 @@ def _finish(
     write(scores, output / REPORT, profile)
     study, key = prepared.study, prepared.fingerprint()
     if study.file.is_file() and study.file.resolve().parent != output:
-        _write(output / STUDY, study.file.read_text(encoding="utf-8"))
+        write_whole(output / STUDY, study.file.read_text(encoding="utf-8"))
     run_id = before.get("mlflow_run") if before.get("key") == key else None
     if uri is not None and run_id is None:
         from consilience.pipelines.provenance import track
 
         run_id = track(scores, prepared, uri, [output / x for x in (*results, PLAN)])
     done = {"key": key, "mlflow_run": run_id, "created": scores.attrs["created"], "results": results}
-    _write(output / DONE, json.dumps(done))
+    write_whole(output / DONE, json.dumps(done))
     _tell(console, scores, output)
     return scores
 
@@ -198,7 +198,8 @@ def _refuse_unsupported(study: Study) -> None:
         raise study.error(("executor",), unknown("executor", study.executor, EXECUTORS))
 
 
-def _tracking(study: Study) -> str | None:
+def tracking_of(study: StudyFile) -> str | None:
+    """The absolute address of the study's tracking store; None where it wants none."""
     if study.tracking is None:
         return None
     from consilience.engine.tracking import tracking_uri
@@ -209,7 +210,7 @@ def _tracking(study: Study) -> str | None:
         raise study.error(("tracking",), bad) from bad
 
 
-def _writable(folder: Path) -> Path:
+def writable(folder: Path) -> Path:
     """`folder`, made if need be; refused here and not after an hour of compute."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -225,7 +226,8 @@ def _writable(folder: Path) -> Path:
     return folder
 
 
-def _before(output: Path) -> dict[str, Any]:
+def before_of(output: Path) -> dict[str, Any]:
+    """What the last run into that folder left in its ``run.json``; empty where there was none."""
     path = output / DONE
     if not path.is_file():
         return {}
@@ -233,7 +235,8 @@ def _before(output: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
     half = path.with_name(f".{path.name}.half")
     half.write_text(text, encoding="utf-8")
     os.replace(half, path)

@@ -1,7 +1,7 @@
 """What a brain study needs, settled before any compute: its recordings, who sits where, and what decides the results."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,10 @@ class Prepared:
     def stimuli(self) -> str:
         """The stimulus set of the study."""
         return stimuli_of(self.study, self.recordings.brains)
+
+    def seated(self, seats: tuple[Seat, ...]) -> "Prepared":
+        """With other seats."""
+        return replace(self, seats=seats)
 
     def fingerprint(self) -> str:
         """The digest of everything that decides the result."""

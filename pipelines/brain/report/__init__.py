@@ -1,0 +1,1 @@
+"""The report of a brain study: one HTML file that works without a network."""
