@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from consilience.connectors.brains.cleaning import usable
 from consilience.connectors.brains.interfaces import Excluded, Store, Subject
 from consilience.connectors.brains.writing import tables_of, write_table
