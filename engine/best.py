@@ -85,7 +85,7 @@ def best_layers(
 
 def _refuse(request: Request) -> None:
     """Refuse a metric whose scores under one permutation of all samples are not to be had from one sweep."""
-    if not permuted.serves(request):
+    if not permuted.serves(request) or request.repeats:
         raise BadInput(
             "metrics on all samples at once, for the best of many layers", f"{request.id!r}",
             "leave it out, or choose the layers on one half of the samples and score them on the other: score_select "

@@ -91,7 +91,8 @@ def sides_of(models: Features, brains: Brains, hierarchy: Sequence[str] | None) 
     for region in hierarchy or ():
         if region not in regions:
             raise unknown("region", region, regions)
-    recorded, recordings = np.full((len(regions), len(subjects)), -1), []
+    recorded = np.full((len(regions), len(subjects)), -1)
+    recordings: list[Representation] = []
     for s, those in enumerate(subjects.values()):
         for r in those:
             recorded[regions.index(r.layer), s] = len(layers) + len(recordings)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from consilience.engine import preprocessing
+from consilience.engine.alignment.bootstrap import serves
 from consilience.engine.alignment.sides import Sides
 from consilience.engine.comparison import Comparison
 from consilience.engine.metrics.registry import Request
@@ -24,7 +25,15 @@ DIMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("lower", "upper"), _REGION),
     **dict.fromkeys(("lower_subject", "upper_subject"), _SUBJECT),
     **dict.fromkeys(("chosen", "held_out"), ("metric", "model", "region", "subject")),
-    **dict.fromkeys(("mean", "low", "high", "p_subjects", "p", "chance", "normalised", "best_depth"), _MODEL),
+    **dict.fromkeys(("mean", "low", "high", "p_subjects", "p", "chance", "normalised"), _MODEL),
+    **dict.fromkeys(("difference", "difference_low", "difference_high"), _TWO),
+    **dict.fromkeys(("difference_p", "difference_q", "difference_p_stimuli"), _TWO),
+    "brain_brain": ("metric", "region", "other", "subject"),
+    **dict.fromkeys(("gap", "gap_low", "gap_high", "gap_p", "verdict", "best_depth"), _MODEL),
+    **dict.fromkeys(("order_tau", "order_p"), ("metric", "model")),
+    "agreement": ("metric", "representation"),
+    "brain_agreement": ("metric", "representation", "region"),
+    **dict.fromkeys(("universality", "universality_low", "universality_high", "universality_p"), _REGION),
 }
 WORDS = ("chosen", "verdict")  # of str, "" where there is nothing to say
 
@@ -32,7 +41,7 @@ WORDS = ("chosen", "verdict")  # of str, "" where there is nothing to say
 def assemble(
     comparison: Comparison,
     sides: Sides,
-    pieces: Mapping[tuple[str, str], Pieces],
+    pieces: Mapping[tuple[str, str | None], Pieces],
     *,
     seconds: float,
     notes: Sequence[str],
@@ -41,7 +50,7 @@ def assemble(
     """The table.
 
     Args:
-        pieces: by metric and region, arrays over the other dims of each variable in their order.
+        pieces: by metric and region, None for all regions, arrays over the other dims of each variable in their order.
     """
     ids = [r.id for r in comparison.requests]
     sizes = {
@@ -54,13 +63,15 @@ def assemble(
         words = name in WORDS
         values = np.full([sizes[d] for d in dims], "" if words else np.nan, object if words else np.float64)
         for (metric, region), found in pieces.items():
-            at = {"metric": ids.index(metric), "region": sides.regions.index(region)}
             if name in found:
+                at = {"metric": ids.index(metric)} | (
+                    {"region": sides.regions.index(region)} if region else {}
+                )
                 values[tuple(at.get(d, slice(None)) for d in dims)] = found[name]
         variables[name] = (dims, values)
     return xr.Dataset(
         variables,
-        coords=_coords(comparison.requests, sides),
+        coords=_coords(comparison.requests, sides, comparison.joined.n),
         attrs={
             **provenance(
                 comparison.requests, comparison.joined, seed=comparison.seed, seconds=seconds, notes=notes
@@ -73,11 +84,12 @@ def assemble(
     )
 
 
-def _coords(requests: Sequence[Request], sides: Sides) -> dict[str, Any]:
+def _coords(requests: Sequence[Request], sides: Sides, n: int) -> dict[str, Any]:
     models, subjects = list(sides.models), list(sides.subjects)
     return {
         "metric": [r.id for r in requests],
         "direction": ("metric", [r.metric.direction for r in requests]),
+        "stimuli_by": ("metric", ["bootstrap" if serves(r, n) else "jackknife" for r in requests]),
         "representation": [r.name for r in sides.layers],
         "model_of": ("representation", [r.model for r in sides.layers]),
         "layer": ("representation", [r.layer for r in sides.layers]),

@@ -118,7 +118,7 @@ class Nearest:
         return tile.gram if tile.unit else tile.space(self.space)
 
     def _copies(self, tile: Tile, values: torch.Tensor) -> "torch.Tensor | float | None":
-        """The distance up to which a sample is a copy, 0 in an RDM, or the cosine; None of similarities."""
+        """The distance up to which a sample is a copy (0 in an RDM), or the cosine; None for similarities."""
         if not self.space.startswith("rdm-"):
             return None
         floor = 16 * torch.finfo(values.dtype).eps
@@ -130,7 +130,7 @@ class Nearest:
         self, tile: Tile, values: torch.Tensor, copies: "torch.Tensor | float | None"
     ) -> torch.Tensor:
         """Larger is nearer, in float32. Copies are at distance 0, whatever rounding makes of it."""
-        if tile.unit:
+        if copies is not None and tile.unit:
             values = values.masked_fill(values >= copies, 1.0)
         elif copies is not None:
             values = values.neg().masked_fill_(values <= copies, 0.0)

@@ -27,8 +27,11 @@ Draws = Iterator[tuple[Request, np.ndarray]]
 
 
 def serves(request: Request) -> bool:
-    """Whether the scores of this metric under permutations of all samples are to be had from one sweep."""
-    return request.needs in FAMILIES and not request.repeats and not request.parameters.get("folds", 0)
+    """Whether the scores of this metric under permutations of all samples are to be had from one sweep.
+
+    Of a metric on repeats they are if `setting` has those crossed.
+    """
+    return request.needs in FAMILIES and not request.parameters.get("folds", 0)
 
 
 def draws(requests: Sequence[Request], setting: Setting) -> Draws:
