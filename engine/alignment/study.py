@@ -60,7 +60,7 @@ class Study:
             "chance": spread(sign * chance).mean,
             "normalised": over.mean / lower if one.similar and lower > 0 else np.nan,
             "best_depth": spread(np.where(chosen == NONE, np.nan, sides.depth[chosen])).mean,
-            **({} if drawn is None else {"p": drawn.p(held.mean(axis=-1))}),
+            **({} if drawn is None else {"p": drawn.p(held.mean(axis=-1)), "null": sign * drawn.statistic.T}),
             **differences.differences_of(held, error),
             **turing, "brain_brain": spread_out(turing["brain_brain"], present, axes=2),
             "brain_agreement": sign * self._with_brains(region),

@@ -28,6 +28,7 @@ DIMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("mean", "low", "high", "p_subjects", "p", "chance", "normalised"), _MODEL),
     **dict.fromkeys(("difference", "difference_low", "difference_high"), _TWO),
     **dict.fromkeys(("difference_p", "difference_q", "difference_p_stimuli"), _TWO),
+    "null": ("metric", "model", "region", "draw"),
     "brain_brain": ("metric", "region", "other", "subject"),
     **dict.fromkeys(("gap", "gap_low", "gap_high", "gap_p", "verdict", "best_depth"), _MODEL),
     **dict.fromkeys(("order_tau", "order_p"), ("metric", "model")),
@@ -57,7 +58,7 @@ def assemble(
         "metric": len(ids), "region": len(sides.regions), "representation": len(sides.layers),
         "subject": len(sides.subjects), "model": len(sides.models),
     }  # fmt: skip
-    sizes |= {"model_b": sizes["model"], "other": sizes["subject"]}
+    sizes |= {"model_b": sizes["model"], "other": sizes["subject"], "draw": attrs["permutations"]}
     variables = {}
     for name, dims in DIMS.items():
         words = name in WORDS

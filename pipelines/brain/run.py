@@ -94,13 +94,14 @@ def _finish(
     console: Console,
 ) -> Results:
     from consilience.pipelines.brain.provenance import describe, track
+    from consilience.pipelines.brain.report import write
     from consilience.pipelines.brain.tables import save_all
 
     alignment, encoding = results.get("alignment"), results.get("encoding")
     attrs = describe(prepared, alignment, encoding, elapsed)
     for table in results.values():
         table.attrs.update(attrs)
-    written = save_all(results, output)
+    written = [*save_all(results, output), write(results, output / REPORT).name]
     study, key = prepared.study, prepared.fingerprint()
     if study.file.is_file() and study.file.resolve().parent != output:
         write_whole(output / STUDY, study.file.read_text(encoding="utf-8"))
@@ -124,4 +125,4 @@ def _tell(console: Console, results: Results, output: Path) -> None:
     console.say()
     for sentence in json.loads(next(iter(results.values())).attrs["summary"]):
         console.say(sentence)
-    console.say(f"\nResults: {output}", style="bold")
+    console.say(f"\nReport: {output / REPORT}", style="bold")
