@@ -40,7 +40,8 @@ class Alice:
 
 
 @register(
-    "alice-context", f"the words of alice, each with the {BEFORE} before it, as a listener has just heard them"
+    "alice-context",
+    f"the words of alice, each with the {BEFORE} before it, as a listener has just heard them",
 )
 class AliceInContext(Alice):
     """The same words under the same ids; the text is the word and the words that were heard before it."""

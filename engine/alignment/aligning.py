@@ -66,8 +66,9 @@ def align(
         - ``lower``, ``upper``, ``lower_subject``, ``upper_subject``: noise ceilings, see `noise_ceiling`
         - ``chosen``, ``held_out``: the layer that is best for the others, and its score
         - ``mean``, ``low``, ``high``: of ``held_out`` over subjects, and its t interval
-        - ``p``: one-sided, the mean against those of permuted stimuli with the layers chosen anew, which are ``null``,
-          (metric, model, region, draw); ``chance``: their mean, or of metrics without them that of unrelated samples for the layers chosen
+        - ``p``: one-sided, the mean against those of permuted stimuli with the layers chosen anew, which are ``null``
+          (metric, model, region, draw); ``chance``: their mean, or of metrics without them that of unrelated samples
+          for the layers chosen
         - ``p_subjects``: one-sided t of ``held_out`` less chance
         - ``normalised``: the mean over the lower ceiling; NaN of a distance and where that is not above 0
         - ``difference``, ``difference_low``, ``difference_high``, ``difference_p``: of two models, paired over

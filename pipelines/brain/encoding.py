@@ -1,4 +1,4 @@
-"""The encoding part of a brain study: every subject by itself, kept the moment it is done, and all of them in one table.
+"""The encoding part of a brain study: every subject by itself, kept the moment it is done, then all in one table.
 
 Dimensions: ``space`` (a model, or with ``choose_layer: false`` a layer; then the nuisance spaces), ``region``,
 ``subject``. Variables:
@@ -23,7 +23,12 @@ import numpy as np
 
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.brain.rows import (
-    features_on_rows, groups_of, one_size, recorded, smooth, standard,
+    features_on_rows,
+    groups_of,
+    one_size,
+    recorded,
+    smooth,
+    standard,
 )
 from consilience.pipelines.console import Console
 from consilience.pipelines.scorecache import ScoreCache
@@ -115,7 +120,9 @@ def encoded(prepared: Prepared, spaces: Spaces, subject: str) -> "xr.Dataset":
     ]
     beside = prepared.recordings.nuisance(subject)
     nuisance = {
-        name: representation("nuisance", name, standard(smooth(recorded(beside, name), prepared, groups)), ids)
+        name: representation(
+            "nuisance", name, standard(smooth(recorded(beside, name), prepared, groups)), ids
+        )
         for name in settings.nuisance
         if beside is not None
     }

@@ -47,15 +47,21 @@ def together(prepared: Prepared, parts: "Mapping[str, xr.Dataset]") -> "xr.Datas
         table["normalised"] = (over, np.where(mean > 0, table["r_mean"].values / mean, np.nan))
     seats = {seat.name for seat in prepared.seats}
     table["kind"] = ("space", ["features" if s.split("/")[0] in seats else "nuisance" for s in spaces])
-    keep = {k: first.attrs[k] for k in ("version", "created", "seed", "join", "encoding", "absent") if k in first.attrs}
-    constant = {k: v for part in parts.values() for k, v in json.loads(part.attrs.get("constant", "{}")).items()}
+    keep = {
+        k: first.attrs[k]
+        for k in ("version", "created", "seed", "join", "encoding", "absent")
+        if k in first.attrs
+    }
+    constant = {
+        k: v for part in parts.values() for k, v in json.loads(part.attrs.get("constant", "{}")).items()
+    }
     table.attrs = {**keep, "constant": json.dumps(constant)}
     return table
 
 
 def ceilings(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
-    """(regions, subjects) each: the correlation of each subject's units with the mean of the other subjects' (lower), and
-    of all (upper), mean over units; NaN where units or rows of subjects do not correspond."""
+    """(regions, subjects) each: the correlation of each subject's units with the mean of the others' (lower), and of
+    all (upper), mean over units; NaN where units or rows of subjects do not correspond."""
     tables = prepared.recordings.subjects
     shape = (len(prepared.regions), len(tables))
     lower, upper = np.full(shape, np.nan), np.full(shape, np.nan)

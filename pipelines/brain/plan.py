@@ -34,7 +34,9 @@ class BrainPlan:
         data = self.data
         console.say(f"Plan of {self.study}: {data['name']}", style="bold")
         subjects, regions = ", ".join(data["subjects"]), ", ".join(data["regions"])
-        console.say(f"Subjects ({len(data['subjects'])}): {subjects}\nRegions ({len(data['regions'])}): {regions}")
+        console.say(
+            f"Subjects ({len(data['subjects'])}): {subjects}\nRegions ({len(data['regions'])}): {regions}"
+        )
         for excluded in data["excluded"]:
             console.say(f"Left out: {excluded}", style="yellow")
         console.say(f"Licence: {data['licence']}. Cite: {data['citation']}\n")
@@ -80,11 +82,15 @@ def _work(prepared: Prepared, cache: ScoreCache) -> Sequence[tuple[str, str, str
     wanted = encoding.keys(prepared)
     if wanted and study.encode is not None:
         beyond = f" beyond {', '.join(study.encode.nuisance)}" if study.encode.nuisance else ""
-        what = f"{layers} layers -> {regions} regions of {subjects} subjects{beyond}, {study.encode.folds} folds"
+        what = (
+            f"{layers} layers -> {regions} regions of {subjects} subjects{beyond}, {study.encode.folds} folds"
+        )
         rows.append(("encoding", _state(list(wanted.values()), cache), what))
     return rows
 
 
 def _state(keys: Sequence[str], cache: ScoreCache) -> str:
     done = sum(cache.holds(key) for key in keys)
-    return "there already" if done == len(keys) else f"{done} of {len(keys)} there" if done else "to be computed"
+    return (
+        "there already" if done == len(keys) else f"{done} of {len(keys)} there" if done else "to be computed"
+    )

@@ -1,4 +1,4 @@
-"""What a brain study needs, settled before any compute: its recordings, who sits where, and what decides the results."""
+"""What a brain study needs, settled before any compute: its recordings, who sits where, and what decides results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -83,7 +83,9 @@ class Prepared:
 def stimuli_of(study: BrainStudy, brains: Brains) -> str:
     """The stimulus set of a study. StudyError where neither it nor the data set names one."""
     if not study.stimuli and not brains.stimuli:
-        nothing = BadInput(f"the stimuli of {brains.name}", "none", "add `stimuli:`, under the ids of its rows")
+        nothing = BadInput(
+            f"the stimuli of {brains.name}", "none", "add `stimuli:`, under the ids of its rows"
+        )
         raise study.error(("brain",), nothing)
     return study.stimuli or brains.stimuli
 
@@ -106,16 +108,20 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
     except BadInput as bad:
         raise study.error(("brain",), bad) from bad
     if len(recordings.subjects) < LEAST_SUBJECTS:
-        few = BadInput(f"{LEAST_SUBJECTS} subjects or more in {brains.name}", str(len(recordings.subjects)), "add some")
+        few = BadInput(
+            f"{LEAST_SUBJECTS} subjects or more in {brains.name}", str(len(recordings.subjects)), "add some"
+        )
         raise study.error(("brain",), few)
     if both := sorted(recordings.subjects.keys() & {seat.name for seat in seats}):
         raise study.error(
-            ("models",), BadInput("models and subjects of different names", f"{both[0]!r} as both", "rename one")
+            ("models",),
+            BadInput("models and subjects of different names", f"{both[0]!r} as both", "rename one"),
         )
     for i, space in enumerate(study.encode.nuisance if study.encode else ()):
         if space not in recordings.spaces:
             raise study.error(
-                ("encode", "nuisance", i), unknown(f"nuisance space of {brains.name}", space, recordings.spaces)
+                ("encode", "nuisance", i),
+                unknown(f"nuisance space of {brains.name}", space, recordings.spaces),
             )
     regions = tuple(study.chosen(recordings.regions))
     return Prepared(study, store, recordings, seats, regions, metrics, left_out)
@@ -135,7 +141,8 @@ def _metrics(study: BrainStudy, brains: Brains) -> tuple[str, ...]:
             raise study.error(("metrics",), over_time)
         if study.encode is None:
             raise study.error(
-                ("brain",), BadInput(f"`encode:` for {brains.name}, whose rows are time points", "none", "add it")
+                ("brain",),
+                BadInput(f"`encode:` for {brains.name}, whose rows are time points", "none", "add it"),
             )
         return ()
     found: list[str] = []
@@ -145,10 +152,14 @@ def _metrics(study: BrainStudy, brains: Brains) -> tuple[str, ...]:
         except BadInput as bad:
             raise study.error(("metrics", i), bad) from bad
         if request.metric.single or request.repeats or request.labelled:
-            wanting = BadInput("a metric that compares layers with regions by themselves", request.id, "leave it out")
+            wanting = BadInput(
+                "a metric that compares layers with regions by themselves", request.id, "leave it out"
+            )
             raise study.error(("metrics", i), wanting)
         if request.id in found:
-            raise study.error(("metrics", i), BadInput("each metric once", f"{request.id!r} twice", "remove one"))
+            raise study.error(
+                ("metrics", i), BadInput("each metric once", f"{request.id!r} twice", "remove one")
+            )
         found.append(request.id)
     if not found and study.encode is None:
         raise study.error(("metrics",), BadInput("a metric, or `encode:`", "neither", "add one, such as rsa"))

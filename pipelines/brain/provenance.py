@@ -80,9 +80,9 @@ def track(
 ) -> str:
     """Record the run in MLflow: the settings, what each model scores in each region, the files."""
     metrics: dict[str, float] = {}
-    for table, over, names in (
-        (alignment, "model", ("mean", "p", "normalised", "gap")),
-        (encoding, "space", ("r_mean", "unique_r2_mean", "unique_r2_p")),
+    for table, names in (
+        (alignment, ("mean", "p", "normalised", "gap")),
+        (encoding, ("r_mean", "unique_r2_mean", "unique_r2_p")),
     ):
         if table is None:
             continue

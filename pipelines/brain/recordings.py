@@ -70,9 +70,7 @@ def recordings_of(brains: Brains, store: FeatureStore, reading: Callable[[], Any
     kept = store.root / f".{brains.name}-{brains.fingerprint[:32]}.json"
     if kept.is_file():
         held = json.loads(kept.read_text(encoding="utf-8"))
-        found = {
-            model: store.find(model, brains.name, digest) for model, digest in held["tables"].items()
-        }
+        found = {model: store.find(model, brains.name, digest) for model, digest in held["tables"].items()}
         tables = {model: table for model, table in found.items() if table is not None}
         if len(tables) == len(found):
             return Recordings(brains, tables, tuple(Excluded(**x) for x in held["excluded"]))

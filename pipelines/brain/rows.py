@@ -53,8 +53,8 @@ def leading(values: np.ndarray, components: int | None) -> np.ndarray:
 
 
 def smooth(values: np.ndarray, prepared: Prepared, groups: Sequence[str] | None) -> np.ndarray:
-    """`values` (rows, d) without what is slower than the study's `high_pass`, each run by itself; as they are where rows
-    are no time points."""
+    """`values` (rows, d) without what is slower than the study's `high_pass`, each run by itself; as they are where
+    rows are no time points."""
     settings, brains = prepared.study.encode, prepared.recordings.brains
     assert settings is not None
     if brains.on_rows is None or settings.high_pass is None:

@@ -14,7 +14,15 @@ from consilience.pipelines.brain.study import BrainStudy, load_brain_study
 from consilience.pipelines.console import Console
 from consilience.pipelines.scorecache import ScoreCache
 from consilience.pipelines.zoo import (
-    DONE, PLAN, REPORT, STUDY, before_of, extract_missing, tracking_of, writable, write_whole,
+    DONE,
+    PLAN,
+    REPORT,
+    STUDY,
+    before_of,
+    extract_missing,
+    tracking_of,
+    writable,
+    write_whole,
 )
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A brain study: a YAML file that names a brain data set, models, metrics and an encoding. Run by `pipelines.brain.run`.
+"""A brain study: a YAML file that names a brain data set, models, metrics, an encoding. `pipelines.brain.run` runs it.
 
 ```yaml
 name: brain92
@@ -87,7 +87,7 @@ class BrainStudy(StudyFile):
     stimuli: str | None = None
     models: list[Annotated[BrainModel, BeforeValidator(_named)]] = Field(min_length=1)
     metrics: list[Annotated[Entry, BeforeValidator(_named)]] | None = None
-    regions: Patterns = ["*"]
+    regions: Patterns = Field(["*"], min_length=1)
     hierarchy: list[str] | None = None
     encode: Encode | None = None
     permutations: int = Field(1000, ge=0)
@@ -113,7 +113,9 @@ def load_brain_study(path: str | Path) -> BrainStudy:
         )
     for i, model in enumerate(study.models):
         if study.encode is not None and model.preprocess is not None:
-            wrong = BadInput("no `preprocess` beside `encode`", "steps", "use `components:` of encode instead")
+            wrong = BadInput(
+                "no `preprocess` beside `encode`", "steps", "use `components:` of encode instead"
+            )
             raise study.error(("models", i, "preprocess"), wrong)
     return study
 

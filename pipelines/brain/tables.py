@@ -15,8 +15,8 @@ PER_SUBJECT = {
 
 
 def save_all(results: "Mapping[str, xr.Dataset]", output: Path) -> list[str]:
-    """Write every table as ``<name>.nc`` and ``<name>.parquet``; the names of the files. One that a study no longer asks
-    for is removed."""
+    """Write every table as ``<name>.nc`` and ``<name>.parquet``; the names of the files. One that a study no longer
+    asks for is removed."""
     from consilience.engine.scores import save
 
     written = []

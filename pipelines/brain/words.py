@@ -37,6 +37,11 @@ def most(layers: Any) -> tuple[str, int]:
     return counted.most_common(1)[0] if counted else ("", 0)
 
 
+def spaces_of(encoding: "xr.Dataset", kind: str) -> list[str]:
+    """The spaces of an encoding that are ``features`` or ``nuisance``."""
+    return [str(s) for s in encoding["space"].values[encoding["kind"].values == kind]]
+
+
 def _aligned(of: "xr.Dataset", metric: str, controls: set[str]) -> list[str]:
     sentences = []
     sign = -1 if str(of["direction"].item()) == "distance" else 1
@@ -52,19 +57,14 @@ def _aligned(of: "xr.Dataset", metric: str, controls: set[str]) -> list[str]:
         layer, times = most(model["chosen"].values)
         subjects = int(np.isfinite(model["held_out"].values).sum())
         sentences.append(
-            f"By {metric_words(metric)}, {best} is closest to {region}: {_interval(model)}, {_p(model['p'])}. Its layer "
-            f"was chosen for each subject on the others ({layer} for {times} of {subjects}). {_ceiling(one, model)}"
+            f"By {metric_words(metric)}, {best} is closest to {region}: {_interval(model)}, {_p(model['p'])}. "
+            f"Its layer was chosen for each subject on the others ({layer} for {times} of {subjects}). "
+            f"{_ceiling(one, model)}"
         )
         if str(model["verdict"].item()):
             sentences.append(f"NeuroAI Turing test of {best} in {region}: {model['verdict'].item()}.")
         if trained and (rival := _best(one, random, sign)) is not None:
-            apart = one.sel(model=best, model_b=rival)
-            sentences.append(
-                f"With random weights the closest is {rival}: {fixed(float(one['mean'].sel(model=rival)), 3)}; trained is "
-                f"better by {fixed(float(apart['difference']), 3)} (95 % interval over subjects "
-                f"{fixed(float(apart['difference_low']), 3)} to {fixed(float(apart['difference_high']), 3)}; over stimuli "
-                f"p {probability(float(apart['difference_p_stimuli']))})."
-            )
+            sentences.append(_control(one, best, rival))
         if np.isfinite(one["universality"]):
             sentences.append(
                 f"Layers that agree with other models agree with {region}: Spearman "
@@ -78,6 +78,16 @@ def _aligned(of: "xr.Dataset", metric: str, controls: set[str]) -> list[str]:
                 f"p {probability(float(one['order_p']))}."
             )
     return sentences
+
+
+def _control(one: "xr.Dataset", best: str, rival: str) -> str:
+    apart = one.sel(model=best, model_b=rival)
+    gap, low, high = (float(apart[x]) for x in ("difference", "difference_low", "difference_high"))
+    return (
+        f"With random weights the closest is {rival}: {fixed(float(one['mean'].sel(model=rival)), 3)}; trained is "
+        f"better by {fixed(gap, 3)} (95 % interval over subjects {fixed(low, 3)} to {fixed(high, 3)}; over stimuli "
+        f"p {probability(float(apart['difference_p_stimuli']))})."
+    )
 
 
 def _best(one: "xr.Dataset", models: list[str], sign: int) -> str | None:
@@ -97,8 +107,7 @@ def _ceiling(one: "xr.Dataset", model: "xr.Dataset") -> str:
 
 def _encoded(table: "xr.Dataset") -> list[str]:
     sentences = []
-    nuisance = [str(s) for s in table["space"].values[table["kind"].values == "nuisance"]]
-    features = [str(s) for s in table["space"].values[table["kind"].values == "features"]]
+    nuisance, features = spaces_of(table, "nuisance"), spaces_of(table, "features")
     beyond = ", ".join(nuisance)
     for space in features:
         one = table.sel(space=space)
@@ -110,8 +119,8 @@ def _encoded(table: "xr.Dataset") -> list[str]:
         what = f"R² beyond {beyond}" if nuisance else "r on held-out rows"
         held = f"; by itself r {_numbers(at, 'r')}" if nuisance else ""
         sentences.append(
-            f"{space} predicts {region} best: {what} {_numbers(at, name)}, q {probability(float(at[f'{name}_q']))} over "
-            f"all spaces and regions{held}. {_time_ceiling(at)}"
+            f"{space} explains most in {region}: {what} {_numbers(at, name)}, q {probability(float(at[f'{name}_q']))} "
+            f"over all spaces and regions{held}. {_time_ceiling(at)}"
         )
         if nuisance:
             clear = [str(r) for r in table["region"].values if float(one["unique_r2_q"].sel(region=r)) < 0.05]
@@ -121,7 +130,9 @@ def _encoded(table: "xr.Dataset") -> list[str]:
         one = table.sel(space=space)
         region = _peak(one["r_mean"])
         if region is not None:
-            sentences.append(f"{space} alone predicts {region} best, with r {_numbers(one.sel(region=region), 'r')}.")
+            sentences.append(
+                f"{space} alone predicts {region} best, with r {_numbers(one.sel(region=region), 'r')}."
+            )
     return sentences
 
 
@@ -132,7 +143,11 @@ def _peak(values: "xr.DataArray") -> str | None:
 
 def _time_ceiling(at: "xr.Dataset") -> str:
     lower, upper = (float(at[name].mean()) for name in ("lower", "upper"))
-    return f"The ceiling of r is {fixed(lower, 3)} to {fixed(upper, 3)}." if np.isfinite(lower) else "No ceiling is known."
+    return (
+        f"The ceiling of r is {fixed(lower, 3)} to {fixed(upper, 3)}."
+        if np.isfinite(lower)
+        else "No ceiling is known."
+    )
 
 
 def _numbers(at: "xr.Dataset", name: str) -> str:
@@ -155,13 +170,16 @@ def _p(value: Any) -> str:
 def _data(about: dict[str, Any]) -> list[str]:
     data = about["recordings"]
     subjects = len(data["subjects"])
-    sentences = [f"{subjects} subjects of {data['name']} with {len(data['regions'])} regions: {', '.join(data['regions'])}."]
+    regions = f"{len(data['regions'])} region{'' if len(data['regions']) == 1 else 's'}: {', '.join(data['regions'])}"
+    sentences = [f"{subjects} subjects of {data['name']} with {regions}."]
     sentences += [f"Left out: {x}." for x in data["excluded"]]
     sentences += [f"{model} was left out: {why}" for model, why in about["left_out"].items()]
     for table in about["tables"]:
         if table["rejected"]:
             sample, reason = table["rejected"][0]
-            sentences.append(f"{table['model']}: {len(table['rejected'])} samples rejected, the first {sample} ({reason}).")
+            sentences.append(
+                f"{table['model']}: {len(table['rejected'])} samples rejected, the first {sample} ({reason})."
+            )
     sentences += about["notes"]
     return [*sentences, f"Data: {data['citation']}. Licence: {data['licence']}."]
 

@@ -31,6 +31,11 @@ def render(results: "Mapping[str, xr.Dataset]") -> str:
         HERE / "template.html",
         about(results),
         data=payload(results),
-        scripts=[REPORT / "numbers.js", HERE / SCRIPTS[0], REPORT / "look.js", *(HERE / x for x in SCRIPTS[1:])],
+        scripts=[
+            REPORT / "numbers.js",
+            HERE / SCRIPTS[0],
+            REPORT / "look.js",
+            *(HERE / x for x in SCRIPTS[1:]),
+        ],
         styles=[HERE / "brain.css"],
     )

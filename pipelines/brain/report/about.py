@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from consilience.pipelines.brain.words import spaces_of
 from consilience.pipelines.report.about import bibtex
 from consilience.pipelines.report.provenance import attr
 
@@ -41,7 +42,7 @@ def about(results: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
         "universality": alignment is not None and bool(alignment["universality"].notnull().any()),
         "encoding": encoding is not None,
         "views": [],
-        "nuisance": [] if encoding is None else [str(s) for s in encoding["space"].values[encoding["kind"].values == "nuisance"]],
+        "nuisance": [] if encoding is None else spaces_of(encoding, "nuisance"),
         "bibtex": bibtex(version, created[:4]),
     }  # fmt: skip
 

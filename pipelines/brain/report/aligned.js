@@ -24,17 +24,20 @@ function drawMatrix(metric) {
   const names = [...layers.map((l) => `${models[l.model]}/${l.layer}`), "", ...ceilings];
   const text = regions.map((region, r) => names.map((name, k) => `${escaped(name)} in ${escaped(region)}<br><b>${three(z[r][k])}</b>`));
   const blocks = models.map((_, m) => layers.flatMap((l, k) => (l.model === m ? [k] : [])));
-  const tickvals = [...blocks.map((ks) => (ks[0] + ks[ks.length - 1]) / 2), gap + 1.5];
+  // Edges of the columns: those of the ceilings are wide enough to be seen beside many layers.
+  const wide = Math.max(1, layers.length / 20);
+  const x = [...Array(gap + 2).keys(), gap + 1 + wide, gap + 1 + 2 * wide].map((edge) => edge - 0.5);
+  const tickvals = [...blocks.map((ks) => (ks[0] + ks[ks.length - 1]) / 2), gap + 0.5 + wide];
   const line = { color: ink("page"), width: 1.5 };
   const shapes = blocks.slice(1).map((ks) => ({ type: "line", x0: ks[0] - 0.5, x1: ks[0] - 0.5, y0: 0, y1: 1, yref: "paper", line }));
   const height = Math.min(Math.max(26 * regions.length, 60), 700);
   const labels = [...models.map((m) => clipped(m, element, 9)), "ceilings"];
   const down = Math.ceil(labelWidth(element, labels) * Math.sin((TILT * Math.PI) / 180)) + 22;
   Plotly.react(element, [{
-    type: "heatmap", z, text, hoverongaps: false, colorscale: colours(metric), colorbar: colourbar("score, mean over subjects"),
+    type: "heatmap", x, z, text, hoverongaps: false, colorscale: colours(metric), colorbar: colourbar("score, mean over subjects"),
     hovertemplate: "%{text}<extra></extra>", ygap: 1,
   }], layout(element, height + 62 + down, {
-    margin: { l: Math.ceil(labelWidth(element, regions)) + 12, r: 30, t: 62, b: down, autoexpand: false }, shapes,
+    margin: { l: Math.ceil(labelWidth(element, regions)) + 12, r: 50, t: 62, b: down, autoexpand: false }, shapes,
     xaxis: bareAxis({ tickvals, ticktext: labels.map(escaped), tickangle: TILT }),
     yaxis: bareAxis({ tickvals: regions.map((_, r) => r), ticktext: regions.map(escaped), autorange: "reversed" }),
   }), CONFIG);
@@ -81,7 +84,7 @@ function drawDepth(metric) {
     });
     small(element, regions.length === 1 ? 330 : 230, traces, {
       shapes: ceilingBand(metric.lower[r], metric.upper[r], "x"),
-      xaxis: axis({ tickvals: [0, 0.5, 1], ticktext: ["first", "depth", "last"], showgrid: false, zeroline: false, range: [-0.03, 1.03] }),
+      xaxis: axis({ tickvals: [0, 0.5, 1], ticktext: ["first", "depth", "last"], automargin: true, showgrid: false, zeroline: false, range: [-0.03, 1.03] }),
       yaxis: titled("", { nticks: 6, zeroline: true, range: spanned([...metric.score[r], metric.lower[r], metric.upper[r], 0]) }),
     });
   });
@@ -95,10 +98,10 @@ function spanned(values) {
   return [low - room, high + room];
 }
 
-// A row of marks for every name: dots of subjects, and the mean with its interval.
-function rowsOf(element, names, groups, extra) {
+// A row of marks for every name, from the top down; `above` is the room over the first.
+function rowsOf(element, names, extra, above = 0.6) {
   const labels = names.map((name) => escaped(clipped(name, element, 16)));
-  return { yaxis: bareAxis({ tickvals: names.map((_, k) => k), ticktext: labels, range: [names.length - 0.4, -0.6], automargin: true }), ...extra };
+  return { yaxis: bareAxis({ tickvals: names.map((_, k) => k), ticktext: labels, range: [names.length - 0.4, -above], automargin: true }), ...extra };
 }
 
 function dots(rows, colour, name) {
@@ -138,7 +141,7 @@ function drawSubjects(metric) {
       + `<br>${three(metric.normalised[r][m])} of the lower ceiling`);
     traces.push(meanMark(models.map((_, m) => m), metric.mean[r], metric.low[r], metric.high[r], text));
     const all = [...metric.held[r].flat(), ...metric.low[r], ...metric.high[r], metric.lower[r], metric.upper[r], 0];
-    small(element, 60 + 34 * models.length, traces, rowsOf(element, models, null, {
+    small(element, 60 + 34 * models.length, traces, rowsOf(element, models, {
       shapes: ceilingBand(metric.lower[r], metric.upper[r], "y"), xaxis: titled("score", { zeroline: true, range: spanned(all), nticks: 7 }),
     }));
   });

@@ -24,7 +24,7 @@ function drawSpaces(id, name, title, ceilings) {
     traces.push(meanMark(spaces.map((_, s) => s), mean[r], low[r], high[r], text));
     const [lower, upper] = ceilings ? [ENCODED.lower[r], ENCODED.upper[r]] : [null, null];
     const all = [...ENCODED[name][r].flat(), ...low[r], ...high[r], lower, upper, 0];
-    small(element, 64 + 34 * names.length, traces, rowsOf(element, names, null, {
+    small(element, 64 + 34 * names.length, traces, rowsOf(element, names, {
       shapes: ceilingBand(lower, upper, "y"), xaxis: titled(title, { zeroline: true, range: spanned(all), nticks: 6 }),
     }));
   });

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 BINS = 40
 PER_MODEL = ("mean", "low", "high", "chance", "normalised", "gap", "gap_low", "gap_high", "best_depth")
+TESTS = ("r_p", "unique_r2_p", "unique_r2_q")
 PER_SPACE = tuple(f"{name}_{x}" for name in ("r", "unique_r2") for x in ("mean", "low", "high"))
 
 
@@ -55,7 +56,9 @@ def _metric(one: "xr.Dataset") -> dict[str, Any]:
         "log10_p": nested(_log(one["p"].transpose("region", "model").values)),
         "verdict": one["verdict"].transpose("region", "model").values.tolist(),
         "brains": [_pairs(one["brain_brain"].sel(region=r)) for r in one["region"].values],
-        "null": [[_histogram(draws) for draws in one["null"].sel(region=r).values] for r in one["region"].values],
+        "null": [
+            [_histogram(draws) for draws in one["null"].sel(region=r).values] for r in one["region"].values
+        ],
         "agreement": nested(one["agreement"].values),
         "brain_agreement": nested(one["brain_agreement"].transpose("region", "representation").values),
         "universality": nested(one["universality"].values),
@@ -75,7 +78,7 @@ def encoding(table: "xr.Dataset") -> dict[str, Any]:
         "unique_r2": nested(table["unique_r2"].transpose(*over, "subject").values),
         "layer": table["layer"].transpose(*over, "subject").values.tolist(),
         **{name: nested(table[name].transpose(*over).values) for name in PER_SPACE},
-        **{f"log10_{name}": nested(_log(table[name].transpose(*over).values)) for name in ("r_p", "unique_r2_p", "unique_r2_q")},
+        **{f"log10_{name}": nested(_log(table[name].transpose(*over).values)) for name in TESTS},
         "lower": nested(table["lower"].mean("subject").values),
         "upper": nested(table["upper"].mean("subject").values),
     }  # fmt: skip

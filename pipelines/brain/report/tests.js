@@ -20,9 +20,9 @@ function drawNull(metric) {
       x: metric.mean[r], y: models.map((_, m) => m - 0.12), text, mode: "markers", hovertemplate: "%{text}<extra></extra>",
       marker: { size: 10, symbol: "diamond", color: ink("ink"), line: { color: ink("page"), width: 1 } },
     };
-    small(element, 70 + 40 * models.length, [...hills, observed], rowsOf(element, models, null, {
+    small(element, 70 + 40 * models.length, [...hills, observed], rowsOf(element, models, {
       xaxis: titled("mean over subjects of the held-out score", { zeroline: true, nticks: 7 }),
-    }));
+    }, 0.9));
   });
 }
 
@@ -45,7 +45,7 @@ function drawTuring(metric) {
     const shown = metric.gap[r].map((v) => (v === null ? null : sign * v));
     const [low, high] = sign < 0 ? [metric.gap_high[r].map((v) => v && -v), metric.gap_low[r].map((v) => v && -v)] : [metric.gap_low[r], metric.gap_high[r]];
     traces.push(meanMark(models.map((_, m) => m + 1), at(shown), at(low), at(high), text));
-    small(element, 70 + 34 * names.length, traces, rowsOf(element, names, null, {
+    small(element, 70 + 34 * names.length, traces, rowsOf(element, names, {
       shapes: mean === null ? [] : [{ type: "line", x0: mean, x1: mean, y0: 0, y1: 1, yref: "paper", line: { color: ink("warm"), width: 1.25, dash: "dash" } }],
       xaxis: titled("score", { zeroline: true, nticks: 7 }),
     }));
