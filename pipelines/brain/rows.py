@@ -33,7 +33,8 @@ def features_on_rows(prepared: Prepared, seat: Seat) -> tuple[dict[str, np.ndarr
             f"give {seat.name} a stimulus set of those ids",
         )  # fmt: skip
     rows = np.array([held.get(sample, 0) for sample in order])
-    found, ids = {}, []
+    found: dict[str, np.ndarray] = {}
+    ids: list[str] = []
     for layer, values in reduced.items():
         given = values[rows]
         given[absent] = 0.0  # they are centred

@@ -113,6 +113,7 @@ def test_the_run_is_tracked(pictures: Any) -> None:
     names = {k.replace(",", "_"): v for k, v in run.data.metrics.items()}
     table = pictures.tables["alignment"]
     assert names[metric] == pytest.approx(table["mean"].sel(model="efficientnet-lite0").item())
+    assert run.inputs is not None
     assert any(x.dataset.name == "kriegeskorte92" for x in run.inputs.dataset_inputs)
 
 
