@@ -110,7 +110,7 @@ def align(
                 found = study.of_region(k, draws.get((metric, k)), its, bound.get("lower", np.nan))
                 pieces[metric, region] = {**bound, **found}
     return assemble(
-        comparison, sides, pieces, seconds=time.perf_counter() - start, notes=told(comparison, sides, permutations),
+        comparison, everything, pieces, seconds=time.perf_counter() - start, notes=told(everything, permutations),
         permutations=permutations, bootstraps=bootstraps,
     )  # fmt: skip
 
