@@ -55,8 +55,8 @@ def align(
         hierarchy: regions, from the first to the last in the hierarchy.
         permutations: of the stimuli, the same for all layers and subjects; 0 for none, else 19 or more.
         bootstraps: of stimuli, of subjects (Turing test) and of models (universality); 100 or more.
-        options: `groups`, `budget`, `device`, `seed`, `executor`, `threads`, `precision`, `labels`, `by` and
-            `preprocess` of `compare`.
+        options: `groups`, `budget`, `device`, `executor`, `threads`, `precision`, `labels`, `by` and `preprocess` of
+            `compare`.
 
     Returns:
         A Dataset over (metric, representation, region, subject, model, model_b, other); NaN, or "", where a subject

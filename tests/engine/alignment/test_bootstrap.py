@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
+import consilience as cs
 from consilience.engine.alignment.bootstrap import Entries, serves
 from consilience.engine.alignment.differences import from_bootstrap
 from consilience.engine.inference.pooling import normalised
@@ -57,3 +58,22 @@ def test_the_error_of_a_difference_covers_other_stimuli():
             error = from_bootstrap(entries.scores(counts).mean(axis=-1), n)
             hits += bool(error.p(observed[:, None] - observed)[0, 1] < 0.05)
     assert 0.005 <= hits / studies <= 0.08
+
+
+def test_the_jackknifed_error_covers_other_stimuli_too():
+    rng, studies, n = np.random.default_rng(2), 80, 60
+    frames = [np.linalg.qr(rng.normal(size=(12, 5)))[0].T for _ in range(4)]
+    p = []
+    for _ in range(studies):
+        latents = rng.normal(size=(n, 5))
+        x = [latents @ f + 0.5 * rng.normal(size=(n, 12)) for f in frames]
+        found = cs.align(
+            {"a": x[0], "b": x[1]},
+            {"s": {"IT": x[2]}, "t": {"IT": x[3]}},
+            "cka",
+            permutations=0,
+            bootstraps=100,
+        )
+        p.append(float(found["difference_p_stimuli"].sel(model="a", model_b="b")[0, 0]))
+    assert (np.array(p) < 0.05).mean() < 0.13
+    assert (np.array(p) < 0.5).mean() > 0.25

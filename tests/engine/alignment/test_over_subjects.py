@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from consilience.engine.alignment.choice import held_out
 from consilience.engine.alignment.over_subjects import differences, holm, spread
 
 
@@ -56,3 +57,14 @@ def test_holm_passes_over_what_is_undefined():
     np.testing.assert_allclose(
         holm(p), [[np.nan, 0.02, np.nan], [0.02, np.nan, 0.04], [np.nan, 0.04, np.nan]]
     )
+
+
+@pytest.mark.parametrize(("second", "least"), [(0.1, 0.94), (0.29, 0.91)])
+def test_the_interval_of_held_out_scores_covers(second, least):
+    """A little less often where two layers are about as good, and the choice changes with the subjects."""
+    rng, studies = np.random.default_rng(1), 4000
+    own = rng.normal(0, 0.05, (studies, 1, 6)) + rng.normal(0, 0.05, (studies, 3, 6))
+    held = held_out(np.array([0.3, second, 0.0])[:, None] + own, [np.arange(3)])[1]
+    low, high = spread(held).interval()
+    covered = (low < held.mean()) & (held.mean() < high)
+    assert least < covered.mean() < 0.96
