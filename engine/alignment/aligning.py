@@ -12,7 +12,7 @@ import xarray as xr
 from consilience.engine.alignment.bootstrap import drawn_again
 from consilience.engine.alignment.ceilings import ceilings
 from consilience.engine.alignment.notes import told
-from consilience.engine.alignment.permutations import permuted_stimuli
+from consilience.engine.alignment.permutations import permuted_of, permuted_stimuli
 from consilience.engine.alignment.scored import scored
 from consilience.engine.alignment.sides import Brains, sides_of
 from consilience.engine.alignment.study import Study
@@ -94,12 +94,14 @@ def align(
     comparison = Comparison(
         sides.representations, None, metrics, seed=seed, progress=progress, until_se=None, **options
     )
-    bounds = {r.id: ceilings(comparison, r, sides, options) for r in comparison.requests}
     setting = comparison.setting(progress)
+    draw = replace(setting, permutations=permutations)
+    requests = permuted_of(comparison, draw)
+    bounds = {r.id: ceilings(comparison, r, sides, options) for r in comparison.requests}
     pieces: dict[tuple[str, str | None], Pieces] = {}
     with one_thread() if comparison.device == "cpu" else nullcontext():
         everything = scored(comparison, setting, sides)
-        draws = permuted_stimuli(comparison, replace(setting, permutations=permutations), sides)
+        draws = permuted_stimuli(comparison, draw, requests, sides)
         for one in everything:
             metric, study = one.request.id, Study(one, comparison.joined.n, permutations, bootstraps, seed)
             again = drawn_again(comparison, setting, one.request, sides, bootstraps)

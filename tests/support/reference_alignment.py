@@ -1,12 +1,10 @@
 """What an alignment study says, written out from the definitions, subject by subject and layer by layer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import stats
 from scipy.spatial.distance import pdist
-
-Score = Callable[[np.ndarray, np.ndarray], float]
 
 
 def rsa(x: np.ndarray, y: np.ndarray) -> float:
@@ -26,7 +24,7 @@ def held_out(scores: np.ndarray, similar: bool = True) -> tuple[list[int], np.nd
     return chosen, np.array([scores[l, s] for s, l in enumerate(chosen)])
 
 
-def t_interval(values: Sequence[float]) -> tuple[float, float, float]:
+def t_interval(values: np.ndarray | list[float]) -> tuple[float, float, float]:
     found = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     return float(np.mean(values)), float(found.low), float(found.high)
 
@@ -44,7 +42,7 @@ def p_of(observed: float, draws: Sequence[float]) -> float:
     return (1 + sum(d >= observed for d in draws)) / (1 + len(draws))
 
 
-def order_of_regions(depths: Sequence[float]) -> float:
+def order_of_regions(depths: np.ndarray) -> float:
     """Kendall's tau-a of the depths of regions in their order."""
     pairs = [(i, j) for j in range(len(depths)) for i in range(j)]
     return sum(np.sign(depths[j] - depths[i]) for i, j in pairs) / len(pairs)

@@ -69,9 +69,8 @@ def test_scores_choice_and_means_are_those_of_their_definition(study, k, region)
         its = here.sel(model=m)
         assert its["chosen"].values.tolist() == [layers[c] for c in chosen]
         np.testing.assert_allclose(its["held_out"], held, atol=1e-7)
-        np.testing.assert_allclose(
-            (its["mean"], its["low"], its["high"]), reference_alignment.t_interval(held), atol=1e-6
-        )
+        interval = [float(its[name]) for name in ("mean", "low", "high")]
+        np.testing.assert_allclose(interval, np.array(reference_alignment.t_interval(held)), atol=1e-6)
         depth = [1.0 if len(layers) == 1 else c / (len(layers) - 1) for c in chosen]
         assert float(its["best_depth"]) == pytest.approx(np.mean(depth))
         normal = held.mean() / lower.mean() if similar and lower.mean() > 0 else np.nan
@@ -81,9 +80,9 @@ def test_scores_choice_and_means_are_those_of_their_definition(study, k, region)
     for (m, o), t in pairs.items():
         sign = 1 if similar else -1
         its = here.sel(model=m, model_b=o)
-        interval = np.sort(sign * np.array(t.confidence_interval()))
+        bounds = np.sort(sign * np.array(t.confidence_interval()))
         assert float(its["difference"]) == pytest.approx(sign * (helds[m] - helds[o]).mean(), abs=1e-7)
-        np.testing.assert_allclose((its["difference_low"], its["difference_high"]), interval, atol=1e-6)
+        np.testing.assert_allclose((its["difference_low"], its["difference_high"]), bounds, atol=1e-6)
         np.testing.assert_allclose((its["difference_p"], its["difference_q"]), (t.pvalue, q[m, o]), atol=1e-6)
         back = here.sel(model=o, model_b=m)
         assert float(back["difference"]) == -float(its["difference"])
@@ -282,6 +281,8 @@ def test_options_reach_scores_and_ceilings_alike():
         np.testing.assert_allclose(got[name], want[name], atol=1e-9, err_msg=name)
     labels = np.arange(N) % 3
     found = cs.align(models, brains, ["cka:by=label", "rsa"], labels=labels, **QUICK)
+    by = cs.align(models, brains, "cka", by=labels, **QUICK)
+    assert float(by["lower"].sel(region="IT")[0]) == float(found["lower"].sel(region="IT")[0])
     lower, _ = cs.noise_ceiling({s: x["IT"] for s, x in brains.items()}, "cka:by=label", labels=labels)
     assert float(found["lower"].sel(region="IT")[0]) == pytest.approx(lower)
 
@@ -299,6 +300,8 @@ X = np.random.default_rng(0).normal(size=(N, 3))
         ([X, X], {}, "brains as a list of feature tables, or as a mapping"),
         ({"s0": {"IT": X}, "s1": {"IT": X[:20]}}, {}, "arrays of the same length"),
         (None, {"hierarchy": ["V1", "LO"]}, "known region .*; got 'LO'"),
+        (None, {"hierarchy": ["V1"]}, "a hierarchy of two regions or more, each once; got V1"),
+        (None, {"budget": "20kB"}, "within the budget of 20.0 kB"),
         (None, {"permutations": 5}, "permutations of 19 or more"),
         (None, {"bootstraps": 5}, "bootstraps of 100 or more; got bootstraps=5"),
         (None, {"until_se": 0.1}, "options that an alignment takes; got until_se="),

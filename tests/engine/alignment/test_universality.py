@@ -44,9 +44,9 @@ def test_the_interval_is_of_models_drawn_again():
     rng = np.random.default_rng(1)
     models = np.split(np.arange(12), 6)
     of = np.repeat(np.arange(6), 2)
-    with_models = agreements(*rng.normal(size=(2, 12, 12)), models)
-    brains = rng.normal(size=12)
-    draws = []
+    select, score = rng.normal(size=(2, 12, 12))
+    with_models, brains = agreements(select, score, models), rng.normal(size=12)
+    draws: list[float] = []
     while len(draws) < 4000:
         some = rng.integers(0, 6, 6)
         pairs = [
@@ -57,16 +57,18 @@ def test_the_interval_is_of_models_drawn_again():
         ]
         if pairs:
             draws.append(stats.spearmanr(*np.array(pairs).T).statistic)
-    got = interval(with_models, brains, of, 4000, seed=0)
-    np.testing.assert_allclose(got, np.quantile(draws, [0.025, 0.975]), atol=0.04)
+    low, high = interval(with_models, np.array([brains, -brains]), of, 4000, seed=0)
+    want = np.quantile(draws, [0.025, 0.975])
+    np.testing.assert_allclose((low[0], high[0]), want, atol=0.04)
+    np.testing.assert_allclose((low[1], high[1]), -want[::-1], atol=0.04)
 
 
 def test_of_few_models_there_is_no_interval():
-    assert np.isnan(interval(np.zeros((6, 3)), np.zeros(6), OF, 100, seed=0)).all()
+    assert np.isnan(interval(np.zeros((6, 3)), np.zeros((2, 6)), OF, 100, seed=0)).all()
 
 
 def test_p_counts_draws_that_are_as_high():
     x = np.array([1.0, 2, 3])
     draws = np.array([[1.0, 2, 3], [3, 2, 1], [1, 3, 2], [2, 1, 3]])
-    assert p_value(0.5, x, draws) == 4 / 5
-    assert p_value(1.0, x, draws) == 2 / 5
+    assert p_value(np.array([1.0, 3, 2]), x, draws) == 4 / 5
+    assert p_value(np.array([4.0, 5, 6]), x, draws) == 2 / 5
