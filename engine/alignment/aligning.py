@@ -68,14 +68,15 @@ def align(
         - ``mean``, ``low``, ``high``: of ``held_out`` over subjects, and its t interval
         - ``p``: one-sided, the mean against those of permuted stimuli with the layers chosen anew; ``chance``: their
           mean, or of metrics without them that of unrelated samples for the layers chosen
-        - ``p_subjects``: one-sided t of ``held_out`` less chance
+        - ``p_subjects``: one-sided t of ``held_out`` less chance. Neither p is corrected for the number of models and
+          regions
         - ``normalised``: the mean over the lower ceiling; NaN of a distance and where that is not above 0
         - ``difference``, ``difference_low``, ``difference_high``, ``difference_p``: of two models, paired over
           subjects, above 0 where `model` is the better one; ``difference_q``: by Holm over the pairs of models in a
           region
-        - ``difference_p_stimuli``: the same difference over its error by a bootstrap of the stimuli, the layers chosen
-          anew (RSA by cosines, moments or ranks, of at most 256 stimuli), else by the jackknife, as
-          ``stimuli_by`` says
+        - ``difference_p_stimuli``: two-sided t of the same difference over its error by a bootstrap of the stimuli, the
+          layers chosen anew (RSA but for ``kendall`` and ``whitened_cosine``, of at most 256 stimuli; it is cautious),
+          else by the jackknife with the layers as they are; ``stimuli_by`` says which
         - ``brain_brain``, ``gap``, ``gap_low``, ``gap_high``, ``gap_p``, ``verdict``: see `turing_test`; three
           subjects or more
         - ``best_depth``: mean relative depth of ``chosen``; ``order_tau``, ``order_p``: whether each subject's own

@@ -225,7 +225,7 @@ def test_rdms_and_tables_take_part(tmp_path):
         cs.align(models, as_rdms, "rsa", **QUICK),
     ):
         assert (got["chosen"] == want["chosen"]).all()
-        for name in ("score", "lower", "upper", "mean", "difference", "gap", "universality"):
+        for name in ("score", "lower", "upper", "mean", "difference", "gap", "universality", "p", "chance"):
             np.testing.assert_allclose(got[name], want[name], atol=1e-7, err_msg=name)
 
 
