@@ -262,6 +262,7 @@ def test_glove_is_the_mean_of_the_vectors_of_the_words_and_refuses_what_has_none
     assert both.shape == (2, 50)
     np.testing.assert_array_equal(both, np.concatenate([rabbit, own]))
     out = glove.forward([glove.preprocess(x) for x in ("don't", "rabbit")])
+    assert out.mask is not None
     assert out.mask.tolist() == [[1, 1], [1, 0]]
     assert abs(rabbit).max() > 0.1
     with pytest.raises(ValueError, match="curtseying"):
