@@ -105,7 +105,7 @@ class Comparison:
             run=partial(executors.run, executor=executor, threads=self.threads),
         )  # fmt: skip
 
-    def _crossed(self, setting: Setting, request: Request) -> Setting:
+    def crossed(self, setting: Setting, request: Request) -> Setting:
         """The same with inner products of different repeats."""
         reps = tuple(crossed(r, request.id) for r in setting.representations)
         return replace(setting, representations=reps, frames=tuple(map(frame, reps)))
@@ -125,6 +125,11 @@ class Comparison:
         classes.check_classes(labels)
         return labels
 
+    def _told(self, e: Evaluated) -> Evaluated:
+        """With the names of RDMs in its notes: the id of a metric says what it makes of features."""
+        rdms = [r.name for r in self.representations if r.rdm]
+        return replace(e, notes={**e.notes, "RDMs as given": rdms}) if rdms else e
+
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """The pairs wanted, each once, and every representation with itself."""
@@ -140,6 +145,7 @@ class Comparison:
             self.groups.count,
             self.pairs,
             load.beside(speed.threads),
+            sum(r.rdm for r in self.representations),
         )
         plan = make_plan(
             size, needs_of(self.requests), budget=self.budget, speed=speed, se=self.se,
@@ -167,8 +173,8 @@ class Comparison:
                 for repeats in (False, True):
                     mine = [r for r in self.requests if r.needs in needs and r.repeats == repeats]
                     if mine:
-                        found = evaluate(mine, self._crossed(setting, mine[0]) if repeats else setting)
-                        evaluated |= {e.request.id: e for e in found}
+                        found = evaluate(mine, self.crossed(setting, mine[0]) if repeats else setting)
+                        evaluated |= {e.request.id: self._told(e) for e in found}
         scores = score_table(
             [evaluated[r.id] for r in self.requests], self.joined, self.a, self.b, seed=self.seed,
             seconds=time.perf_counter() - start,
@@ -187,7 +193,7 @@ def compare(
     """Scores of every representation of `a` with every one of `b` (default: of `a` with itself), with error bars.
 
     Args:
-        a, b: a mapping from names to (n, d) arrays (NumPy, Dask, xarray) or feature tables, or a list of feature
+        a, b: a mapping from names to (n, d) arrays (NumPy, Dask, xarray), `RDM` or feature tables, or a list of feature
             tables. Plain arrays must have the same length; everything with sample ids is joined on them.
         metrics: ids such as ``"cka"``, ``"cka:estimator=biased"``, or mappings.
         se: standard errors by the jackknife over `groups` row groups (20), and scores on two halves of the samples.

@@ -9,15 +9,15 @@ FEW, LONG_STRIP_ROWS = 4, 2560  # of few representations long strips are small e
 FIRST_ORDER_GROUPS, MANY_PAIRS, GROUPS_OF_MANY = 10, 100, 5
 ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each thread that frees much
 # Measured per element or operation on the kernels as they are; they enter the estimates only.
-NEIGHBOUR_NS, RANK_NS, SPACE_NS, SORT_NS = 12.0, 200.0, 2.5, 40.0
+NEIGHBOUR_NS, RANK_NS, SPACE_NS, SORT_NS, ENTRY_NS = 12.0, 200.0, 2.5, 40.0, 40.0
 DECOMPOSITION_FLOPS, DECOMPOSITION_RATE, OVERLAP_RATE = 2.0, 0.5, 0.6
 MAP_FLOPS, GALLERY_NS = 20.0, 40.0
 
 
 @dataclass(frozen=True)
 class Size:
-    """What decides the cost: samples, units of each representation, bytes a number, row groups, pairs wanted, and bytes
-    of memory that reading takes beside the rows read."""
+    """What decides the cost: samples, units of each representation (1 of an RDM), bytes a number, row groups, pairs
+    wanted, bytes of memory that reading takes beside the rows read, and how many representations are RDMs."""
 
     n: int
     widths: tuple[int, ...]
@@ -25,6 +25,7 @@ class Size:
     groups: int
     pairs: tuple[tuple[int, int], ...]
     beside: float = 0.0
+    rdms: int = 0
 
     @property
     def count(self) -> int:
@@ -98,6 +99,7 @@ def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threa
     rows = 2.0 * (strip_rows + 2 * tile_rows) * size.units / 2 * size.itemsize
     spaces = {s.removesuffix("/ranks") for s in needs.spaces} | {s for s, _ in needs.searches} | {"linear"}
     tiles = 1 + 2 * len(spaces - {"linear"}) + sum(3 for s in needs.spaces if s.endswith("/ranks"))
+    rows += 8.0 * strip_rows * tile_rows * bool(size.rdms)  # entries, before they enter the tile
     tiles += 6 * bool(needs.searches)  # 64-bit keys, and what the search copies
     tile = tiles * float(size.count) * tile_rows**2 * size.itemsize
     sample = (
@@ -113,7 +115,7 @@ def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threa
 def tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) -> list[Step]:
     elements = float(size.n) ** 2 / 2 * size.count
     block = f"{tile} × {tile}"
-    loads = float(size.n) ** 2 / 2 / strip * size.units * size.itemsize
+    loads = float(size.n) ** 2 / 2 * (size.units / strip + size.rdms) * size.itemsize
     memory = tile_memory(size, needs, tile, strip, speed.threads)
     rate = speed.float32 if size.itemsize == 4 else speed.float64
     flops = float(size.n) ** 2 * (size.units + size.count**2 * max(len(needs.spaces), 0))
@@ -122,6 +124,7 @@ def tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) ->
     per_element = sum(SPACE_NS for s in needs.spaces if s != "linear")
     per_element += sum(RANK_NS for s in needs.spaces if s.endswith("/ranks"))
     per_element += NEIGHBOUR_NS * 2 * len(needs.searches)
+    per_element += ENTRY_NS * size.rdms / size.count
     seconds += elements * per_element * 1e-9 / speed.threads
     sorts = sum(SORT_NS for s in needs.spaces if s.endswith("/ranks"))
     seconds += min(size.n, 2048) ** 2 / 2 * size.count * sorts * 1e-9

@@ -97,7 +97,9 @@ def make_plan(
     Raises:
         BadInput: if even the smallest blocks need more memory than `budget`; it names both numbers.
     """
-    by_moments = needs.spaces == {"linear"} and not needs.searches and size.moment_flops() < size.tile_flops()
+    # An RDM has no units to take moments of.
+    by_moments = needs.spaces == {"linear"} and not needs.searches and not size.rdms
+    by_moments = by_moments and size.moment_flops() < size.tile_flops()
     steps = []
     tile_rows, strip_rows = min(TILE_ROWS, -(-size.n // size.groups)), STRIP_ROWS
     if sampled:

@@ -9,7 +9,7 @@ from consilience.engine.features.join import Joined, join
 from consilience.engine.features.repeats import crossed, refuse_repeats
 from consilience.engine.features.representation import Representation, check, representations
 from consilience.engine.metrics.registry import Request, parse
-from consilience.engine.scoring.refusals import refuse
+from consilience.engine.scoring.refusals import refuse, refuse_rdm
 
 Features = Mapping[str, Any] | Iterable[Any]
 Metrics = Iterable[str | Mapping[str, Any]]
@@ -59,6 +59,9 @@ def on_same_samples(found: Sequence[Representation], requests: Sequence[Request]
             f"at least {LEAST_SAMPLES} samples", str(joined.n), "compare on more stimuli, or check the ids"
         )
     refuse(requests, joined.n)
+    for representation in joined.representations:
+        if representation.rdm:
+            refuse_rdm(representation.name, requests)
     wanting = [r.id for r in requests if r.repeats]
     for representation in joined.representations:
         if wanting:

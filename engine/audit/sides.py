@@ -16,7 +16,7 @@ def side(features: Any, name: str) -> Representation:
     """The one representation that `features` hold; a plain array is called `name`.
 
     Raises:
-        BadInput: if they hold more than one.
+        BadInput: if they hold more than one, or an RDM.
     """
     if isinstance(features, Representation):
         return features
@@ -30,6 +30,12 @@ def side(features: Any, name: str) -> Representation:
             f"one representation as {name}", f"{len(found)} ({shown})",
             "choose one layer: an array, or {'model/layer': table.dataset()['layer']}",
         )  # fmt: skip
+    if found[0].rdm:
+        raise BadInput(
+            f"features as {name}",
+            "an RDM, which has no units",
+            "call consilience.compare for it, or score(metric, x, y)",
+        )
     return found[0]
 
 

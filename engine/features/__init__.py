@@ -11,11 +11,13 @@
 - ``table``       a table read; ``gather`` its rows, ``lazy`` as Dask and xarray, ``html`` in a notebook
 - ``store``       the folder of tables; ``arrays`` a user's own arrays written into it
 - ``importing``   tables from users' own ``files``
+- ``rdm``         dissimilarities in place of features
 - ``representation``, ``join``  what the passes read: one layer wherever it is kept, and the samples in common
 """
 
 from consilience.engine.features.importing import import_files
+from consilience.engine.features.rdm import RDM
 from consilience.engine.features.store import FeatureStore, RowsRejected
 from consilience.engine.features.table import FeatureTable
 
-__all__ = ["FeatureStore", "FeatureTable", "RowsRejected", "import_files"]
+__all__ = ["RDM", "FeatureStore", "FeatureTable", "RowsRejected", "import_files"]

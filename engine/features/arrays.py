@@ -6,9 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from consilience.engine.errors import BadInput
+import numpy as np
+
+from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import manifest as manifests
-from consilience.engine.features.schema import LayerInfo, as_features, as_ids, digest, layer_infos
+from consilience.engine.features.rdm import RDM
+from consilience.engine.features.schema import (
+    FEATURES,
+    RDM_KIND,
+    LayerInfo,
+    as_features,
+    as_ids,
+    digest,
+    layer_infos,
+)
 from consilience.engine.features.table import FeatureTable
 from consilience.engine.features.writer import TableWriter
 
@@ -22,12 +33,20 @@ def row_bytes(layers: Mapping[str, LayerInfo]) -> int:
 
 
 def checked_arrays(
-    sample_ids: Iterable[Any], layers: Mapping[str, Any]
+    sample_ids: Iterable[Any], layers: Mapping[str, Any], kinds: Mapping[str, str] | None = None
 ) -> tuple[list[str], dict[str, Any], dict[str, LayerInfo]]:
     """Ids, arrays and layer infos of a user's features, refused here if they do not fit together."""
     ids = as_ids(sample_ids)
     if not ids:
         raise BadInput("at least one sample", "none", "give one sample id a row")
+    kinds = {**{name: RDM_KIND for name, x in layers.items() if isinstance(x, RDM)}, **(kinds or {})}
+    for name in kinds:
+        if name not in layers:
+            raise unknown("layer", name, layers)
+    layers = {
+        name: _dissimilarities(name, x, ids) if kinds.get(name) == RDM_KIND else x
+        for name, x in layers.items()
+    }
     # What slices like an array is left where it is; a list, a tensor or a dask array is converted once.
     arrays = {
         name: x
@@ -41,7 +60,21 @@ def checked_arrays(
                 f"{len(ids)} rows in layer {name!r}, one a sample id", f"shape {x.shape}", "give one id a row"
             )
     samples = {name: as_features(name, x[:1]) for name, x in arrays.items()}
-    return ids, arrays, layer_infos({name: (x.shape[1], x.dtype.name) for name, x in samples.items()})
+    infos = {
+        name: LayerInfo(x.shape[1], x.dtype.name, kinds.get(name, FEATURES)) for name, x in samples.items()
+    }
+    return ids, arrays, layer_infos(infos)
+
+
+def _dissimilarities(name: str, values: Any, ids: Sequence[str]) -> np.ndarray:
+    """The matrix (n, n) of a layer of kind ``rdm``, whose samples are those of the table."""
+    rdm = values if isinstance(values, RDM) else RDM(values)
+    if rdm.sample_ids is not None and list(rdm.sample_ids) != list(ids):
+        raise BadInput(
+            f"the RDM {name!r} under the sample ids of the table, in their order", "other ids",
+            "pass the RDM's own sample_ids as those of the table",
+        )  # fmt: skip
+    return rdm.values
 
 
 def write_arrays(writer: TableWriter, ids: Sequence[str], arrays: Mapping[str, Any]) -> FeatureTable:
@@ -62,7 +95,10 @@ def write_arrays(writer: TableWriter, ids: Sequence[str], arrays: Mapping[str, A
             pass
     parts = writer.receipts()
     spec = {
-        "arrays": {name: [info.dim, info.dtype] for name, info in writer.layers.items()},
+        "arrays": {
+            name: [info.dim, info.dtype, *([] if info.kind == FEATURES else [info.kind])]
+            for name, info in writer.layers.items()
+        },
         "meta": writer.meta,
         "model": writer.model,
         "parts": [part.checksum for part in parts],

@@ -3,6 +3,8 @@
 from html import escape
 from typing import TYPE_CHECKING
 
+from consilience.engine.features.schema import FEATURES
+
 if TYPE_CHECKING:
     from consilience.engine.features.table import FeatureTable
 
@@ -13,7 +15,7 @@ def table_html(table: "FeatureTable") -> str:
     """A heading, the layers, and the rejected samples with their reasons (folded)."""
     size = sum(part["bytes"] for part in table.manifest["parts"])
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{info.dim}</td><td>{info.dtype}</td>"
+        f"<tr><td>{escape(name)}</td><td>{info.dim if info.kind == FEATURES else info.kind}</td><td>{info.dtype}</td>"
         f"<td>{table.manifest['layers'][name]['total_variance']:.4g}</td></tr>"
         for name, info in table.layers.items()
     )

@@ -10,7 +10,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features import checksum
 from consilience.engine.features.parts import REPAIR, part_name
 from consilience.engine.features.receipts import Receipt
-from consilience.engine.features.schema import LayerInfo
+from consilience.engine.features.schema import FEATURES, LayerInfo
 from consilience.engine.features.statistics import Spread
 
 FILE = "manifest.json"
@@ -44,6 +44,7 @@ def build(
             name: {
                 "dim": info.dim,
                 "dtype": info.dtype,
+                **({} if info.kind == FEATURES else {"kind": info.kind}),
                 "total_variance": reduce(
                     Spread.merge, (r.spreads[name] for r in receipts if r.rows)
                 ).total_variance,

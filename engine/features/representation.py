@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from consilience.engine.errors import BadInput
+from consilience.engine.features.rdm import RDM, RdmArray, RdmColumn, RdmSource
+from consilience.engine.features.schema import RDM_KIND, LayerInfo
 from consilience.engine.features.table import FeatureTable
 from consilience.engine.scores import label
 
@@ -21,7 +23,8 @@ class Source(Protocol):
 class Representation:
     """(n, d) features of one layer. `rows` maps a joined row number to the source's own (None: the same).
 
-    Of inner products the first `positive` units count as they are, the others are subtracted (None: all count).
+    Of inner products the first `positive` units count as they are, the others are subtracted (None: all count). An RDM
+    has no units but one kernel column, d = 1: its `entries` take the place of inner products.
     """
 
     model: str
@@ -39,6 +42,18 @@ class Representation:
     @property
     def name(self) -> str:
         return label(self.model, self.layer)
+
+    @property
+    def rdm(self) -> bool:
+        """Whether these are the dissimilarities of the samples to each other, and not their features."""
+        return isinstance(self.source, RdmSource)
+
+    def entries(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Of an RDM: the dissimilarities of the rows (m,) to the columns, (c,) or those of each row (m, c); (m, c)."""
+        assert isinstance(self.source, RdmSource)
+        if self.rows is not None:
+            rows, columns = self.rows[rows], self.rows[columns]
+        return self.source.entries(rows, columns)
 
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """The features of those rows, (len(rows), d), in `out` if given. Without it they may be a read-only view."""
@@ -98,15 +113,15 @@ def representations(features: Mapping[str, Any] | Iterable[FeatureTable]) -> lis
     """Every layer of every table, and every array, as representations.
 
     Args:
-        features: feature tables, or a mapping from name to (n, d) array (NumPy, Dask, xarray) or feature table. A
-            name "model/layer" is split; a table under a name contributes every layer under that model name.
+        features: feature tables, or a mapping from name to (n, d) array (NumPy, Dask, xarray), `RDM` or feature table.
+            A name "model/layer" is split; a table under a name contributes every layer under that model name.
     """
     if isinstance(features, FeatureTable):
         features = [features]
     items = features.items() if isinstance(features, Mapping) else [(t.model, t) for t in features]
     found: list[Representation] = []
     for name, value in items:
-        found += _from_table(name, value) if isinstance(value, FeatureTable) else [_from_array(name, value)]
+        found += _from_table(name, value) if isinstance(value, FeatureTable) else [_from_value(name, value)]
     names = [r.name for r in found]
     if twice := sorted({n for n in names if names.count(n) > 1}):
         raise BadInput("one representation a name", f"{', '.join(twice)} twice", "give each its own name")
@@ -119,13 +134,27 @@ def _from_table(model: str, table: FeatureTable) -> list[Representation]:
     for layer in table.layers:
         if table.manifest["layers"][layer].get("total_variance", 1.0) == 0.0:
             raise _constant(label(model, layer), table.n)
-    return [
-        Representation(
-            model, layer, table.n, info.dim, np.dtype(info.dtype), TableSource(table, layer),
-            table.sample_ids, f"{table.digest}/{layer}", True,
-        )
-        for layer, info in table.layers.items()
-    ]  # fmt: skip
+    return [_of_layer(model, layer, table, info) for layer, info in table.layers.items()]
+
+
+def _of_layer(model: str, layer: str, table: FeatureTable, info: LayerInfo) -> Representation:
+    if info.kind == RDM_KIND:
+        source: Source = RdmColumn(table, layer)
+        d, checked = 1, False  # whether its entries vary, off the diagonal, is not known
+    else:
+        source, d, checked = TableSource(table, layer), info.dim, True
+    return Representation(
+        model, layer, table.n, d, np.dtype(info.dtype), source, table.sample_ids, f"{table.digest}/{layer}", checked,
+    )  # fmt: skip
+
+
+def _from_value(name: str, value: Any) -> Representation:
+    if not isinstance(value, RDM):
+        return _from_array(name, value)
+    model, _, layer = name.partition("/")
+    return Representation(
+        model, layer, len(value), 1, value.values.dtype, RdmArray(value.values), value.sample_ids
+    )
 
 
 def _from_array(name: str, value: Any) -> Representation:
@@ -166,6 +195,8 @@ def check(representation: Representation, rows_at_once: int = 8192) -> Represent
     """
     if representation.checked:
         return representation
+    if representation.rdm:
+        return _checked_rdm(representation, rows_at_once=1024)
     first = representation.take(np.arange(1))
     bad_rows, varies = 0, False
     for start in range(0, representation.n, rows_at_once):
@@ -184,6 +215,22 @@ def check(representation: Representation, rows_at_once: int = 8192) -> Represent
     if not varies:
         raise _constant(representation.name, representation.n)
     return replace(representation, checked=True)
+
+
+def _checked_rdm(representation: Representation, rows_at_once: int) -> Representation:
+    every = np.arange(representation.n)
+    first = representation.entries(every[:1], every[1:2])
+    for start in range(0, representation.n, rows_at_once):
+        rows = every[start : start + rows_at_once]
+        varies = representation.entries(rows, every) != first
+        varies[rows - start, rows] = False
+        if varies.any():
+            return replace(representation, checked=True)
+    raise BadInput(
+        f"dissimilarities that vary in {representation.name!r}",
+        f"the same between all {representation.n} samples",
+        "leave this RDM out",
+    )
 
 
 def _constant(name: str, n: int) -> BadInput:

@@ -1,6 +1,7 @@
 """What a feature table is made of: the digest of its spec, its Arrow schema, its ids and its arrays.
 
-One row is a sample: ``sample_id: string``, then per layer ``fixed_size_list<float16|float32|float64>[dim]``.
+One row is a sample: ``sample_id: string``, then per layer ``fixed_size_list<float16|float32|float64>[dim]``. A layer of
+kind ``rdm`` holds the dissimilarities of its sample to all n samples of the table, in the order of its rows: dim = n.
 """
 
 import hashlib
@@ -12,18 +13,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from consilience.engine.errors import BadInput
+from consilience.engine.errors import BadInput, unknown
 
 ID = "sample_id"
 DTYPES = ("float16", "float32", "float64")
+FEATURES, RDM_KIND = KINDS = ("features", "rdm")
 
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """One layer of a table: `dim` units, each a `dtype` ("float16", "float32" or "float64")."""
+    """One layer of a table: `dim` units, each a `dtype` of DTYPES; its `kind` is one of KINDS."""
 
     dim: int
     dtype: str
+    kind: str = FEATURES
 
     @property
     def nbytes(self) -> int:
@@ -54,20 +57,23 @@ def layer_infos(layers: Mapping[str, "LayerInfo | tuple[int, str]"]) -> dict[str
     infos = {}
     for name, value in layers.items():
         dim, dtype = (value.dim, value.dtype) if isinstance(value, LayerInfo) else value
-        kind = np.dtype(dtype).name
+        kind = value.kind if isinstance(value, LayerInfo) else FEATURES
+        width = np.dtype(dtype).name
         if not isinstance(name, str) or not name or name == ID:
             raise BadInput(
                 f"layer names that are text, not empty and not {ID!r}", repr(name), "rename the layer"
             )
-        if kind not in DTYPES:
+        if width not in DTYPES:
             raise BadInput(
-                f"layer {name!r} in one of {', '.join(DTYPES)}", kind, "convert the features to float32"
+                f"layer {name!r} in one of {', '.join(DTYPES)}", width, "convert the features to float32"
             )
         if dim < 1:
             raise BadInput(
                 f"layer {name!r} with at least one unit", f"{dim} units", "leave the empty layer out"
             )
-        infos[name] = LayerInfo(int(dim), kind)
+        if kind not in KINDS:
+            raise unknown(f"kind of layer {name!r}", kind, KINDS)
+        infos[name] = LayerInfo(int(dim), width, kind)
     return infos
 
 
@@ -77,7 +83,8 @@ def arrow_schema(layers: Mapping[str, LayerInfo]) -> pa.Schema:
     for name, info in layers.items():
         # from_numpy_dtype gives halffloat, float or double.
         value = pa.field("item", pa.from_numpy_dtype(np.dtype(info.dtype)), nullable=False)
-        fields.append(pa.field(name, pa.list_(value, info.dim), nullable=False))
+        about = None if info.kind == FEATURES else {"kind": info.kind}
+        fields.append(pa.field(name, pa.list_(value, info.dim), nullable=False, metadata=about))
     return pa.schema(fields)
 
 

@@ -41,6 +41,7 @@ class FeatureStore:
         layers: Mapping[str, Any],
         *,
         meta: Mapping[str, Any] | None = None,
+        kinds: Mapping[str, str] | None = None,
     ) -> FeatureTable:
         """Bring your own features: row i of every array (n, d) in `layers` is sample ``sample_ids[i]``.
 
@@ -49,9 +50,12 @@ class FeatureStore:
         and HDF5 datasets need not fit in memory. Rows with NaN or Inf go to ``rejected``, with a warning
         (`RowsRejected`). The digest covers data, ids and `meta`: the same call again gives the same table.
 
+        An `RDM` is a layer of kind ``rdm``: the dissimilarities of the table's samples. So is any n x n or condensed
+        array of which `kinds` says so: ``kinds={"IT": "rdm"}``. In such a table no row may be rejected.
+
         Raises BadInput for repeated ids, different lengths, an empty table, a disk that is full or read-only.
         """
-        ids, arrays, infos = checked_arrays(sample_ids, layers)
+        ids, arrays, infos = checked_arrays(sample_ids, layers, kinds)
         self._refuse_full_disk(len(ids) * row_bytes(infos))
         digest(meta or {})  # refused now rather than after the last part
         _clear_abandoned(self._folder(model, stimuli))

@@ -14,7 +14,8 @@ from consilience.engine.features import manifest as manifests
 from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.gather import gather
 from consilience.engine.features.parts import REPAIR, map_part, units
-from consilience.engine.features.schema import ID, LayerInfo
+from consilience.engine.features.rdm import RDM
+from consilience.engine.features.schema import FEATURES, ID, RDM_KIND, LayerInfo
 
 if TYPE_CHECKING:
     import dask.array
@@ -40,7 +41,8 @@ class FeatureTable:
         self.n: int = self.manifest["n"]
         self.meta: dict[str, Any] = self.manifest["meta"]
         self.layers: dict[str, LayerInfo] = {
-            name: LayerInfo(value["dim"], value["dtype"]) for name, value in self.manifest["layers"].items()
+            name: LayerInfo(value["dim"], value["dtype"], value.get("kind", FEATURES))
+            for name, value in self.manifest["layers"].items()
         }
         self._views: dict[str, list[np.ndarray]] = {}
         self._check_sizes()
@@ -109,6 +111,16 @@ class FeatureTable:
                 "match it",
             )
         return gather(self.parts(layer), self._starts, index, out)
+
+    def rdm(self, layer: str) -> RDM:
+        """A layer of kind ``rdm`` by itself, to be compared apart from the others. Raises BadInput for any other."""
+        if self._layer(layer).kind != RDM_KIND:
+            raise BadInput(
+                f"a layer of kind {RDM_KIND!r}",
+                f"{layer!r}, of features",
+                "use table.dataset()[layer] for features",
+            )
+        return RDM(np.concatenate(self.parts(layer)), self.sample_ids)
 
     def array(self, layer: str, chunk_bytes: int = 64 << 20) -> "dask.array.Array":
         """The layer as a Dask array (n, dim), in chunks of as many whole parts as fit in `chunk_bytes`."""

@@ -16,7 +16,7 @@ from consilience.engine.features import receipts
 from consilience.engine.features.disk import atomic, write_json, writing
 from consilience.engine.features.parts import map_part, part_name, write_part_file
 from consilience.engine.features.receipts import Receipt
-from consilience.engine.features.schema import ID, LayerInfo, as_ids, refuse_duplicates
+from consilience.engine.features.schema import ID, RDM_KIND, LayerInfo, as_ids, refuse_duplicates
 from consilience.engine.features.statistics import finite_rows, spread
 from consilience.engine.features.table import REJECTED, FeatureTable
 
@@ -83,7 +83,8 @@ class TableWriter:
         """Make the table: write ``rejected.arrow`` and the manifest, and remove what only writing needed.
 
         `times` goes to the manifest's ``times``, beside ``created``. Raises BadInput when a part is missing,
-        when no sample is left, or when a sample id occurs in two parts. A finished table is opened as it is.
+        when no sample is left, when a sample id occurs in two parts, or when an RDM is not of the samples of the table.
+        A finished table is opened as it is.
         """
         if self.finished:
             return FeatureTable(self.path)
@@ -96,6 +97,7 @@ class TableWriter:
                     "at least one sample", f"{len(rejected)} rejected and none left{first}", "mend the input"
                 )
             self._check_ids(parts, rejected)
+            self._check_rdms(sum(part.rows for part in parts), len(rejected))
         except FileNotFoundError:
             if self.finished:  # another process was faster, and has cleared the receipts away
                 return FeatureTable(self.path)
@@ -163,6 +165,14 @@ class TableWriter:
             # The table may have been finished meanwhile with another process's copy of this part.
             if not self.finished:
                 raise
+
+    def _check_rdms(self, rows: int, rejected: int) -> None:
+        for name, info in self.layers.items():
+            if info.kind == RDM_KIND and info.dim != rows:
+                raise BadInput(
+                    f"{info.dim} samples, as many as the RDM {name!r} has columns", f"{rows}, {rejected} rejected",
+                    "leave those samples out of the RDM too, rows and columns both, or write it in a table of its own",
+                )  # fmt: skip
 
     def _check_ids(self, parts: Sequence[Receipt], rejected: Sequence[tuple[str, str]]) -> None:
         chunks = [map_part(self.path / part_name(r.index), r.rows, self.layers).column(ID) for r in parts]

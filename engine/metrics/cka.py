@@ -75,6 +75,8 @@ def cka(s: Sums | Hsic, *, estimator: str, kernel: str, **_: object) -> np.ndarr
     With itself a representation then scores above 1, because both sides hold the same units. ``by=label`` sums the
     HSICs over classes, rows of one class at a time; a class with fewer than 4 samples in a subset adds nothing to it.
 
+    An RDM is read as squared distances D: K = -1/2 J D J, and rbf of the distances.
+
     Misleads where a few units or directions carry most of the variance, as outlier units of language models do: it
     then compares those alone. A high score does not say that one side can be predicted from the other in its weaker
     directions. ``biased`` is high for any two representations with more units than samples.

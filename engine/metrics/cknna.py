@@ -44,8 +44,8 @@ def cknna(left: NeighbourLists, right: NeighbourLists, *, k: int) -> np.ndarray:
 
     HSIC(M∘K, M∘L) / sqrt(HSIC(M_K∘K, M_K∘K) HSIC(M_L∘L, M_L∘L)), M = M_K∘M_L, unbiased HSIC
 
-    M_K marks the k largest inner products of each row. It is not symmetric, so that the two directions of a pair can
-    differ in the last term, by little.
+    M_K marks the k largest inner products of each row; those of an RDM D are -1/2 J D J. It is not symmetric, so that
+    the two directions of a pair can differ in the last term, by little.
 
     Misleads where k is small: the few pairs that count make it noisy. With k = n - 1 it is unbiased CKA with its
     weaknesses.

@@ -32,6 +32,8 @@ def distance_correlation(s: Sums) -> np.ndarray:
 
     It is unbiased CKA with the distance in place of the kernel, and is 0 on average for independent samples.
 
+    The distances of an RDM are the roots of its entries.
+
     Misleads where a few units carry most of the distances, as CKA does. It sees dependence of any form, so a high
     score does not say that a linear map exists.
     """

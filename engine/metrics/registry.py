@@ -14,17 +14,15 @@ __all__ = [
 ]  # fmt: skip
 
 SINGLE = ("covariance", "means", "directions", "distances", "probe")  # statistics of one representation
-STATISTICS = (
+PAIRWISE = (
     "sums",
     "classes",
     "batches",
     "neighbours",
     "unions",
     "triangles",
-    "moments",
-    "held_out",
-    *SINGLE,
-)
+)  # statistics of pairs of samples
+STATISTICS = (*PAIRWISE, "moments", "held_out", *SINGLE)
 INVARIANCES = ("permutation", "rotation", "scaling", "translation", "linear")
 EUCLIDEAN = INVARIANCES[
     :4
@@ -160,6 +158,11 @@ class Request:
     def best(self) -> float:
         """The best score there is."""
         return self._declared(self.metric.best)
+
+    @property
+    def of_rdms(self) -> bool:
+        """Whether the dissimilarities of the samples to each other are enough, and no units are needed."""
+        return self.needs in PAIRWISE and not self.units and not self.repeats
 
     @property
     def symmetric(self) -> bool:

@@ -116,6 +116,8 @@ def rsa(s: Sums | Entries | Triangles, *, compare: str, rdm: str) -> np.ndarray 
     ``whitened_cosine`` allows for the covariance of entries that share a sample (Diedrichsen et al. 2020, independent
     noise): the cosine of the doubly centred matrices, on ``euclidean`` equal to biased linear CKA.
 
+    An RDM that is given (`consilience.RDM`) is compared as it is, whatever `rdm` says of features.
+
     Misleads where a few pairs of samples are far from all others (``pearson``, ``cosine``), or where most
     dissimilarities are alike and their order is noise (``spearman``). ``correlation`` is blind to what all units do
     alike.

@@ -21,7 +21,7 @@ def second_order_cosine(left: Side, right: Side, *, distance: str, k: int) -> np
     mean over samples i of the cosine between s_X(i, U) and s_Y(i, U), U = N_X(i) ∪ N_Y(i), s(i, U) the vector of
     similarities of i with the samples of U
 
-    Similarities are cosines, or for ``distance=euclidean`` the distances.
+    Similarities are cosines, or for ``distance=euclidean`` the distances; of an RDM 1 less its entries, or their roots.
 
     Misleads where all similarities of a space are alike, as in a narrow cone of directions: any two vectors of them
     have a cosine near 1. Read it against its null.

@@ -72,6 +72,8 @@ def similarities(work: TilePass, space: str, r: int, own: np.ndarray, near: np.n
 
     Inner products, cosines (``rdm-cosine``) or negative squared distances (``rdm-euclidean``).
     """
+    if work.representations[r].rdm:
+        return of_rdm(work, space, r, own, near)
     values = np.empty(near.shape)
     take = work.representations[r].take
     for rows in _chunks(len(own), near.shape[1] * work.representations[r].d):
@@ -86,6 +88,17 @@ def similarities(work: TilePass, space: str, r: int, own: np.ndarray, near: np.n
             lengths = np.linalg.norm(x, axis=1)[:, None] * np.sqrt(np.einsum("ikd,ikd->ik", y, y))
             values[rows] /= np.where(lengths > 0, lengths, np.inf)
     return values
+
+
+def of_rdm(work: TilePass, space: str, r: int, own: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """As `similarities`, of an RDM; `near` may be of all rows alike, (k,)."""
+    entries = work.representations[r].entries(own, near).astype(np.float64)
+    if space == "inner":  # of the samples as they lie when all are centred
+        lift = work.frames[r].lift
+        assert lift is not None
+        return lift[own][:, None] + lift[near] - entries / 2
+    entries = np.maximum(entries, 0)
+    return -entries if space == "rdm-euclidean" else 1 - entries
 
 
 def _chunks(count: int, width: int) -> Iterator[slice]:

@@ -118,7 +118,7 @@ class Nearest:
         return tile.gram if tile.unit else tile.space(self.space)
 
     def _copies(self, tile: Tile, values: torch.Tensor) -> "torch.Tensor | float | None":
-        """The distance up to which a sample is a copy, or the cosine; None where the space holds similarities."""
+        """The distance up to which a sample is a copy (0 in an RDM), or the cosine; None for similarities."""
         if not self.space.startswith("rdm-"):
             return None
         floor = 16 * torch.finfo(values.dtype).eps

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from consilience.engine.passes.blocks import load
+from consilience.engine.passes.blocks import TORCH_DTYPE, load, products
 from consilience.engine.passes.keys import LOW, NOTHING, encoded, largest
 from consilience.engine.passes.near import MARGIN, similarities
 from consilience.engine.passes.spaces import transform
@@ -46,7 +46,9 @@ def _among(work: TilePass, space: str, queries: np.ndarray, width: int, start: i
         one = slice(r, r + 1)
         reps, frames = work.representations[one], work.frames[one]
         i, j = (load(reps, frames, order[x], work.dtype, work.device, raw=True) for x in (queries, rows))
-        values = transform(space, (i.x[0] @ j.x[0].T)[None], i, j, *(c[one] for c in work.constants()))
+        gram = torch.empty(1, len(queries), len(rows), dtype=TORCH_DTYPE[work.dtype], device=work.device)
+        products(reps[0], frames[0], i.x[0], j.x[0], gram[0])
+        values = transform(space, gram, i, j, *(c[one] for c in work.constants()))
         keys = encoded(values.neg().float() + 0.0, others)
         keys[0, torch.from_numpy(queries[:, None] == rows[None, :])] = NOTHING
         found.append(largest(keys, width)[0])

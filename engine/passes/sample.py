@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from consilience.engine.linalg import inner_products
-from consilience.engine.passes.blocks import load
+from consilience.engine.passes.blocks import TORCH_DTYPE, load, products
 from consilience.engine.passes.ranks_table import RankTable
 from consilience.engine.passes.tiles import Tile, TilePass
 
@@ -24,9 +23,10 @@ def sample_tile(work: TilePass, some: slice, rows: np.ndarray) -> Tile:
     """The tile (r, m, m) of those pass rows of some of the representations with themselves."""
     r, f = work.representations[some], work.frames[some]
     block = load(r, f, work.groups.order[rows], work.dtype, work.device, raw=True)
-    gram = torch.stack(
-        [inner_products(x, x, one.positive, x.new_empty(len(x), len(x))) for one, x in zip(r, block.x)]
-    )
+    shape = (len(r), len(rows), len(rows))
+    gram = torch.empty(shape, dtype=TORCH_DTYPE[work.dtype], device=work.device)
+    for one, its, x, out in zip(r, f, block.x, gram):
+        products(one, its, x, x, out)
     return Tile(0, 0, work.layout, gram, block, block, *(c[some] for c in work.constants()))
 
 

@@ -25,15 +25,33 @@ def transform(
     origin2: torch.Tensor,
     width: torch.Tensor,
     median: torch.Tensor,
+    rdms: torch.Tensor,
 ) -> torch.Tensor:
     """The tile of `space`, (R, m_i, m_j), from the Gram tile of the rows of `i` with the rows of `j`.
 
     Args:
         origin2: (R,) squared norm of the scaled origins. width: (R,) number of units. median: (R,) pairwise distance,
-            for ``rbf-b``: exp(-‖x_i - x_j‖² / 2σ²) with σ = b times that.
+            for ``rbf-b``: exp(-‖x_i - x_j‖² / 2σ²) with σ = b times that. rdms: (R,) which are RDMs, read as squared
+            distances, and in every space of dissimilarities as they are.
     """
     if space == "linear":
         return gram
+    made = _transformed(space, gram, i, j, origin2, width, median)
+    if space.startswith("rdm-") and space != "rdm-distance":
+        for k in rdms.nonzero().flatten().tolist():
+            torch.mul(gram[k], -2, out=made[k])
+    return made
+
+
+def _transformed(
+    space: str,
+    gram: torch.Tensor,
+    i: Block,
+    j: Block,
+    origin2: torch.Tensor,
+    width: torch.Tensor,
+    median: torch.Tensor,
+) -> torch.Tensor:
     if not needs_raw(space):
         distance2 = torch.baddbmm(gram, _columns(i.norm2), _rows(j.norm2), beta=-2)
         if (

@@ -13,9 +13,9 @@ import torch
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
-from consilience.engine.linalg import inner_products, low_product
+from consilience.engine.linalg import low_product
 from consilience.engine.passes import executors
-from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load
+from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load, products
 from consilience.engine.passes.layout import Layout
 from consilience.engine.passes.spaces import COSINE, needs_raw, normalised, transform
 from consilience.engine.passes.workspace import Pool, Workspace
@@ -38,6 +38,7 @@ class Tile:
     origin2: torch.Tensor
     width: torch.Tensor
     median: torch.Tensor
+    rdms: torch.Tensor
     unit: bool = False
 
     def __post_init__(self) -> None:
@@ -57,7 +58,7 @@ class Tile:
 
     @property
     def gram(self) -> torch.Tensor:
-        """(R, m_i, m_j): k_ij = x_i'x_j of the rows in their frames."""
+        """(R, m_i, m_j): k_ij = x_i'x_j of the rows in their frames; of an RDM -d_ij / 2."""
         return self.padded[:, :, : len(self.rows_j.x[0])]
 
     def space(self, name: str) -> torch.Tensor:
@@ -66,7 +67,7 @@ class Tile:
             return self._spaces.setdefault(name, 1 - self.gram)
         if name not in self._spaces:
             self._spaces[name] = transform(
-                name, self.gram, self.rows_i, self.rows_j, self.origin2, self.width, self.median
+                name, self.gram, self.rows_i, self.rows_j, self.origin2, self.width, self.median, self.rdms
             )
         return self._spaces[name]
 
@@ -111,7 +112,9 @@ class TilePass:
     @cached_property
     def unit(self) -> bool:
         """Whether cosines are all that is wanted: rows are then brought to length 1 once, and not in every tile."""
-        return all(s.space == COSINE for s in self.statistics)
+        return all(s.space == COSINE for s in self.statistics) and not any(
+            r.rdm for r in self.representations
+        )
 
     @cached_property
     def norms(self) -> bool:
@@ -139,13 +142,14 @@ class TilePass:
         block: Block = memory.kept[2]
         return block
 
-    def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Squared norms of the scaled origins, unit counts and median distances, each (R,)."""
+    def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Squared norms of the scaled origins, unit counts, median distances, and which are RDMs, each (R,)."""
         origin2 = [float(((f.origin * f.scale) ** 2).sum()) for f in self.frames]
         width = [r.d for r in self.representations]
         kind = {"dtype": TORCH_DTYPE[self.dtype], "device": self.device}
         median = self.medians or [float("nan")] * len(width)
-        return tuple(torch.tensor(values, **kind) for values in (origin2, width, median))  # type: ignore[arg-type, return-value]
+        numbers = (torch.tensor(values, **kind) for values in (origin2, width, median))  # type: ignore[arg-type]
+        return *numbers, torch.tensor([r.rdm for r in self.representations])  # type: ignore[return-value]
 
 
 def sweep(
@@ -217,7 +221,7 @@ def _tiles(work: TilePass, strip_i: range, strip_j: range, memory: Workspace) ->
             if work.fast:
                 low_product(x, y.T, out=grams[k, :, :columns])
             else:
-                inner_products(x, y, work.representations[k].positive, out=grams[k, :, :columns])
+                products(work.representations[k], work.frames[k], x, y, grams[k, :, :columns])
         for i in partners:
             rows_i = _shift(layout.rows(i), start)
             tile = Tile(i, j, layout, grams[:, rows_i], held[rows_i], block_j, *constants, work.unit)

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from consilience.engine.passes.near import similarities
+from consilience.engine.passes.near import of_rdm, similarities
 from consilience.engine.passes.tiles import TilePass
 
 FEW = 32  # a sample with more than a 32nd of all samples in its union is multiplied with all of them
@@ -62,6 +62,9 @@ def values_of(
 
 def _with_all(work: TilePass, space: str, r: int, own: np.ndarray) -> np.ndarray:
     """As `values_of`, with every pass row, (m, n)."""
+    if work.representations[r].rdm:
+        values = of_rdm(work, space, r, own, work.groups.order)
+        return np.sqrt(-values) if space == "rdm-euclidean" else values
     x, y = (work.representations[r].take(rows).astype(np.float64) for rows in (own, work.groups.order))
     if space == "rdm-euclidean":
         from scipy.spatial.distance import cdist

@@ -68,6 +68,12 @@ def preprocessed(
             if model not in models:
                 raise unknown("model to preprocess", model, models)
     chains = [steps.get(r.model, ()) if isinstance(steps, Mapping) else steps for r in representations]
+    for r, chain in zip(representations, chains):
+        if chain and r.rdm:
+            raise BadInput(
+                f"features in {r.name!r} for {_ids(chain)}", "an RDM, which has no units",
+                "name the models whose features are to be preprocessed: preprocess={model: steps}",
+            )  # fmt: skip
     shapes = [Shape.of(r, chain) for r, chain in zip(representations, chains)]
     Load(tuple(shapes)).refuse(budget, executors.workers())
     done = []

@@ -39,7 +39,8 @@ def check_memory(requests: Sequence[Request], setting: Setting) -> None:
     """
     need = 2 * _matrix_bytes(setting) / SHARE
     for r in requests:
-        if r.needs == "sums" and r.space != "linear" and need > setting.plan.budget:
+        held = r.needs == "sums" and (r.space != "linear" or setting.size.rdms)
+        if held and need > setting.plan.budget:
             raise BadInput(
                 f"two {setting.groups.n:,} × {setting.groups.n:,} matrices for {r.id!r} within the budget of "
                 f"{gigabytes(setting.plan.budget)}",
@@ -67,6 +68,8 @@ def cross_terms(space: str, setting: Setting) -> Iterator[tuple[np.ndarray, np.n
 
 def _moments_are_cheaper(setting: Setting) -> bool:
     n, pairs = setting.groups.n, pairs_of_two(setting)
+    if setting.size.rdms:
+        return False
     lefts, rights = (len(set(side)) for side in zip(*pairs))
     held = float(n) ** 2 * rights * (GATHER_FLOPS / 2 + lefts)
     wide = [r.d for r in setting.representations]

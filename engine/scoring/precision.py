@@ -30,6 +30,8 @@ def hindrance(requests: Sequence[Request], setting: Setting) -> str:
         return "moments need fewer products than tiles"
     if needs.spaces != {"linear"} or needs.searches:
         return "only sums of the linear kernel are insensitive to the rounding of single entries"
+    if setting.size.rdms:
+        return "an RDM is taken as it is, without products"
     if any(r.units for r in requests):
         return "sums over single units are taken from those of the tiles, and few digits may be left"
     if setting.size.itemsize != 4:

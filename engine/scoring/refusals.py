@@ -4,10 +4,21 @@ from collections.abc import Sequence
 
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.split import split
-from consilience.engine.metrics.registry import Request
+from consilience.engine.metrics.registry import Request, parse, registered
 from consilience.engine.scoring.triangles import check_size
 
 LEAST_HELD = 4
+
+
+def refuse_rdm(name: str, requests: Sequence[Request]) -> None:
+    """Raise BadInput for the first of `requests` that needs units, for the RDM `name` has none."""
+    for r in requests:
+        if not r.of_rdms:
+            known = ", ".join(name for name in sorted(registered()) if parse(name).of_rdms)
+            raise BadInput(
+                f"features in {name!r} for {r.id!r}", "an RDM, which has no units",
+                f"leave one of the two out, or compare by {known}, which take an RDM",
+            )  # fmt: skip
 
 
 def refuse(requests: Sequence[Request], n: int) -> None:

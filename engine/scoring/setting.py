@@ -67,7 +67,8 @@ class Setting:
         """What decides the cost."""
         widths = tuple(r.d for r in self.representations)
         itemsize = compute_dtype(self.representations).itemsize
-        return Size(self.groups.n, widths, itemsize, self.groups.count, self.pairs)
+        rdms = sum(r.rdm for r in self.representations)
+        return Size(self.groups.n, widths, itemsize, self.groups.count, self.pairs, rdms=rdms)
 
     @cached_property
     def subsets(self) -> Subsets:

@@ -11,6 +11,7 @@ _HOME = {
     "BadInput": "consilience.engine.errors",
     "FeatureStore": "consilience.engine.features",
     "FeatureTable": "consilience.engine.features",
+    "RDM": "consilience.engine.features",
     "audit": "consilience.engine.audit",
     "best_layers": "consilience.engine.best",
     "brains": "consilience.connectors.brains",
@@ -18,6 +19,7 @@ _HOME = {
     "extract": "consilience.pipelines.extract",
     "metrics": "consilience.engine.metrics",
     "models": "consilience.connectors.models",
+    "noise_ceiling": "consilience.engine.ceiling",
     "open_scores": "consilience.engine.scores",
     "plan": "consilience.pipelines.study",
     "plot": "consilience.pipelines",
@@ -26,6 +28,7 @@ _HOME = {
     "run": "consilience.pipelines.zoo",
     "score": "consilience.engine.comparison",
     "stimuli": "consilience.connectors.stimuli",
+    "turing_test": "consilience.engine.turing",
 }
 
 __all__ = sorted([*_HOME, "__version__"])

@@ -9,6 +9,7 @@ import pytest
 PROGRAM = """
 import sys, threading, time
 import numpy as np, psutil
+from scipy.spatial.distance import pdist
 import consilience as cs
 from consilience.engine.comparison import Comparison
 from consilience.engine.metrics.registry import parse
@@ -25,7 +26,13 @@ warm = {} if call is Profile else {"preprocess": ["l2"]}
 if metrics[0].startswith("probe"):
     warm, options = {"labels": np.arange(64) % 2}, {"labels": rng.integers(0, 10, n)}
 call({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics, **warm).run()
-x = {f"m/{i}": rng.normal(size=(n, d)).astype(np.float32) for i in range(count)}
+
+def made():
+    if d:
+        return rng.normal(size=(n, d)).astype(np.float32)
+    return cs.RDM(pdist(rng.normal(size=(n, 3)), "sqeuclidean").astype(np.float32))
+
+x = {f"m/{i}": made() for i in range(count)}
 process, peak, done = psutil.Process(), 0, False
 before = process.memory_info().rss
 
@@ -68,6 +75,8 @@ print(promised, peak)
         (1500, 150, 5, "linreg:folds=5", "8GB", ()),
         (2500, 100, 6, "stitch+stitch:report=recall_1+relative+mnn", "8GB", ()),
         (60000, 150, 2, "stitch+matching", "8GB", ()),
+        (4000, 0, 3, "cka+mutual_knn", "8GB", ()),  # RDMs
+        (3000, 0, 4, "rsa+second_order_cosine", "500MB", ()),
     ],
 )
 def test_peak_memory_stays_below_the_plan(n, d, count, metrics, budget, steps):
