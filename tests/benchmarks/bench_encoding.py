@@ -1,7 +1,7 @@
 """Encoding models beside himalaya's RidgeCV on its torch backend, and from disk where rows do not fit the memory.
 
-Seconds and memory above the inputs are of the same run. RidgeCV chooses the penalties on all folds (`nested=False`), and
-scores are compared at the penalties it chose.
+Seconds and memory above the inputs are of the same run. RidgeCV chooses the penalties on all folds (`nested=False`),
+and scores are compared at the penalties it chose.
 """
 
 import time

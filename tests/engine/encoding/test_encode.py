@@ -190,7 +190,7 @@ NAN = np.where(np.arange(90).reshape(30, 3) == 4, np.nan, Y)
         ({"joint": True, "nuisance": X[:, :1], "permutations": 9}, "joint=True without permutations"),
         ({"bands": 0}, "bands of 1 or more"),
         ({"folds": 15, "groups": np.repeat(range(30), 1), "permutations": 5}, "fewer permutations than the 1 shifts"),
-        ({"budget": 100}, "decompositions that fit half of the budget"),
+        ({"budget": 100}, "decompositions of features in half of the budget.*for 1 spaces of up to 3 features"),
     ],
 )  # fmt: skip
 def test_what_is_refused(options, text):
