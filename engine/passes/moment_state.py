@@ -1,7 +1,7 @@
 """What the moment pass adds up, group by group, and the covariances of any subset of groups."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -18,17 +18,19 @@ class Moments:
         left: representation -> (f, d) F'X; the sum of the rows and, with norms, their sums weighted by every norm.
         right: the same for right sides of pairs: `left` itself, unless those are read in another order of rows.
         products: pair (a, b) -> (d_a, d_b) X_a'X_b.
+        squares: representation -> (d,) Σ x² of every unit, of those for which it is wanted.
     """
 
     first: np.ndarray
     left: dict[int, np.ndarray]
     right: dict[int, np.ndarray]
     products: dict[Pair, np.ndarray]
+    squares: dict[int, np.ndarray] = field(default_factory=dict)
 
     def add(self, other: "Moments") -> None:
         """Enter the sums over other rows."""
         self.first += other.first
-        sides = [(self.left, other.left), (self.products, other.products)]
+        sides = [(self.left, other.left), (self.products, other.products), (self.squares, other.squares)]
         if self.right is not self.left:
             sides.append((self.right, other.right))
         for into, values in sides:

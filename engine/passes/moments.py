@@ -29,7 +29,8 @@ TASK_BLOCKS = 16
 class MomentPass:
     """Everything a task needs. With `right`, representation b of a pair is read in that order of rows instead.
 
-    `norms`: whether sums with ‖x‖² are wanted, as second-order metrics do; not together with `right`.
+    `norms`: whether sums with ‖x‖² are wanted, as second-order metrics do; not together with `right`. `squares`: the
+    representations of which Σ x² of every unit is wanted; each is in a pair.
     """
 
     representations: tuple[Representation, ...]
@@ -40,6 +41,7 @@ class MomentPass:
     device: str
     right: np.ndarray | None = None
     norms: bool = False
+    squares: tuple[int, ...] = ()
     pool: Pool = field(default_factory=Pool, compare=False)
 
     @cached_property
@@ -105,6 +107,7 @@ def _task(work: MomentPass, group: int, start: int, stop: int) -> State:
     lefts: dict[int, torch.Tensor] = {}
     rights: dict[int, torch.Tensor] = {} if work.right is not None else lefts
     products: dict[Pair, torch.Tensor] = {}
+    squares: dict[int, torch.Tensor] = {}
     with work.pool.workspace() as memory:
         for at in range(start, max(stop, start + 1), BLOCK_ROWS):  # a group without rows gives sums of 0
             end = min(at + BLOCK_ROWS, stop)
@@ -118,9 +121,11 @@ def _task(work: MomentPass, group: int, start: int, stop: int) -> State:
                 right = work.rows(work.rights, work.right[at:end], memory, "right")
                 for k, x in right.items():
                     _add(rights, k, weights @ x)
+            for k in work.squares:
+                _add(squares, k, left[k].square().sum(dim=0, dtype=torch.float64))
             for a, b in work.pairs:
                 _add(products, (a, b), _product(work, left[a], right[b], memory))
-    done = Moments(first["first"].cpu().numpy(), _arrays(lefts), {}, _arrays(products))
+    done = Moments(first["first"].cpu().numpy(), _arrays(lefts), {}, _arrays(products), _arrays(squares))
     done.right = done.left if work.right is None else _arrays(rights)
     return {group: done}
 

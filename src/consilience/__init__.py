@@ -16,6 +16,7 @@ _HOME = {
     "best_layers": "consilience.engine.best",
     "brains": "consilience.connectors.brains",
     "compare": "consilience.engine.comparison",
+    "encode": "consilience.engine.encoding",
     "extract": "consilience.pipelines.extract",
     "metrics": "consilience.engine.metrics",
     "models": "consilience.connectors.models",

@@ -1,0 +1,162 @@
+"""Ridge regression from sums: maps in the eigenbasis of the training covariance, scored on a held-out fold by its
+sums.
+
+With Xc'Xc = B^-T diag(λ) B^-1 of the training rows, penalty α and c = Xc'Yc, the map is w = B (λ + α)^-1 B'c. About
+the training means, rows held out have Σ(y - ŷ)² = Σy² - 2 w'X'y + w'X'X w: neither X nor Y is looked at again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from consilience.engine.encoding.statistics import Design, Targets
+from consilience.engine.linalg import product
+from consilience.engine.passes.blocks import TORCH_DTYPE
+
+QUADRATIC_ROWS = 192  # of a symmetric matrix, multiplied at once with what lies left of their end
+
+
+@dataclass(frozen=True)
+class Held:
+    """A held-out fold seen by a map: `apart` (r,) B'm, m its mean about that of the training rows, and `lower` (r, r),
+    B'X'X B with what is above the diagonal added to what is below."""
+
+    apart: torch.Tensor
+    lower: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Solver:
+    """The training rows of all folds but `without`: `mean` (d,), eigenvalues (r,), `basis` (d, r), and held-out folds.
+
+    Directions in which the training rows do not differ are left out.
+    """
+
+    without: tuple[int, ...]
+    mean: np.ndarray
+    values: torch.Tensor
+    basis: torch.Tensor
+    held: dict[int, Held]
+
+
+def solver(
+    of: Design, without: Sequence[int], scored: Sequence[int], weights: np.ndarray, standardise: bool
+) -> Solver:
+    """One eigendecomposition, in float64.
+
+    Args:
+        without: the folds that are not fitted on. scored: those of them on which the maps are scored.
+        weights: (d,) of the squared features: γ of the space of each.
+        standardise: divide every feature by its standard deviation over the training rows; constant ones count
+            nothing.
+    """
+    mean, covariance = of.covariance(without)
+    scale = np.sqrt(weights)
+    if standardise:
+        spread = np.sqrt(np.diag(covariance).clip(min=0) / (of.n.sum() - of.n[list(without)].sum()))
+        largest = spread.max(initial=0.0)
+        varies = spread > 1e-7 * largest
+        scale = np.where(varies, scale / np.where(varies, spread, 1.0), 0.0)
+    values, vectors = np.linalg.eigh(covariance * np.multiply.outer(scale, scale))
+    kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
+    basis = scale[:, None] * vectors[:, kept]
+
+    def kept_as(array: np.ndarray) -> torch.Tensor:
+        return torch.tensor(array, dtype=TORCH_DTYPE[of.dtype], device=of.device)
+
+    held = {}
+    for fold in scored:
+        apart, square = of.held_out(fold, mean)
+        square = basis.T @ square @ basis
+        lower = np.tril(square) + np.tril(square, -1)
+        held[fold] = Held(kept_as(basis.T @ apart), kept_as(lower))
+    return Solver(tuple(without), mean, kept_as(values[kept]), kept_as(basis), held)
+
+
+class Fitted(NamedTuple):
+    """Responses in the basis of a solver: `mean` (v,) and `cross` (r, v) B'Xc'Yc of the training rows."""
+
+    mean: np.ndarray
+    cross: torch.Tensor
+
+
+class Test(NamedTuple):
+    """A held-out fold of n rows, about the training means: `cross` (r, v) B'X'Y, `squares` (v,) Σy², `apart` (v,) the
+    mean, `total` (v,) Σ(y - mean)²."""
+
+    n: float
+    cross: torch.Tensor
+    squares: np.ndarray
+    apart: np.ndarray
+    total: np.ndarray
+
+
+def fit(s: Solver, of: Design, y: Targets) -> Fitted:
+    """The training rows' responses."""
+    without = list(s.without)
+    n = of.n.sum() - of.n[without].sum()
+    mean = (y.sum.sum(axis=0) - y.sum[without].sum(axis=0)) / n
+    cross = np.multiply.outer(s.mean, -n * mean)
+    for fold in range(len(of.n)):
+        if fold not in without:
+            cross += y.cross[fold]
+    return Fitted(mean, _rotated(s, cross))
+
+
+def test(s: Solver, of: Design, y: Targets, fitted: Fitted, fold: int) -> Test:
+    """The responses of a fold held out."""
+    n, mean = of.n[fold], fitted.mean
+    # Σ (x - x̄)(y - ȳ)' = Σ x y' - x̄ Σ (y - ȳ)' - Σ x ȳ'
+    cross = y.cross[fold] - np.multiply.outer(s.mean, y.sum[fold] - n * mean)
+    cross -= np.multiply.outer(of.sum[fold], mean)
+    apart = y.sum[fold] / n - mean
+    squares = y.squares[fold] - 2 * mean * y.sum[fold] + n * mean**2
+    return Test(n, _rotated(s, cross), squares, apart, (squares - n * apart**2).clip(min=0))
+
+
+def _rotated(s: Solver, cross: np.ndarray) -> torch.Tensor:
+    return product(s.basis.T, torch.from_numpy(cross).to(s.basis.device, s.basis.dtype))
+
+
+def maps(s: Solver, fitted: Fitted, penalty: torch.Tensor) -> torch.Tensor:
+    """(r, k, v): the maps in the basis, of penalties (k, v), or (k, 1) the same for all responses."""
+    return fitted.cross[:, None] / (s.values[:, None, None] + penalty)
+
+
+def error(s: Solver, fold: int, t: Test, w: torch.Tensor) -> np.ndarray:
+    """Σ(y - ŷ)² (k, v) of the fold, of maps (r, k, v)."""
+    square = _quadratic(s.held[fold].lower, w.flatten(1)).reshape(w.shape[1:])
+    return t.squares - 2 * _sums(w, t.cross[:, None]) + square
+
+
+def scores(s: Solver, fold: int, t: Test, w: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """r and R² (v,) on the fold, of maps (r, v): r of y with ŷ, and 1 - Σ(y - ŷ)² / Σ(y - ȳ)², ȳ the fold's own mean.
+
+    NaN where the response is the same in all its rows; r is 0 where the prediction is.
+    """
+    cross, square = _sums(w, t.cross), _quadratic(s.held[fold].lower, w)
+    mean = (s.held[fold].apart.double() @ w.double()).cpu().numpy()
+    spread = square - t.n * mean**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = (cross - t.n * mean * t.apart) / np.sqrt(spread * t.total)
+        r2 = 1 - (t.squares - 2 * cross + square) / t.total
+    r = np.where(spread > np.finfo(np.float32).eps ** 2 * square, r, 0.0)
+    varies = t.total > 0
+    return np.where(varies, r.clip(-1, 1), np.nan), np.where(varies, r2, np.nan)
+
+
+def _sums(x: torch.Tensor, y: torch.Tensor) -> np.ndarray:
+    """Σ over the first axis of X ∘ Y, in float64."""
+    return (x * y).sum(dim=0, dtype=torch.float64).cpu().numpy()
+
+
+def _quadratic(lower: torch.Tensor, w: torch.Tensor) -> np.ndarray:
+    """w'S w (v,) of a symmetric matrix given as its `lower` half: half of the products."""
+    total = np.zeros(w.shape[1])
+    for start in range(0, len(w), QUADRATIC_ROWS):
+        stop = min(start + QUADRATIC_ROWS, len(w))
+        total += _sums(product(lower[start:stop, :stop], w[:stop]), w[start:stop])
+    return total

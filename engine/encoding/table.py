@@ -1,0 +1,72 @@
+"""The table of an encoding: an xarray Dataset over spaces, targets and folds.
+
+Dimensions: ``space`` (a feature space ``model/layer``; with layers chosen, a model), ``target`` (a unit of a region)
+and ``fold``. Coordinates of a target: ``subject``, ``region`` and ``unit``, its number in the region.
+
+Variables, NaN for a target that does not vary (listed in the attribute ``constant``) or not in some fold:
+
+- ``r``, ``r2`` (space, target): on held-out rows, the mean over folds; ``fold_r``, ``fold_r2`` (space, fold, target)
+- ``penalty`` (space, fold, target): the one chosen for each held-out fold
+- ``unique_r2`` (space, target): R² with the nuisance less R² of the nuisance alone, or R² of all spaces less R² of all
+  others; ``joint_r``, ``joint_r2``: (space, target) with the nuisance, or (target) of all spaces together
+- ``nuisance_r2`` (target); ``shared_r2`` (target): R² of all spaces less every unique part; ``joint_penalty`` (space,
+  fold, target): of each space in the map of all, infinite where it is not used
+- ``layer`` (space, fold, response): the layer chosen for a region of a subject, ``subject/region``
+- ``p``, ``q`` (space, target): of unique_r2, or of r without nuisance, by permutation, one-sided; q is corrected over
+  the table (Benjamini-Hochberg)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience.engine.encoding.variants import Told
+from consilience.engine.features.representation import Representation
+from consilience.engine.inference.null import benjamini_hochberg
+
+FOLDED = {"r": "fold_r", "r2": "fold_r2"}
+
+
+def table(
+    told: Told,
+    spaces: Sequence[Representation],
+    responses: Sequence[Representation],
+    p: np.ndarray | None,
+    constant: np.ndarray,
+    attrs: dict[str, Any],
+) -> xr.Dataset:
+    """The Dataset; `constant` (v,) marks responses that do not vary."""
+    variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
+    for name, folded in FOLDED.items():
+        values = getattr(told, name)
+        variables[name] = ("space", "target"), values.mean(axis=1)
+        variables[folded] = ("space", "fold", "target"), values
+    variables["penalty"] = ("space", "fold", "target"), told.penalty
+    others = {
+        "unique_r2": told.unique, "joint_r": told.joint_r, "joint_r2": told.joint_r2,
+        "nuisance_r2": told.nuisance, "shared_r2": told.shared,
+    }  # fmt: skip
+    for name, values in others.items():
+        if values is not None:
+            variables[name] = (("space", "target") if values.ndim == 3 else ("target",)), values.mean(axis=-2)
+    if told.bands is not None:
+        variables["joint_penalty"] = ("space", "fold", "target"), told.bands
+    if p is not None:
+        p = np.where(constant, np.nan, p)
+        variables |= {"p": (("space", "target"), p), "q": (("space", "target"), benjamini_hochberg(p))}
+    variables = {k: (dims, np.where(constant, np.nan, v)) for k, (dims, v) in variables.items()}
+    names = [r.name for r in spaces]
+    coords: dict[str, Any] = {
+        "subject": ("target", [r.model for r in responses for _ in range(r.d)]),
+        "region": ("target", [r.layer or r.model for r in responses for _ in range(r.d)]),
+        "unit": ("target", [u for r in responses for u in range(r.d)]),
+        "fold": np.arange(told.r.shape[1]),
+    }
+    if told.chosen is not None:
+        layers = np.array([r.layer for r in spaces], object)[told.chosen]
+        variables["layer"] = ("space", "fold", "response"), layers
+        coords["response"] = [r.name for r in responses]
+        names = list(dict.fromkeys(r.model for r in spaces))
+    return xr.Dataset(variables, {**coords, "space": names}, attrs)

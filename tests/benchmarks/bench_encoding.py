@@ -1,0 +1,73 @@
+"""Encoding models beside himalaya's RidgeCV on its torch backend, and from disk where rows do not fit the memory.
+
+Seconds and memory above the inputs are of the same run. RidgeCV chooses the penalties on all folds (`nested=False`),
+and scores are compared at the penalties it chose.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from measure import peak, seconds
+
+import consilience as cs
+
+pytestmark = pytest.mark.bench
+PENALTIES = np.logspace(0, 5, 10)
+
+
+def linear(n: int, d: int, v: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features, and responses of which features explain nothing to nearly all."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, d), dtype=np.float32)
+    w = rng.standard_normal((d, v), dtype=np.float32) * np.linspace(0, 0.3, v, dtype=np.float32)
+    y = x @ w
+    for start in range(0, v, 1000):
+        y[:, start : start + 1000] += rng.standard_normal((n, min(1000, v - start)), dtype=np.float32)
+    return x, y
+
+
+def test_ridge_beside_himalaya() -> None:
+    from himalaya.backend import set_backend
+    from himalaya.ridge import RidgeCV
+    from himalaya.scoring import correlation_score, r2_score
+
+    set_backend("torch")
+    x, y = linear(5000, 1000, 20_000)
+    cs.encode(x[:2000, :50], y[:2000, :50], nested=False)
+    with peak() as ours_rise:
+        began = time.perf_counter()
+        table = cs.encode(x, y, penalties=PENALTIES, nested=False)
+        ours = time.perf_counter() - began
+    model = RidgeCV(alphas=PENALTIES, fit_intercept=True, cv=5)
+    with peak() as rise:
+        theirs = seconds(lambda: model.fit(x, y))
+    print(f"\nours {ours:.1f} s, {ours_rise[0] / 1e6:.0f} MB; RidgeCV {theirs:.1f} s, {rise[0] / 1e6:.0f} MB")
+    chosen = np.asarray(model.best_alphas_)
+    same = np.isclose(table["penalty"].values[0, 0], chosen, rtol=1e-4)
+    print(f"  {same.mean():.4%} of the penalties are the same, {theirs / ours:.1f} times as fast")
+    held, some = np.arange(1000), np.flatnonzero(same)[::200]
+    for k in some:
+        alone = RidgeCV(alphas=chosen[[k]], fit_intercept=True, cv=2).fit(x[1000:], y[1000:, [k]])
+        found, want = alone.predict(x[held]), y[held][:, [k]]
+        assert abs(float(correlation_score(want, found)[0]) - table["fold_r"].values[0, 0, k]) < 1e-5
+        assert abs(float(r2_score(want, found)[0]) - table["fold_r2"].values[0, 0, k]) < 1e-5
+    assert same.mean() > 0.9999
+    assert theirs > 5 * ours
+    assert ours_rise[0] < rise[0] / 2
+
+
+def test_from_disk(tmp_path: Path) -> None:
+    n, d, v = 500_000, 1000, 2000
+    rng = np.random.default_rng(1)
+    for name, width in (("x", d), ("y", v)):
+        into = np.lib.format.open_memmap(tmp_path / f"{name}.npy", "w+", np.float32, (n, width))
+        for start in range(0, n, 20_000):
+            into[start : start + 20_000] = rng.standard_normal((20_000, width), dtype=np.float32)
+        del into
+    x, y = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in "xy")
+    with peak() as rise:
+        took = seconds(lambda: cs.encode(x, y, penalties=PENALTIES))
+    print(f"\nn = {n:,}: {took:.0f} s, peak {rise[0] / 1e6:.0f} MB")
+    assert rise[0] < 1.5e9
