@@ -130,7 +130,7 @@ class Nearest:
         self, tile: Tile, values: torch.Tensor, copies: "torch.Tensor | float | None"
     ) -> torch.Tensor:
         """Larger is nearer, in float32. Copies are at distance 0, whatever rounding makes of it."""
-        if tile.unit:
+        if copies is not None and tile.unit:
             values = values.masked_fill(values >= copies, 1.0)
         elif copies is not None:
             values = values.neg().masked_fill_(values <= copies, 0.0)

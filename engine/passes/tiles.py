@@ -39,7 +39,7 @@ class Tile:
     width: torch.Tensor
     median: torch.Tensor
     rdms: torch.Tensor
-    unit: bool = False
+    unit: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         self._spaces: dict[str, torch.Tensor] = {}
@@ -224,7 +224,7 @@ def _tiles(work: TilePass, strip_i: range, strip_j: range, memory: Workspace) ->
                 products(work.representations[k], work.frames[k], x, y, grams[k, :, :columns])
         for i in partners:
             rows_i = _shift(layout.rows(i), start)
-            tile = Tile(i, j, layout, grams[:, rows_i], held[rows_i], block_j, *constants, work.unit)
+            tile = Tile(i, j, layout, grams[:, rows_i], held[rows_i], block_j, *constants, unit=work.unit)
             for statistic, state in zip(work.statistics, states):
                 statistic.chunk(state, tile)
     return states
