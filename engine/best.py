@@ -1,7 +1,7 @@
 """The best layer pair of every two models, on all samples, beside the best that unrelated models would have."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -22,12 +22,6 @@ from consilience.engine.scoring.models import Models, by_model
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.table import provenance
 
-# How metrics on each statistic are evaluated while samples are permuted.
-PERMUTED: dict[str, Callable[[Sequence[Request], Setting], permuted.Draws]] = {
-    "sums": permuted.second_order,
-    "neighbours": permuted.second_order,
-    "moments": permuted.first_order,
-}
 NUMBERS = ("score", "null_mean", "null_sd", "threshold", "p", "q", "calibrated")
 
 
@@ -91,7 +85,7 @@ def best_layers(
 
 def _refuse(request: Request) -> None:
     """Refuse a metric whose scores under one permutation of all samples are not to be had from one sweep."""
-    if request.needs not in PERMUTED or request.repeats or request.parameters.get("folds", 0):
+    if not permuted.serves(request) or request.repeats:
         raise BadInput(
             "metrics on all samples at once, for the best of many layers", f"{request.id!r}",
             "leave it out, or choose the layers on one half of the samples and score them on the other: score_select "
@@ -105,16 +99,14 @@ def _drawn(
     """By metric: all scores (R, R), and the best of every block under each permutation, (permutations, blocks)."""
     observed: dict[str, np.ndarray] = {}
     draws: dict[str, list[np.ndarray]] = {r.id: [] for r in requests}
-    for family in dict.fromkeys(PERMUTED.values()):
-        mine = [r for r in requests if PERMUTED[r.needs] is family]
-        for request, scores in family(mine, setting) if mine else ():
-            if request.id not in observed:
-                observed[request.id] = scores[0]
-            else:
-                blocks = (b.of(scores, request.symmetric) for b in models.blocks.values())
-                draws[request.id].append(
-                    np.stack([extreme(b, request.metric.direction) for b in blocks], axis=-1)
-                )
+    for request, scores in permuted.draws(requests, setting):
+        if request.id not in observed:
+            observed[request.id] = scores[0]
+        else:
+            blocks = (b.of(scores, request.symmetric) for b in models.blocks.values())
+            draws[request.id].append(
+                np.stack([extreme(b, request.metric.direction) for b in blocks], axis=-1)
+            )
     return observed, {k: np.concatenate(runs) for k, runs in draws.items()}
 
 

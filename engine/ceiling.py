@@ -12,6 +12,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features.rdm import RDM
 from consilience.engine.features.representation import Representation, representations
 from consilience.engine.inference.pooling import joined_units, normalised, scale
+from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import executors
 from consilience.engine.passes.triangles import matrix_of
 from consilience.engine.planning import gigabytes
@@ -59,7 +60,7 @@ def subject_ceilings(
     those = comparison.representations
     if request.metric.name == "rsa":
         compare = request.parameters["compare"]
-        entries = normalised(_entries(comparison), compare)
+        entries = normalised(entries_of(comparison, request), compare)
         # Of RDMs the metric takes what it is given, whatever `rdm` says.
         return _of_rdms(
             entries, entries, {"name": "rsa", "rdm": "euclidean", "compare": compare}, those, after, None
@@ -87,10 +88,16 @@ def _check_memory(comparison: Comparison) -> None:
         )  # fmt: skip
 
 
-def _entries(comparison: Comparison) -> np.ndarray:
-    """The RDMs of the subjects above the diagonal, (subjects, n(n-1)/2), each up to a factor; samples in pass order."""
+def entries_of(comparison: Comparison, request: Request) -> np.ndarray:
+    """The RDMs that an ``rsa`` compares, above the diagonal, row by row: (representations, n(n-1)/2), float64.
+
+    Each is up to a factor; samples are in the order of the pass.
+
+    Raises:
+        BadInput: where they do not fit the budget.
+    """
     _check_memory(comparison)
-    (request,), setting = comparison.requests, comparison.setting()
+    setting = comparison.setting()
     if request.repeats:
         setting = comparison.crossed(setting, request)
     work, space = setting.tile_pass(setting.groups), f"rdm-{request.parameters['rdm']}"

@@ -163,22 +163,25 @@ class Comparison:
             progress, self.labels, self.until_se, self.precision,
         )  # fmt: skip
 
-    def run(self, progress: Progress = silent) -> xr.Dataset:
-        """The score table."""
-        start = time.perf_counter()
-        setting = self.setting(progress)
-        evaluated: dict[str, Evaluated] = {}
+    def evaluated(self, requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
+        """Those requests on the pairs of `setting`."""
+        found: dict[str, Evaluated] = {}
         with one_thread() if self.device == "cpu" else nullcontext():
             for needs, evaluate in FAMILIES if self.until_se is None else SAMPLED:
                 for repeats in (False, True):
-                    mine = [r for r in self.requests if r.needs in needs and r.repeats == repeats]
+                    mine = [r for r in requests if r.needs in needs and r.repeats == repeats]
                     if mine:
-                        found = evaluate(mine, self.crossed(setting, mine[0]) if repeats else setting)
-                        evaluated |= {e.request.id: self._told(e) for e in found}
+                        done = evaluate(mine, self.crossed(setting, mine[0]) if repeats else setting)
+                        found |= {e.request.id: self._told(e) for e in done}
+        return [found[r.id] for r in requests]
+
+    def run(self, progress: Progress = silent) -> xr.Dataset:
+        """The score table."""
+        start = time.perf_counter()
+        evaluated = self.evaluated(self.requests, self.setting(progress))
         scores = score_table(
-            [evaluated[r.id] for r in self.requests], self.joined, self.a, self.b, seed=self.seed,
-            seconds=time.perf_counter() - start,
-        )  # fmt: skip
+            evaluated, self.joined, self.a, self.b, seed=self.seed, seconds=time.perf_counter() - start
+        )
         return scores.assign_attrs(preprocessing.attributes(self.representations))
 
 

@@ -66,14 +66,7 @@ def turing_test(
     similar = str(table["direction"].values[0]) == "similarity"
     apart = np.where(np.eye(len(brains), dtype=bool), np.nan, 1.0)
     m = len(models)
-    gap, gap_se = gaps(score[:m], score[m:] * apart, bootstraps, seed)
-    gap = gap if similar else -gap
-    reach = stats.t.ppf((1 + LEVEL) / 2, len(brains) - 1) * gap_se
-    low, high = gap - reach, gap + reach
-    with np.errstate(invalid="ignore", divide="ignore"):
-        p = stats.t.cdf(gap / gap_se, len(brains) - 1)
-    numbers = {"gap": gap, "gap_se": gap_se, "gap_low": low, "gap_high": high, "p_below": p}
-    words = [verdict(*numbers) for numbers in zip(gap, low, high, p)]
+    numbers, words = judged(score[:m], score[m:] * apart, similar, bootstraps, seed)
     return xr.Dataset(
         {
             "model_brain": (("model", "subject"), score[:m]),
@@ -91,6 +84,24 @@ def turing_test(
             **{k: table.attrs[k] for k in KEPT if k in table.attrs},
         },
     )
+
+
+def judged(
+    model_brain: np.ndarray, brain_brain: np.ndarray, similar: bool, bootstraps: int, seed: int
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """``gap``, ``gap_se``, ``gap_low``, ``gap_high`` and ``p_below`` of every model, (M,) each, and what they say.
+
+    See `turing_test`, and `gaps` for the scores; `similar`: whether those are similarities.
+    """
+    gap, gap_se = gaps(model_brain, brain_brain, bootstraps, seed)
+    gap = gap if similar else -gap
+    freedom = len(brain_brain) - 1
+    reach = stats.t.ppf((1 + LEVEL) / 2, freedom) * gap_se
+    low, high = gap - reach, gap + reach
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = stats.t.cdf(gap / gap_se, freedom)
+    numbers = {"gap": gap, "gap_se": gap_se, "gap_low": low, "gap_high": high, "p_below": p}
+    return numbers, [verdict(*told) for told in zip(gap, low, high, p)]
 
 
 def gaps(

@@ -9,6 +9,7 @@ import typer
 from consilience.engine.errors import BadInput, unknown
 
 BAD_INPUT, REJECTS, INTERRUPTED = 2, 3, 130
+INTERRUPTION = "\nInterrupted. What was extracted and scored is kept: the same command goes on from here."
 
 app = typer.Typer(
     name="consilience",
@@ -65,9 +66,7 @@ def _run(study: Path, console: Any) -> None:
     try:
         scores = run_study(study, console=console)
     except KeyboardInterrupt:
-        console.say(
-            "\nInterrupted. What was extracted and scored is kept: the same command goes on from here."
-        )
+        console.say(INTERRUPTION)
         raise typer.Exit(INTERRUPTED) from None
     if scores.attrs["status"] != "done":
         console.say(f"Exit code {REJECTS}: {scores.attrs['status']}.", style="yellow")
@@ -81,6 +80,33 @@ def plan(study: StudyFile) -> None:
     from consilience.pipelines.study import plan as plan_study
 
     plan_study(study).show(Console())
+
+
+@app.command()
+def brain(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study file (YAML), or brain92, or alice.")],
+    plan: Annotated[bool, typer.Option("--plan", help="Show what a run would do, and stop.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Where a shipped study goes; default: consilience-STUDY.")
+    ] = None,
+) -> None:
+    """Run a study of brains: align layers with regions over subjects, predict responses, write tables and report."""
+    from consilience.pipelines.brain import run as brains
+    from consilience.pipelines.brain.study import study_file
+    from consilience.pipelines.console import Console
+
+    console = Console()
+    path, edited = study_file(study, output)
+    if edited:
+        console.say(f"{path} differs from the study that comes with this version; it is used as it stands.")
+    if plan:
+        brains.plan(path, console=console).show(console)
+        return
+    try:
+        brains.run(path, console=console)
+    except KeyboardInterrupt:
+        console.say(INTERRUPTION)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()

@@ -10,7 +10,12 @@ def study_text() -> str:
 
 
 def study_file(folder: Path) -> tuple[Path, bool]:
-    """``<folder>/study.yaml``, written if it is not there, and whether it differs from the shipped one.
+    """``<folder>/study.yaml`` with the shipped study; see `placed`."""
+    return placed(folder, study_text())
+
+
+def placed(folder: Path, text: str) -> tuple[Path, bool]:
+    """``<folder>/study.yaml``, written with `text` if it is not there, and whether it differs from it.
 
     A file that is there is left alone: the user may have edited it.
     """
@@ -18,10 +23,10 @@ def study_file(folder: Path) -> tuple[Path, bool]:
 
     path = folder / "study.yaml"
     if path.is_file():
-        return path, path.read_text(encoding="utf-8") != study_text()
+        return path, path.read_text(encoding="utf-8") != text
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(study_text(), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BadInput(
             "an output folder that can be written",

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput, unknown
-from consilience.engine.extraction.interfaces import StimulusSet
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.schema import digest
 from consilience.pipelines.seats import Seat, seated
@@ -45,14 +44,9 @@ class Prepared:
 
     study: Study
     store: FeatureStore
-    stimuli: StimulusSet | None
     seats: tuple[Seat, ...]
     left_out: dict[str, str] = field(default_factory=dict)
     labels: dict[str, Any] | None = None
-
-    def missing(self) -> list[Seat]:
-        """The seats whose table must be extracted."""
-        return [x for x in self.seats if x.table is None]
 
     def fingerprint(self) -> str:
         """The digest of everything that decides the result: the study, its tables and the version of the code."""
@@ -180,8 +174,8 @@ class Prepared:
 def prepare(study: Study) -> Prepared:
     """Look up every name of `study`. Raises StudyError, with the place in the file, for one that is not known."""
     store = FeatureStore(study.path(study.store))
-    stimuli, seats, left_out = seated(study, store)
-    return Prepared(study, store, stimuli, seats, left_out, _labels(study))
+    seats, left_out = seated(study, study.stimuli, store)
+    return Prepared(study, store, seats, left_out, _labels(study))
 
 
 def _labels(study: Study) -> dict[str, Any] | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from consilience.engine.tracking import Source, record
 from consilience.pipelines.prepare import Prepared
-from consilience.pipelines.seats import Seat, cards
+from consilience.pipelines.seats import Seat, cards, open_set
+from consilience.pipelines.study import StudyFile
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,9 +22,9 @@ def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, flo
 
     study = prepared.study
     nested = {
-        "tables": [_table(x) for x in prepared.seats],
+        "tables": [table_facts(x) for x in prepared.seats],
         "cards": cards(prepared.seats),
-        "stimuli": _stimuli(prepared),
+        "stimuli": stimuli_of(prepared.study.stimuli, prepared.seats),
         "layers": {m: x.layers.words() for m, x in zip(prepared.metric_ids(), study.metrics, strict=True)},
         "left_out": prepared.left_out,
         "elapsed": {k: round(v, 2) for k, v in elapsed.items()},
@@ -61,44 +62,60 @@ def track(scores: "xr.Dataset", prepared: Prepared, uri: str, artifacts: Sequenc
         for (a, b), best in best_pairs(scores, metric).items():
             name = f"{metric}/{a} with {b}"
             metrics |= {name: best.score, f"{name}/se": best.se, f"{name}/p": best.p}
-    for stage, seconds in json.loads(scores.attrs["elapsed"]).items():
-        metrics[f"seconds/{stage}"] = seconds
+    return record_study(
+        study, scores.attrs, uri, metrics, sources_of(prepared.seats, study.stimuli), artifacts
+    )
+
+
+def record_study(
+    study: StudyFile,
+    attrs: Mapping[Any, Any],
+    uri: str,
+    metrics: Mapping[str, float],
+    sources: Sequence[Source],
+    artifacts: Sequence[Path],
+) -> str:
+    """Record a run of any kind of study, with its settings, `metrics` and the seconds of its stages."""
+    seconds = {f"seconds/{stage}": s for stage, s in json.loads(attrs["elapsed"]).items()}
     settings = study.model_dump(mode="json")
     params = {k: v if isinstance(v, str) else json.dumps(v) for k, v in settings.items()}
-    tags = {k: str(scores.attrs[k]) for k in ("version", "created", "status")}
+    tags = {k: str(attrs[k]) for k in ("version", "created", "status")}
     files = [*artifacts, study.file] if study.file.is_file() else artifacts
     return record(
-        uri, study.name, f"{study.name} {scores.attrs['created']}", params=params, metrics=metrics, tags=tags,
-        sources=_sources(prepared), artifacts=files,
+        uri, study.name, f"{study.name} {attrs['created']}", params=params, metrics={**metrics, **seconds},
+        tags=tags, sources=sources, artifacts=files,
     )  # fmt: skip
 
 
-def _sources(prepared: Prepared) -> list[Source]:
+def sources_of(seats: Sequence[Seat], name: str) -> list[Source]:
+    """The fingerprints of models, features and stimuli."""
     found = []
-    for seat in prepared.seats:
+    for seat in seats:
         assert seat.table is not None
         card = seat.table.meta.get("card", {})
         if "weights_hash" in card:
             found.append(Source(seat.name, str(card["weights_hash"]), "model", str(card.get("revision", ""))))
         found.append(Source(seat.name, seat.digest, "features", str(seat.table.path)))
-    stimuli = _stimuli(prepared)
+    stimuli = stimuli_of(name, seats)
     if stimuli.get("fingerprint"):
         found.append(Source(stimuli["name"], stimuli["fingerprint"], "stimuli", stimuli["name"]))
     return found
 
 
-def _stimuli(prepared: Prepared) -> dict[str, str]:
+def stimuli_of(name: str, seats: Sequence[Seat]) -> dict[str, str]:
     """Name, licence, citation and fingerprint, from the set itself or from a table that was made of it."""
-    if prepared.stimuli is not None:
-        return {k: getattr(prepared.stimuli, k) for k in ("name", "licence", "citation", "fingerprint")}
-    found = {"name": prepared.study.stimuli}
-    for seat in prepared.seats:
+    registered, _ = open_set(name)
+    if registered is not None:
+        return {k: getattr(registered, k) for k in ("name", "licence", "citation", "fingerprint")}
+    found = {"name": name}
+    for seat in seats:
         assert seat.table is not None
         found |= {k: seat.table.meta[k] for k in ("licence", "citation") if k in seat.table.meta}
     return found
 
 
-def _table(seat: Seat) -> dict[str, Any]:
+def table_facts(seat: Seat) -> dict[str, Any]:
+    """What a run tells of a feature table."""
     table = seat.table
     assert table is not None
     rejected = table.rejected.to_pylist() if table.manifest["rejected"] else []

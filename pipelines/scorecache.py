@@ -32,7 +32,11 @@ class ScoreCache:
     def known(self, prepared: Prepared) -> list[str]:
         """The metrics of a study whose scores are here."""
         keys = score_keys(prepared) | profile_keys(prepared)
-        return [m for m, key in keys.items() if (self.folder / f"{key}.nc").is_file()]
+        return [m for m, key in keys.items() if self.holds(key)]
+
+    def holds(self, key: str) -> bool:
+        """Whether there are scores under `key`."""
+        return (self.folder / f"{key}.nc").is_file()
 
     def find(self, key: str) -> "xr.Dataset | None":
         """The scores under `key`, or None."""

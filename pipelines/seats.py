@@ -10,7 +10,7 @@ from consilience.engine.extraction.interfaces import Model, NotInstalled, Stimul
 from consilience.engine.extraction.job import Job, plan_job, table_spec
 from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.features.schema import digest
-from consilience.pipelines.study import ModelEntry, Study
+from consilience.pipelines.study import ModelEntry, StudyFile
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Seat:
     digest: str
     table: FeatureTable | None = None
     model: Model | None = None
+    stimuli: StimulusSet | None = None
     job: Job | None = None
 
     @property
@@ -37,17 +38,18 @@ class Seat:
         return {k: v.dim for k, v in self.table.layers.items() if _matches(k, self.entry.layers)}
 
 
-def seated(study: Study, store: FeatureStore) -> tuple[StimulusSet | None, tuple[Seat, ...], dict[str, str]]:
-    """The stimulus set, the seats, and of each model that is not installed how to add it.
+def seated(study: StudyFile, stimuli: str, store: FeatureStore) -> tuple[tuple[Seat, ...], dict[str, str]]:
+    """The seats of a study of those stimuli, and of each model that is not installed how to add it.
 
     Raises StudyError, with the place in the file, for a model, layer, pool or stimulus set that neither is registered
     nor stands in the store.
     """
-    stimuli, absent = _stimuli(study)
+    opened = {name: open_set(name) for name in dict.fromkeys(x.on(stimuli) for x in study.models)}
     seats, left_out = [], {}
     for i, entry in enumerate(study.models):
+        shown = entry.on(stimuli)
         try:
-            seats.append(_seat(entry, study, store, stimuli, absent))
+            seats.append(_seat(entry, shown, store, *opened[shown]))
         except NotInstalled as missing:
             left_out[entry.name] = str(missing)
         except BadInput as bad:
@@ -58,30 +60,30 @@ def seated(study: Study, store: FeatureStore) -> tuple[StimulusSet | None, tuple
             ("models",),
             BadInput("at least one model that is installed or in the store", reasons, "install one"),
         )
-    return stimuli, tuple(seats), left_out
+    return tuple(seats), left_out
 
 
-def _stimuli(study: Study) -> tuple[StimulusSet | None, BadInput | None]:
+def open_set(name: str) -> tuple[StimulusSet | None, BadInput | None]:
     """The stimulus set, or why there is none; tables that the store holds can do without."""
     from consilience.connectors.stimuli import open_stimuli
 
     try:
-        return open_stimuli(study.stimuli), None
+        return open_stimuli(name), None
     except BadInput as bad:
         return None, bad
 
 
 def _seat(
-    entry: ModelEntry, study: Study, store: FeatureStore, stimuli: StimulusSet | None, absent: BadInput | None
+    entry: ModelEntry, shown: str, store: FeatureStore, stimuli: StimulusSet | None, absent: BadInput | None
 ) -> Seat:
     from consilience.connectors.models import open_model
 
-    held = _held(entry, study.stimuli if stimuli is None else stimuli.name, store)
+    held = _held(entry, shown if stimuli is None else stimuli.name, store)
     try:
         model = open_model(entry.name)
     except BadInput as bad:
         if held is None:
-            known = sorted({model for model, on in store.names() if on == study.stimuli})
+            known = sorted({model for model, on in store.names() if on == shown})
             if isinstance(bad, NotInstalled) or not known:
                 raise
             raise BadInput(bad.expected, bad.got, f"{bad.fix} The store holds: {', '.join(known)}") from bad
@@ -95,7 +97,7 @@ def _seat(
     job = plan_job(model, stimuli, entry.wanted, entry.pool)
     key = digest(table_spec(model, stimuli, job))
     table = store.find(model.card.name, stimuli.name, key)
-    return Seat(entry, model.card.name, key, table, model, job)
+    return Seat(entry, model.card.name, key, table, model, stimuli, job)
 
 
 def _held(entry: ModelEntry, stimuli: str, store: FeatureStore) -> Seat | None:

@@ -32,10 +32,10 @@ output: out
 Relative paths start at the folder of the study file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
@@ -109,6 +109,10 @@ class ModelEntry(_Strict):
     pool: str = "mean"
     preprocess: Steps | None = None
 
+    def on(self, stimuli: str) -> str:
+        """The stimulus set that the model sees in a study of `stimuli`."""
+        return stimuli
+
     @property
     def wanted(self) -> "Literal['all'] | list[str]":
         """What extraction takes."""
@@ -132,27 +136,14 @@ class Pairs(_Strict):
         return any(fnmatchcase(model, p) or fnmatchcase(f"{model}/{layer}", p) for p in patterns)
 
 
-class Study(_Strict):
-    """The content of a study file; see the module's text for the meaning of each key."""
+class StudyFile(_Strict):
+    """What every kind of study has."""
 
     name: str = Field(min_length=1)
-    stimuli: str = Field(min_length=1)
-    models: list[Annotated[ModelEntry, BeforeValidator(_named)]] = Field(min_length=1)
-    metrics: list[Annotated[MetricEntry, BeforeValidator(_named)]] = Field(min_length=1)
+    models: Sequence[Annotated[ModelEntry, BeforeValidator(_named)]] = Field(min_length=1)
     store: str = "features"
-    preprocess: Steps = []
-    pairs: Annotated[Pairs | None, BeforeValidator(lambda x: None if x == "all" else x)] = None
-    null: bool = True
-    permutations: int = Field(20, ge=1)
-    groups: int = Field(20, ge=2)
     seed: int = Field(0, ge=0)
     budget: str = Field("8GB", pattern=r"^\d+(\.\d+)? ?([kMGT]i?)?B$")
-    precision: Literal["exact", "fast", "auto"] = "exact"
-    until_se: float | None = Field(None, gt=0)
-    labels: str | None = None
-    executor: str = "threads"
-    device: str = "cpu"
-    reject_limit: float = Field(0.05, ge=0, le=1)
     tracking: str | None = "sqlite:///runs.db"
     output: str = "out"
 
@@ -173,8 +164,35 @@ class Study(_Strict):
         return self._located.error(loc, bad)
 
 
+Kind = TypeVar("Kind", bound=StudyFile)
+
+
+class Study(StudyFile):
+    """The content of a study file; see the module's text for the meaning of each key."""
+
+    stimuli: str = Field(min_length=1)
+    models: list[Annotated[ModelEntry, BeforeValidator(_named)]] = Field(min_length=1)
+    metrics: list[Annotated[MetricEntry, BeforeValidator(_named)]] = Field(min_length=1)
+    preprocess: Steps = []
+    pairs: Annotated[Pairs | None, BeforeValidator(lambda x: None if x == "all" else x)] = None
+    null: bool = True
+    permutations: int = Field(20, ge=1)
+    groups: int = Field(20, ge=2)
+    precision: Literal["exact", "fast", "auto"] = "exact"
+    until_se: float | None = Field(None, gt=0)
+    labels: str | None = None
+    executor: str = "threads"
+    device: str = "cpu"
+    reject_limit: float = Field(0.05, ge=0, le=1)
+
+
 def load_study(path: str | Path) -> Study:
     """Read a study file. StudyError names file, line, key, what was expected and the fix of every mistake."""
+    return parse_study(*text_of(path))
+
+
+def text_of(path: str | Path) -> tuple[str, Path]:
+    """The text of a study file, and its path."""
     path = Path(path).expanduser()
     if not path.is_file():
         raise BadInput(
@@ -184,21 +202,26 @@ def load_study(path: str | Path) -> Study:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise StudyError(path.name, "text in UTF-8", str(error), "save the file as UTF-8") from error
-    return parse_study(text, path)
+    return text, path
 
 
 def parse_study(text: str, path: Path) -> Study:
     """A study from the text of the file at `path`."""
+    return parsed(Study, text, path, _MODELS)
+
+
+def parsed(kind: type[Kind], text: str, path: Path, models: Mapping[Loc, type[BaseModel]]) -> Kind:
+    """A study of that `kind`; `models` says what stands at each place of it."""
     located = read_yaml(text, path.name)
     if not isinstance(located.data, dict):
-        kind = type(located.data).__name__
+        first = ", ".join(f"`{k}:`" for k, field in kind.model_fields.items() if field.is_required())
         raise StudyError(
-            located.where(), "keys and values", kind, "start with `name:`, `stimuli:`, `models:`, `metrics:`"
+            located.where(), "keys and values", type(located.data).__name__, f"start with {first}"
         )
     try:
-        study = Study.model_validate(located.data)
+        study = kind.model_validate(located.data)
     except ValidationError as error:
-        raise in_words(error, located, _MODELS) from error
+        raise in_words(error, located, models) from error
     study._file, study._located = path, located
     names = [x.name for x in study.models]
     for i, name in enumerate(names):

@@ -8,6 +8,7 @@ study with one metric more computes that metric.
 import json
 import os
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput, unknown
+from consilience.engine.features import FeatureStore
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Comparison, Prepared, prepare
 from consilience.pipelines.profiles import profile_missing
@@ -22,7 +24,7 @@ from consilience.pipelines.provenance import describe
 from consilience.pipelines.scorecache import ScoreCache, completed, merge, score_keys, takes_labels
 from consilience.pipelines.seats import Seat
 from consilience.pipelines.steps import steps_of
-from consilience.pipelines.study import Study, load_study
+from consilience.pipelines.study import Study, StudyFile, load_study
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,11 +45,11 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     """
     study = study if isinstance(study, Study) else load_study(study)
     console = console or Console()
-    output = _writable(study.path(study.output))
+    output = writable(study.path(study.output))
     _refuse_unsupported(study)
-    uri = _tracking(study)
+    uri = tracking_of(study)
     prepared = prepare(study)
-    before = _before(output)
+    before = before_of(output)
     results = before.get("results", (SCORES, TIDY, REPORT))
     if before.get("key") == prepared.fingerprint() and all((output / x).is_file() for x in results):
         from consilience.engine.scores import open_scores
@@ -62,10 +64,10 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
 
     plan = study_plan(prepared, cache.known(prepared))  # refuses metrics, layers and pairs that do not exist
     plan.show(console)
-    _write(output / PLAN, json.dumps(plan.rows(), indent=1))
+    write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     elapsed: dict[str, float] = {}
     began = time.perf_counter()
-    prepared = extract_missing(prepared, console)
+    prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
     elapsed["extraction"] = time.perf_counter() - began
     began = time.perf_counter()
     scores = compare_missing(prepared, cache, console)
@@ -78,10 +80,10 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     return _finish(scores, profile, prepared, output, uri, before, console)
 
 
-def extract_missing(prepared: Prepared, console: Console) -> Prepared:
-    """The same study with a table in every seat; Ray starts once, and only if a table is missing."""
-    if not prepared.missing():
-        return prepared
+def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console) -> tuple[Seat, ...]:
+    """The same seats with a table in each; Ray starts once, and only if a table is missing."""
+    if all(seat.table is not None for seat in given):
+        return tuple(given)
     from consilience.engine.extraction import extract, ray_running
 
     seats: list[Seat] = []
@@ -89,22 +91,22 @@ def extract_missing(prepared: Prepared, console: Console) -> Prepared:
         console.say("Extraction")
         progress = stack.enter_context(console.watching())
         stack.enter_context(ray_running())
-        for seat in prepared.seats:
+        for seat in given:
             if seat.table is None:
                 assert seat.model is not None
-                assert prepared.stimuli is not None
+                assert seat.stimuli is not None
                 entry = seat.entry
                 table = extract(
                     seat.model,
-                    prepared.stimuli,
-                    prepared.store,
+                    seat.stimuli,
+                    store,
                     layers=entry.wanted,
                     pool=entry.pool,
                     progress=progress,
                 )
                 seat = replace(seat, table=table)
             seats.append(seat)
-    return replace(prepared, seats=tuple(seats))
+    return tuple(seats)
 
 
 def compare_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset":
@@ -170,14 +172,14 @@ def _finish(
     write(scores, output / REPORT, profile)
     study, key = prepared.study, prepared.fingerprint()
     if study.file.is_file() and study.file.resolve().parent != output:
-        _write(output / STUDY, study.file.read_text(encoding="utf-8"))
+        write_whole(output / STUDY, study.file.read_text(encoding="utf-8"))
     run_id = before.get("mlflow_run") if before.get("key") == key else None
     if uri is not None and run_id is None:
         from consilience.pipelines.provenance import track
 
         run_id = track(scores, prepared, uri, [output / x for x in (*results, PLAN)])
     done = {"key": key, "mlflow_run": run_id, "created": scores.attrs["created"], "results": results}
-    _write(output / DONE, json.dumps(done))
+    write_whole(output / DONE, json.dumps(done))
     _tell(console, scores, output)
     return scores
 
@@ -196,7 +198,8 @@ def _refuse_unsupported(study: Study) -> None:
         raise study.error(("executor",), unknown("executor", study.executor, EXECUTORS))
 
 
-def _tracking(study: Study) -> str | None:
+def tracking_of(study: StudyFile) -> str | None:
+    """The absolute address of the study's tracking store; None where it wants none."""
     if study.tracking is None:
         return None
     from consilience.engine.tracking import tracking_uri
@@ -207,7 +210,7 @@ def _tracking(study: Study) -> str | None:
         raise study.error(("tracking",), bad) from bad
 
 
-def _writable(folder: Path) -> Path:
+def writable(folder: Path) -> Path:
     """`folder`, made if need be; refused here and not after an hour of compute."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -223,7 +226,8 @@ def _writable(folder: Path) -> Path:
     return folder
 
 
-def _before(output: Path) -> dict[str, Any]:
+def before_of(output: Path) -> dict[str, Any]:
+    """What the last run into that folder left in its ``run.json``; empty where there was none."""
     path = output / DONE
     if not path.is_file():
         return {}
@@ -231,7 +235,8 @@ def _before(output: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
     half = path.with_name(f".{path.name}.half")
     half.write_text(text, encoding="utf-8")
     os.replace(half, path)

@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from data_sets import data_sets, published
+
+__all__ = ["data_sets", "published"]  # fixtures, for all who need a brain data set
 
 # Before Ray is imported anywhere: it reads them then.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

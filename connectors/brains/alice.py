@@ -25,6 +25,7 @@ def alice() -> Brains:
         citation=data.DATA.citation,
         url=data.DATA.url,
         stimuli="alice",
+        on_rows=volumes_of_words,
         notes={"tr": data.TR, "first": data.FIRST},
     )
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from consilience.connectors.brains.cleaning import usable
 from consilience.connectors.brains.interfaces import Excluded, Store, Subject
 from consilience.connectors.brains.writing import tables_of, write_table
@@ -27,7 +29,9 @@ class Brains:
 
     `references` are recordings that stand beside the subjects (another species, the mean of a group) and are never
     counted among them. `fingerprint` changes whenever a sample id or a response does. `stimuli` names the stimulus set
-    that was shown, where one of the same ids is registered. Nothing is read or fetched before it is needed.
+    that was shown, where one of the same ids is registered. Where rows are time points, `on_rows` brings features
+    (stimuli, d) of that set to them, with a haemodynamic response or without: the ids of the rows, and (rows, d).
+    Nothing is read or fetched before it is needed.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Brains:
     url: str = ""
     references: Sequence[str] = ()
     stimuli: str = ""
+    on_rows: Callable[[np.ndarray, str | None], tuple[list[str], np.ndarray]] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
     def subject(self, name: str) -> Subject:

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite 0, 1 and 2 (ImageNet), every block; and the first with random weights, as a control."""
+"""EfficientNet-Lite 0, 1 and 2 (ImageNet), every block; and each with random weights, as a control."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
@@ -145,6 +145,6 @@ for _i in _VARIANTS:
     register(f"efficientnet-lite{_i}", f"EfficientNet-Lite{_i}, ImageNet classifier, every block")(
         partial(EfficientNetLite, _i)
     )
-register("efficientnet-lite0-random", "EfficientNet-Lite0 with random weights: a control")(
-    partial(EfficientNetLite, 0, seed=0)
-)
+    register(f"efficientnet-lite{_i}-random", f"EfficientNet-Lite{_i} with random weights: a control")(
+        partial(EfficientNetLite, _i, seed=0)
+    )

@@ -6,6 +6,8 @@ from typing import Any
 from consilience.connectors.datasets import alice as data
 from consilience.connectors.stimuli.registry import register
 
+BEFORE = 9
+
 
 @register(
     "alice", "the 2,127 words of a chapter of Alice in Wonderland, with the times at which they were heard"
@@ -35,3 +37,17 @@ class Alice:
     @property
     def offsets(self) -> list[float]:
         return [word.offset for word in data.words()]
+
+
+@register(
+    "alice-context",
+    f"the words of alice, each with the {BEFORE} before it, as a listener has just heard them",
+)
+class AliceInContext(Alice):
+    """The same words under the same ids; the text is the word and the words that were heard before it."""
+
+    name = "alice-context"
+    fingerprint = f"{data.DATA.fingerprint} {BEFORE} words before"
+
+    def get(self, view: str, index: int) -> Any:
+        return " ".join(word.text for word in data.words()[max(0, index - BEFORE) : index + 1])

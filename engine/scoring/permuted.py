@@ -5,7 +5,7 @@ a run of them at a time: (m, R, R). Of a pair (a, b) of the setting it is b whos
 round the score is read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +24,21 @@ from consilience.engine.scoring.setting import Setting
 ARRAYS = 12  # (R, R) that the sums and scores of one permutation take
 
 Draws = Iterator[tuple[Request, np.ndarray]]
+
+
+def serves(request: Request) -> bool:
+    """Whether the scores of this metric under permutations of all samples are to be had from one sweep.
+
+    Of a metric on repeats they are if `setting` has those crossed.
+    """
+    return request.needs in FAMILIES and not request.parameters.get("folds", 0)
+
+
+def draws(requests: Sequence[Request], setting: Setting) -> Draws:
+    """Every request, see above."""
+    for family in dict.fromkeys(FAMILIES.values()):
+        if mine := [r for r in requests if FAMILIES[r.needs] is family]:
+            yield from family(mine, setting)
 
 
 def second_order(requests: Sequence[Request], setting: Setting) -> Draws:
@@ -78,3 +93,11 @@ def _from_lists(request: Request, view: NeighbourLists, setting: Setting) -> Dra
 
 def _drawn(request: Request, view: NeighbourLists, order: np.ndarray) -> list[np.ndarray]:
     return [drawn(request, view, order)]
+
+
+# How metrics on each statistic are evaluated while samples are permuted.
+FAMILIES: dict[str, Callable[[Sequence[Request], Setting], Draws]] = {
+    "sums": second_order,
+    "neighbours": second_order,
+    "moments": first_order,
+}

@@ -12,6 +12,7 @@ _HOME = {
     "FeatureStore": "consilience.engine.features",
     "FeatureTable": "consilience.engine.features",
     "RDM": "consilience.engine.features",
+    "align": "consilience.engine.alignment",
     "audit": "consilience.engine.audit",
     "best_layers": "consilience.engine.best",
     "brains": "consilience.connectors.brains",

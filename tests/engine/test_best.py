@@ -8,13 +8,13 @@ import pytest
 from references import REFERENCE
 
 import consilience as cs
-from consilience.engine.best import PERMUTED
 from consilience.engine.inference.null import orders
 from consilience.engine.metrics.registry import parse
 from consilience.engine.scoring import crosses, permuted
+from consilience.engine.scoring.permuted import serves
 
 PERMUTATIONS = 19
-KNOWN = [m for m in REFERENCE if parse(m).needs in PERMUTED and not parse(m).parameters.get("folds")]
+KNOWN = [m for m in REFERENCE if serves(parse(m))]
 LAYERS = (("a", "0", 4), ("b", "0", 5), ("a", "1", 6), ("c", "0", 4), ("b", "1", 3))
 
 

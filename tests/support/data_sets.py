@@ -9,7 +9,7 @@ import pytest
 from consilience.connectors.datasets import alice, haxby, kriegeskorte92
 from consilience.connectors.datasets.fetching import DataSet, NotFetched
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 _FOLDERS = {"kriegeskorte92": "kriegeskorte92", "alice": "alice_fmri", "haxby_slice": "haxby_1slice_pymvpa"}
 _SETS = (kriegeskorte92.DATA, alice.DATA, haxby.DATA)
 

@@ -1,0 +1,48 @@
+"""Models against each other, paired: over subjects, and over stimuli."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from consilience.engine.alignment.choice import scores_of
+from consilience.engine.alignment.over_subjects import differences, holm, spread
+from consilience.engine.inference.jackknife import standard_error
+
+
+@dataclass(frozen=True)
+class StimulusError:
+    """Standard errors over stimuli of the differences between models (models, models), and degrees of freedom."""
+
+    se: np.ndarray
+    freedom: int
+
+    def p(self, difference: np.ndarray) -> np.ndarray:
+        """Two-sided, of no difference."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found: np.ndarray = 2 * stats.t.sf(np.abs(difference / self.se), self.freedom)
+        return found
+
+
+def from_bootstrap(draws: np.ndarray, n: int) -> StimulusError:
+    """Of means (draws, models), on n stimuli drawn with replacement; draws without a score are left out."""
+    return StimulusError(np.nanstd(differences(draws[..., None])[..., 0], axis=0, ddof=1), n - 1)
+
+
+def from_jackknife(scores: np.ndarray, chosen: np.ndarray) -> StimulusError:
+    """Of scores (groups, layers, subjects), a group of stimuli left out in turn, of the layers `chosen`."""
+    means = scores_of(scores, chosen).mean(axis=-1)
+    return StimulusError(standard_error(differences(means[..., None])[..., 0]), max(len(scores) - 1, 1))
+
+
+def differences_of(held: np.ndarray, error: StimulusError) -> dict[str, Any]:
+    """Of held-out scores (models, subjects), the larger the better; each of the values is (models, models)."""
+    itself = np.eye(len(held), dtype=bool)
+    over = spread(differences(held))
+    low, high = over.interval()
+    p = np.where(itself, np.nan, over.p_apart())
+    return {
+        "difference": over.mean, "difference_low": low, "difference_high": high, "difference_p": p,
+        "difference_q": holm(p), "difference_p_stimuli": np.where(itself, np.nan, error.p(over.mean)),
+    }  # fmt: skip

@@ -1,0 +1,74 @@
+"""The alignment part of a brain study: layers with regions, one metric at a time, kept the moment it is done."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from consilience.pipelines.brain.prepare import Prepared
+from consilience.pipelines.console import Console
+from consilience.pipelines.scorecache import ScoreCache
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+BY_METRIC = ("metrics", "reasons")
+
+
+def keys(prepared: Prepared) -> dict[str, str]:
+    """Metric -> the digest of what decides its alignment."""
+    study = prepared.study
+    return {
+        metric: prepared.key(
+            "alignment", metric=metric, recordings=prepared.recordings.digests(), regions=list(prepared.regions),
+            hierarchy=study.hierarchy, permutations=study.permutations, bootstraps=study.bootstraps, seed=study.seed,
+            preprocess=_preprocess(prepared),
+        )
+        for metric in prepared.metrics
+    }  # fmt: skip
+
+
+def align_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset | None":
+    """The alignment by every metric, from the cache or computed, in one table; None where the study asks for none."""
+    wanted = keys(prepared)
+    if not wanted:
+        return None
+    parts = {metric: cache.find(key) for metric, key in wanted.items()}
+    if any(part is None for part in parts.values()):
+        console.say("Alignment")
+        with console.watching() as progress:
+            for metric, part in parts.items():
+                if part is None:
+                    parts[metric] = found = aligned(prepared, metric, progress)
+                    cache.keep(wanted[metric], found)
+    return joined([part for part in parts.values() if part is not None])
+
+
+def aligned(prepared: Prepared, metric: str, progress: Any) -> "xr.Dataset":
+    """The layers of the models with the regions of the subjects, by one metric."""
+    from consilience.engine.alignment import align
+
+    study = prepared.study
+    return align(
+        prepared.layers(), prepared.brains(), [metric], hierarchy=study.hierarchy, permutations=study.permutations,
+        bootstraps=study.bootstraps, seed=study.seed, budget=study.budget, preprocess=_preprocess(prepared),
+        progress=progress,
+    )  # fmt: skip
+
+
+def joined(parts: "Sequence[xr.Dataset]") -> "xr.Dataset":
+    """Tables of one metric each side by side."""
+    import xarray as xr
+
+    whole = xr.concat(list(parts), "metric", data_vars="all", combine_attrs="override")
+    for name in BY_METRIC:
+        found: dict[str, Any] = {}
+        for part in parts:
+            found |= json.loads(part.attrs.get(name, "{}"))
+        whole.attrs[name] = json.dumps(found)
+    notes = [note for part in parts for note in json.loads(part.attrs.get("notes", "[]"))]
+    whole.attrs["notes"] = json.dumps(list(dict.fromkeys(notes)))
+    return whole
+
+
+def _preprocess(prepared: Prepared) -> dict[str, Any]:
+    return {x.name: [step.spec() for step in x.preprocess] for x in prepared.study.models if x.preprocess}

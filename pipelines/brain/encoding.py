@@ -1,0 +1,190 @@
+"""The encoding part of a brain study: every subject by itself, kept the moment it is done, then all in one table.
+
+Dimensions: ``space`` (a model, or with ``choose_layer: false`` a layer; then the nuisance spaces), ``region``,
+``subject``. Variables:
+
+- ``r``, ``r2``, ``unique_r2``, ``p`` (space, region, subject): means over the units of the region, on held-out rows;
+  ``unique_r2`` is beyond all nuisance spaces, of a nuisance space beyond the others; ``p`` by shifted responses, the
+  least over units times their number
+- ``nuisance_r2`` (region, subject): R² of the nuisance spaces together
+- ``layer`` (space, region, subject): the layer that most folds chose
+- ``lower``, ``upper`` (region, subject): correlation of the subject's time courses with the mean of the others', and of
+  everybody, over the same rows; where the units of subjects correspond
+- ``r_mean``, ``unique_r2_mean`` and so on with ``_low``, ``_high``, ``_p`` (space, region): mean over subjects, t
+  interval and one-sided p: subjects as a random effect; ``_q`` is corrected over the table (Benjamini-Hochberg)
+- ``normalised`` (space, region): r_mean over the mean lower ceiling, where that is above 0
+"""
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from consilience.pipelines.brain.prepare import Prepared
+from consilience.pipelines.brain.rows import (
+    features_on_rows,
+    groups_of,
+    one_size,
+    recorded,
+    smooth,
+    standard,
+)
+from consilience.pipelines.console import Console
+from consilience.pipelines.scorecache import ScoreCache
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from consilience.engine.features.representation import Representation
+
+SCORES = ("r", "r2", "unique_r2", "p")
+
+
+def keys(prepared: Prepared) -> dict[str, str]:
+    """Subject -> the digest of what decides its encoding."""
+    settings = prepared.study.encode
+    if settings is None:
+        return {}
+    digests = prepared.recordings.digests()
+    return {
+        subject: prepared.key(
+            "encoding", recording=digests[subject], regions=list(prepared.regions), stimuli=prepared.stimuli,
+            settings=settings.model_dump(mode="json"), seed=prepared.study.seed,
+        )
+        for subject in prepared.recordings.subjects
+    }  # fmt: skip
+
+
+def encode_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset | None":
+    """The encoding of every subject, from the cache or computed, in one table; None where the study asks for none."""
+    wanted = keys(prepared)
+    if not wanted:
+        return None
+    parts = {subject: cache.find(key) for subject, key in wanted.items()}
+    missing = [subject for subject, part in parts.items() if part is None]
+    if missing:
+        console.say("Encoding")
+        with console.watching() as progress:
+            spaces = Spaces(prepared, progress)
+            for done, subject in enumerate(missing):
+                parts[subject] = part = encoded(prepared, spaces, subject)
+                cache.keep(wanted[subject], part)
+                progress("subjects", done + 1, len(missing))
+    from consilience.pipelines.brain.group import together
+
+    return together(prepared, {subject: part for subject, part in parts.items() if part is not None})
+
+
+class Spaces:
+    """The features of all models on the rows of the recordings, made once."""
+
+    def __init__(self, prepared: Prepared, progress: Any):
+        self.prepared = prepared
+        self.layers: dict[str, dict[str, np.ndarray]] = {}
+        self.absent: dict[str, int] = {}
+        self.ids: dict[str, list[str]] = {}
+        for done, seat in enumerate(prepared.seats):
+            found = features_on_rows(prepared, seat)
+            self.layers[seat.name], self.ids[seat.name], self.absent[seat.name] = found
+            progress("features on rows", done + 1, len(prepared.seats))
+        self._smooth: dict[Any, list[Representation]] = {}
+
+    def on(self, ids: list[str], groups: list[str] | None) -> "list[Representation]":
+        """Every layer on those rows, without drifts, of one size."""
+        key = (tuple(ids), None if groups is None else tuple(groups))
+        if key not in self._smooth:
+            self._smooth = {key: [self._one(m, l, ids, groups) for m, ls in self.layers.items() for l in ls]}
+        return self._smooth[key]
+
+    def _one(self, model: str, layer: str, ids: list[str], groups: list[str] | None) -> "Representation":
+        at = {sample: row for row, sample in enumerate(self.ids[model])}
+        rows = [at[sample] for sample in ids if sample in at]
+        kept = [sample for sample in ids if sample in at]
+        values = self.layers[model][layer][rows]
+        return representation(model, layer, one_size(smooth(values, self.prepared, groups)), kept)
+
+
+def encoded(prepared: Prepared, spaces: Spaces, subject: str) -> "xr.Dataset":
+    """One subject: every model, and every nuisance space beyond the others, on all regions of the study."""
+    from consilience.engine.encoding import encode
+
+    study, table = prepared.study, prepared.recordings.subjects[subject]
+    settings = study.encode
+    assert settings is not None
+    ids, groups = [str(x) for x in table.sample_ids], groups_of(table)
+    responses = [
+        representation(subject, region, standard(smooth(recorded(table, region), prepared, groups)), ids)
+        for region in prepared.regions
+        if region in table.layers
+    ]
+    beside = prepared.recordings.nuisance(subject)
+    nuisance = {
+        name: representation(
+            "nuisance", name, standard(smooth(recorded(beside, name), prepared, groups)), ids
+        )
+        for name in settings.nuisance
+        if beside is not None
+    }
+    common: dict[str, Any] = {
+        "folds": settings.folds, "delays": settings.delays, "bands": settings.bands, "seed": study.seed,
+        "groups": None if groups is None else dict(zip(ids, groups)), "budget": study.budget,
+        "permutations": settings.permutations,
+    }  # fmt: skip
+    found = encode(
+        spaces.on(ids, groups), responses, list(nuisance.values()) or None,
+        choose_layer=settings.choose_layer, **common,
+    )  # fmt: skip
+    parts = [_regions(found)]
+    for name, own in nuisance.items():
+        others = [x for other, x in nuisance.items() if other != name]
+        parts.append(_regions(encode([own], responses, others or None, **common), [name]))
+    import xarray as xr
+
+    whole = xr.concat(parts, "space", data_vars="all", coords="minimal", compat="override", join="outer")
+    whole["nuisance_r2"] = parts[0].get("nuisance_r2", xr.full_like(whole["r"][0], np.nan))
+    whole.attrs = {k: v for k, v in found.attrs.items() if k != "digests"}
+    whole.attrs["absent"] = json.dumps(spaces.absent)
+    return whole
+
+
+def representation(model: str, layer: str, values: np.ndarray, ids: list[str]) -> "Representation":
+    """An array under the names of its model and layer, with its sample ids."""
+    from dataclasses import replace
+
+    from consilience.engine.features.representation import representations
+
+    (found,) = representations({layer: values})
+    return replace(found, model=model, layer=layer, sample_ids=np.array(ids, dtype=object))
+
+
+def _regions(found: "xr.Dataset", names: list[str] | None = None) -> "xr.Dataset":
+    """Means over the units of each region: (space, region), of one subject."""
+    import xarray as xr
+
+    region = found["region"].values.astype(str)
+    order = list(dict.fromkeys(region))
+    spaces = names or [str(x) for x in found["space"].values]
+    shape = (len(spaces), len(order))
+    variables: dict[str, Any] = {}
+    for name in SCORES:
+        values = found[name].values if name in found else np.full((len(spaces), len(region)), np.nan)
+        cells = [[_over_units(name, values[s, region == g]) for g in order] for s in range(len(spaces))]
+        variables[name] = (("space", "region"), np.array(cells).reshape(shape))
+    if "nuisance_r2" in found:
+        values = found["nuisance_r2"].values
+        variables["nuisance_r2"] = ("region", [_over_units("r2", values[region == g]) for g in order])
+    layers = np.full(shape, "", object)
+    if "layer" in found:
+        chosen = found["layer"].values
+        for s, g in np.ndindex(shape):
+            layers[s, g] = Counter(chosen[s, :, g].tolist()).most_common(1)[0][0]
+    variables["layer"] = (("space", "region"), layers)
+    return xr.Dataset(variables, {"space": spaces, "region": order})
+
+
+def _over_units(name: str, values: np.ndarray) -> float:
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return float("nan")
+    return float(min(1.0, known.min() * len(known))) if name == "p" else float(known.mean())

@@ -1,0 +1,102 @@
+"""Encodings of all subjects in one table, with subjects as a random effect; and the ceilings of time courses."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from consilience.pipelines.brain.prepare import Prepared
+from consilience.pipelines.brain.rows import groups_of, recorded, smooth, standard
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from consilience.engine.features import FeatureTable
+
+OVER_SUBJECTS = ("r", "r2", "unique_r2")
+
+
+def together(prepared: Prepared, parts: "Mapping[str, xr.Dataset]") -> "xr.Dataset":
+    """See the text of `pipelines.brain.encoding` for dims and variables."""
+    import xarray as xr
+
+    from consilience.engine.alignment.over_subjects import spread
+    from consilience.engine.inference.null import benjamini_hochberg
+
+    regions = list(prepared.regions)
+    first = next(iter(parts.values()))
+    spaces = [str(x) for x in first["space"].values]
+    own = [part.reindex(space=spaces, region=regions, fill_value={"layer": ""}) for part in parts.values()]
+    table = xr.concat(own, xr.DataArray(list(parts), dims="subject", name="subject"), combine_attrs="drop")
+    table = table.transpose("space", "region", "subject")
+    over = ("space", "region")
+    for name in OVER_SUBJECTS:
+        found = spread(table[name].values)
+        low, high = found.interval()
+        p = found.p_above()
+        table[f"{name}_mean"], table[f"{name}_low"], table[f"{name}_high"] = (
+            (over, found.mean), (over, low), (over, high),
+        )  # fmt: skip
+        table[f"{name}_p"] = (over, p)
+        table[f"{name}_q"] = (over, benjamini_hochberg(p))
+    lower, upper = ceilings(prepared)
+    table["lower"], table["upper"] = (("region", "subject"), lower), (("region", "subject"), upper)
+    with np.errstate(invalid="ignore"):
+        mean = lower.mean(axis=-1)
+        table["normalised"] = (over, np.where(mean > 0, table["r_mean"].values / mean, np.nan))
+    seats = {seat.name for seat in prepared.seats}
+    table["kind"] = ("space", ["features" if s.split("/")[0] in seats else "nuisance" for s in spaces])
+    keep = {
+        k: first.attrs[k]
+        for k in ("version", "created", "seed", "join", "encoding", "absent")
+        if k in first.attrs
+    }
+    constant = {
+        k: v for part in parts.values() for k, v in json.loads(part.attrs.get("constant", "{}")).items()
+    }
+    table.attrs = {**keep, "constant": json.dumps(constant)}
+    return table
+
+
+def ceilings(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
+    """(regions, subjects) each: the correlation of each subject's units with the mean of the others' (lower), and of
+    all (upper), mean over units; NaN where units or rows of subjects do not correspond."""
+    tables = prepared.recordings.subjects
+    shape = (len(prepared.regions), len(tables))
+    lower, upper = np.full(shape, np.nan), np.full(shape, np.nan)
+    for g, region in enumerate(prepared.regions):
+        those = {s: t for s, t in tables.items() if region in t.layers}
+        if len(those) < 2 or not correspond(list(those.values()), region):
+            continue
+        values = np.stack(
+            [standard(smooth(recorded(t, region), prepared, groups_of(t))) for t in those.values()]
+        )
+        at = [list(tables).index(s) for s in those]
+        others = (values.sum(axis=0) - values) / (len(values) - 1)
+        lower[g, at] = _correlations(values, others)
+        upper[g, at] = _correlations(values, np.broadcast_to(values.mean(axis=0), values.shape))
+    return lower, upper
+
+
+def correspond(tables: "Sequence[FeatureTable]", region: str) -> bool:
+    """Whether unit u of the region is the same in all subjects, one unit or units at the same coordinates, and so are
+    the rows."""
+    units = {(t.layers[region].dim, str(t.meta.get("coordinates", {}).get(region))) for t in tables}
+    rows = {tuple(t.sample_ids) for t in tables}
+    (dim, places), *others = units
+    return not others and len(rows) == 1 and (dim == 1 or places != "None")
+
+
+def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(subjects, rows, units) twice: correlations over rows, mean over units."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: np.ndarray = (standard_rows(a) * standard_rows(b)).mean(axis=1).mean(axis=-1)
+    return found
+
+
+def standard_rows(values: np.ndarray) -> np.ndarray:
+    """Each column of each subject centred, of variance 1."""
+    centred = values - values.mean(axis=1, keepdims=True)
+    found: np.ndarray = centred / centred.std(axis=1, keepdims=True)
+    return found

@@ -1,0 +1,166 @@
+"""What a brain study needs, settled before any compute: its recordings, who sits where, and what decides results."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from consilience.connectors.brains import Brains, open_brains
+from consilience.engine.errors import BadInput, unknown
+from consilience.engine.features import FeatureStore
+from consilience.engine.features.schema import digest
+from consilience.pipelines.brain.recordings import Recordings, recordings_of
+from consilience.pipelines.brain.study import BrainStudy
+from consilience.pipelines.seats import Seat, seated
+
+if TYPE_CHECKING:
+    from consilience.engine.features.representation import Representation
+
+DEFAULT = "rsa:compare=spearman"
+LEAST_SUBJECTS = 2
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A brain study with its recordings read and its models seated.
+
+    `metrics` are the canonical ids of the metrics of layers with regions. `left_out` says of each model that is not
+    installed how to add it.
+    """
+
+    study: BrainStudy
+    store: FeatureStore
+    recordings: Recordings
+    seats: tuple[Seat, ...]
+    regions: tuple[str, ...]
+    metrics: tuple[str, ...]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stimuli(self) -> str:
+        """The stimulus set of the study."""
+        return stimuli_of(self.study, self.recordings.brains)
+
+    def seated(self, seats: tuple[Seat, ...]) -> "Prepared":
+        """With other seats."""
+        return replace(self, seats=seats)
+
+    def fingerprint(self) -> str:
+        """The digest of everything that decides the result."""
+        return digest(
+            {
+                "version": version("consilience"),
+                "study": self.study.model_dump(mode="json"),
+                "recordings": self.recordings.digests(),
+                "tables": {seat.name: seat.digest for seat in self.seats},
+                "left_out": sorted(self.left_out),
+            }
+        )
+
+    def key(self, what: str, **more: Any) -> str:
+        """The digest of what decides one part of the results, which are the same in every study that has that part."""
+        tables = [[seat.name, seat.digest, *seat.layers] for seat in self.seats]
+        return digest({"part": what, "version": version("consilience"), "tables": tables, **more})
+
+    def layers(self) -> "list[Representation]":
+        """The layers that the study asks for, in the order of models and depth."""
+        from consilience.engine.features.representation import representations
+
+        wanted = {(seat.name, layer) for seat in self.seats for layer in seat.layers}
+        tables = {seat.name: seat.table for seat in self.seats}
+        return [x for x in representations(tables) if (x.model, x.layer) in wanted]
+
+    def brains(self) -> "dict[str, dict[str, Representation]]":
+        """Subject -> region -> recording."""
+        from consilience.engine.features.representation import representations
+
+        return {
+            subject: {x.layer: x for x in representations({subject: table}) if x.layer in self.regions}
+            for subject, table in self.recordings.subjects.items()
+        }
+
+
+def stimuli_of(study: BrainStudy, brains: Brains) -> str:
+    """The stimulus set of a study. StudyError where neither it nor the data set names one."""
+    if not study.stimuli and not brains.stimuli:
+        nothing = BadInput(
+            f"the stimuli of {brains.name}", "none", "add `stimuli:`, under the ids of its rows"
+        )
+        raise study.error(("brain",), nothing)
+    return study.stimuli or brains.stimuli
+
+
+def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
+    """Look up every name of `study`; `reading` is called with the data set before it is read, or fetched.
+
+    Raises StudyError, with the place in the file, for a name that is not known, and what cannot be done.
+    """
+    store = FeatureStore(study.path(study.store))
+    kind, colon, argument = study.brain.partition(":")
+    try:
+        brains = open_brains(f"{kind}:{study.path(argument)}" if colon else study.brain)
+    except BadInput as bad:
+        raise study.error(("brain",), bad) from bad
+    metrics = _metrics(study, brains)
+    seats, left_out = seated(study, stimuli_of(study, brains), store)
+    try:
+        recordings = recordings_of(brains, store, lambda: reading(brains))
+    except BadInput as bad:
+        raise study.error(("brain",), bad) from bad
+    if len(recordings.subjects) < LEAST_SUBJECTS:
+        few = BadInput(
+            f"{LEAST_SUBJECTS} subjects or more in {brains.name}", str(len(recordings.subjects)), "add some"
+        )
+        raise study.error(("brain",), few)
+    if both := sorted(recordings.subjects.keys() & {seat.name for seat in seats}):
+        raise study.error(
+            ("models",),
+            BadInput("models and subjects of different names", f"{both[0]!r} as both", "rename one"),
+        )
+    for i, space in enumerate(study.encode.nuisance if study.encode else ()):
+        if space not in recordings.spaces:
+            raise study.error(
+                ("encode", "nuisance", i),
+                unknown(f"nuisance space of {brains.name}", space, recordings.spaces),
+            )
+    regions = tuple(study.chosen(recordings.regions))
+    return Prepared(study, store, recordings, seats, regions, metrics, left_out)
+
+
+def _metrics(study: BrainStudy, brains: Brains) -> tuple[str, ...]:
+    """The ids, canonical. Where rows are time points permutations of rows are no null, so there are none."""
+    from consilience.engine.metrics import parse
+
+    asked = study.metrics if study.metrics is not None else []
+    if brains.on_rows is not None:
+        if asked:
+            over_time = BadInput(
+                f"no metric of layers with regions on {brains.name}, whose rows are time points", asked[0].name,
+                "use `encode:`, whose folds and null keep neighbouring rows together",
+            )  # fmt: skip
+            raise study.error(("metrics",), over_time)
+        if study.encode is None:
+            raise study.error(
+                ("brain",),
+                BadInput(f"`encode:` for {brains.name}, whose rows are time points", "none", "add it"),
+            )
+        return ()
+    found: list[str] = []
+    for i, spec in enumerate([x.spec() for x in asked] if study.metrics is not None else [DEFAULT]):
+        try:
+            request = parse(spec)
+        except BadInput as bad:
+            raise study.error(("metrics", i), bad) from bad
+        if request.metric.single or request.repeats or request.labelled:
+            wanting = BadInput(
+                "a metric that compares layers with regions by themselves", request.id, "leave it out"
+            )
+            raise study.error(("metrics", i), wanting)
+        if request.id in found:
+            raise study.error(
+                ("metrics", i), BadInput("each metric once", f"{request.id!r} twice", "remove one")
+            )
+        found.append(request.id)
+    if not found and study.encode is None:
+        raise study.error(("metrics",), BadInput("a metric, or `encode:`", "neither", "add one, such as rsa"))
+    return tuple(found)

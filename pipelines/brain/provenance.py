@@ -1,0 +1,104 @@
+"""Where the results of a brain study come from: written into its tables, and into MLflow."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from consilience.engine.tracking import Source
+from consilience.pipelines.brain.prepare import Prepared
+from consilience.pipelines.brain.words import summary, told
+from consilience.pipelines.provenance import record_study, sources_of, stimuli_of, table_facts
+from consilience.pipelines.seats import cards
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def describe(
+    prepared: Prepared,
+    alignment: "xr.Dataset | None",
+    encoding: "xr.Dataset | None",
+    elapsed: Mapping[str, float],
+) -> dict[str, str | int]:
+    """The attributes that both tables get, JSON where nested, with the findings in sentences as `summary`."""
+    study, brains, recordings = prepared.study, prepared.recordings.brains, prepared.recordings
+    nested: dict[str, Any] = {
+        "recordings": {
+            "name": brains.name, "subjects": list(recordings.subjects), "regions": list(prepared.regions),
+            "references": list(recordings.references), "excluded": [str(x) for x in recordings.excluded],
+            "licence": brains.licence, "citation": brains.citation, "url": brains.url,
+            "coordinates": _coordinates(prepared), "over_time": brains.on_rows is not None,
+        },
+        "tables": [table_facts(x) for x in prepared.seats],
+        "cards": cards(prepared.seats),
+        "stimuli": stimuli_of(prepared.stimuli, prepared.seats),
+        "shown": {x.name: x.on(prepared.stimuli) for x in study.models},
+        "left_out": prepared.left_out,
+        "elapsed": {k: round(v, 2) for k, v in elapsed.items()},
+        "settings": study.model_dump(mode="json"),
+    }  # fmt: skip
+    notes = [*told(alignment, "notes", []), *_absent(prepared, encoding)]
+    nested["notes"] = notes
+    nested["summary"] = summary(alignment, encoding, nested)
+    return {
+        "version": version("consilience"), "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": study.seed, "study": study.name, "status": "done", **{k: json.dumps(v) for k, v in nested.items()},
+    }  # fmt: skip
+
+
+def _coordinates(prepared: Prepared) -> dict[str, list[list[float]]]:
+    """Of every region the coordinates of its units in the first subject that says where they lie, in mm."""
+    found: dict[str, list[list[float]]] = {}
+    for table in prepared.recordings.subjects.values():
+        for region, places in table.meta.get("coordinates", {}).items():
+            if region in prepared.regions:
+                found.setdefault(region, places)
+    return found
+
+
+def _absent(prepared: Prepared, encoding: "xr.Dataset | None") -> list[str]:
+    counts = told(encoding, "absent", {})
+    return [
+        f"{model}: {count} stimuli without features count as the mean of the others."
+        for model, count in counts.items()
+        if count
+    ]
+
+
+def track(
+    prepared: Prepared,
+    alignment: "xr.Dataset | None",
+    encoding: "xr.Dataset | None",
+    attrs: Mapping[str, Any],
+    uri: str,
+    artifacts: Sequence[Path],
+) -> str:
+    """Record the run in MLflow: the settings, what each model scores in each region, the files."""
+    metrics: dict[str, float] = {}
+    for table, names in (
+        (alignment, ("mean", "p", "normalised", "gap")),
+        (encoding, ("r_mean", "unique_r2_mean", "unique_r2_p")),
+    ):
+        if table is None:
+            continue
+        for name in names:
+            for key, value in _cells(table[name]):
+                metrics[f"{name}/{key}"] = value
+    brains = prepared.recordings.brains
+    sources = sources_of(prepared.seats, prepared.stimuli)
+    sources.append(Source(brains.name, brains.fingerprint, "brains", brains.url or brains.name))
+    return record_study(prepared.study, attrs, uri, metrics, sources, artifacts)
+
+
+def _cells(values: "xr.DataArray") -> list[tuple[str, float]]:
+    found = []
+    for at in np.ndindex(values.shape):
+        if np.isfinite(values.values[at]):
+            names = [str(values[dim].values[i]) for dim, i in zip(values.dims, at)]
+            found.append(("/".join(names), float(values.values[at])))
+    return found

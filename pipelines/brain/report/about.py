@@ -1,0 +1,78 @@
+"""The words of a brain study's page: what was recorded, how each number was had, and how to cite it."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from consilience.pipelines.brain.words import spaces_of
+from consilience.pipelines.report.about import bibtex
+from consilience.pipelines.report.provenance import attr
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def about(results: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
+    """The template's context, but for the figures' data."""
+    table = next(iter(results.values()))
+    alignment, encoding = results.get("alignment"), results.get("encoding")
+    version, created = str(table.attrs.get("version", "")), str(table.attrs.get("created", ""))
+    return {
+        "title": str(table.attrs.get("study", "")) or "Models and brains",
+        "summary": attr(table, "summary", []),
+        "created": created[:10],
+        "version": version,
+        "seed": table.attrs.get("seed"),
+        "recordings": attr(table, "recordings", {}),
+        "stimuli": attr(table, "stimuli", {}),
+        "shown": attr(table, "shown", {}),
+        "tables": attr(table, "tables", []),
+        "cards": attr(table, "cards", {}),
+        "notes": attr(table, "notes", []),
+        "left_out": attr(table, "left_out", {}),
+        "elapsed": attr(table, "elapsed", {}),
+        "settings": attr(table, "settings", {}),
+        "join": attr(table, "join", {}),
+        "metrics": [] if alignment is None else _metrics(alignment),
+        "ceilings": alignment is not None and bool(alignment["lower"].notnull().any()),
+        "turing": alignment is not None and bool(alignment["gap"].notnull().any()),
+        "null": alignment is not None and bool(alignment["null"].notnull().any()),
+        "hierarchy": alignment is not None and bool(alignment["order_tau"].notnull().any()),
+        "orders": [] if alignment is None else _orders(alignment),
+        "universality": alignment is not None and bool(alignment["universality"].notnull().any()),
+        "encoding": encoding is not None,
+        "views": [],
+        "nuisance": [] if encoding is None else spaces_of(encoding, "nuisance"),
+        "bibtex": bibtex(version, created[:4]),
+    }  # fmt: skip
+
+
+def _metrics(alignment: "xr.Dataset") -> list[dict[str, Any]]:
+    told = json.loads(alignment.attrs.get("metrics", "{}"))
+    found = []
+    for metric in (str(m) for m in alignment["metric"].values):
+        of = told.get(metric, {})
+        found.append(
+            {
+                "id": metric,
+                "title": str(of.get("title", metric)).rstrip("."),
+                "formula": of.get("formula", ""),
+                "source": of.get("source", ""),
+                "direction": str(alignment["direction"].sel(metric=metric).item()),
+                "stimuli_by": str(alignment["stimuli_by"].sel(metric=metric).item()),
+            }
+        )
+    return found
+
+
+def _orders(alignment: "xr.Dataset") -> list[dict[str, Any]]:
+    """Of every metric and model whether its best layers follow the hierarchy."""
+    return [
+        {
+            "metric": str(metric), "model": str(model),
+            "tau": float(alignment["order_tau"].sel(metric=metric, model=model)),
+            "p": float(alignment["order_p"].sel(metric=metric, model=model)),
+        }
+        for metric in alignment["metric"].values
+        for model in alignment["model"].values
+    ]  # fmt: skip

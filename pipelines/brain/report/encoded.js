@@ -1,0 +1,31 @@
+// Encoding: how well each space predicts each region, and what is its own.
+
+const KINDS = { features: 0, nuisance: 1 };
+
+function drawEncoding() {
+  drawSpaces("encoding-r", "r", "r on held-out rows", true);
+  drawSpaces("encoding-unique", "unique_r2", "R² of its own", false);
+}
+
+function drawSpaces(id, name, title, ceilings) {
+  const { regions, spaces, subjects } = ENCODED;
+  const names = spaces.map((s) => s.name);
+  const mean = ENCODED[`${name}_mean`], low = ENCODED[`${name}_low`], high = ENCODED[`${name}_high`];
+  panels(id, regions).forEach((element, r) => {
+    const traces = spaces.map((space, s) => dots([{
+      y: s, values: ENCODED[name][r][s],
+      text: subjects.map((subject, k) => `${escaped(subject)}: ${escaped(space.name)}${ENCODED.layer[r][s][k] ? `/${escaped(ENCODED.layer[r][s][k])}` : ""}`
+        + `<br><b>${three(ENCODED[name][r][s][k])}</b>`),
+    }], modelColour(KINDS[space.kind]), space.name));
+    const q = name === "unique_r2" ? ENCODED.log10_unique_r2_q : null;
+    const text = spaces.map((space, s) => `${escaped(space.name)}, mean of subjects<br><b>${three(mean[r][s])}</b>`
+      + `<br>95 % interval ${three(low[r][s])} to ${three(high[r][s])}<br>p ${power(ENCODED[`log10_${name}_p`][r][s])}`
+      + (q ? `, q ${power(q[r][s])}` : ""));
+    traces.push(meanMark(spaces.map((_, s) => s), mean[r], low[r], high[r], text));
+    const [lower, upper] = ceilings ? [ENCODED.lower[r], ENCODED.upper[r]] : [null, null];
+    const all = [...ENCODED[name][r].flat(), ...low[r], ...high[r], lower, upper, 0];
+    small(element, 64 + 34 * names.length, traces, rowsOf(element, names, {
+      shapes: ceilingBand(lower, upper, "y"), xaxis: titled(title, { zeroline: true, range: spanned(all), nticks: 6 }),
+    }));
+  });
+}

@@ -1,0 +1,118 @@
+"""What the figures of a brain study's page are drawn from, as one JSON value."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from consilience.pipelines.report import theme
+from consilience.pipelines.report.numbers import number
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+BINS = 40
+PER_MODEL = ("mean", "low", "high", "chance", "normalised", "gap", "gap_low", "gap_high", "best_depth")
+TESTS = ("r_p", "unique_r2_p", "unique_r2_q")
+PER_SPACE = tuple(f"{name}_{x}" for name in ("r", "unique_r2") for x in ("mean", "low", "high"))
+
+
+def payload(results: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
+    """The data block of the page."""
+    aligned, encoded = results.get("alignment"), results.get("encoding")
+    return {
+        "font": theme.SANS,
+        "scale": theme.SEQUENTIAL,
+        "alignment": None if aligned is None else alignment(aligned),
+        "encoding": None if encoded is None else encoding(encoded),
+    }
+
+
+def alignment(table: "xr.Dataset") -> dict[str, Any]:
+    """Names once, then the numbers of each metric, over regions first."""
+    models = [str(m) for m in table["model"].values]
+    return {
+        "regions": _texts(table["region"]),
+        "subjects": _texts(table["subject"]),
+        "models": models,
+        "layers": [
+            {"model": models.index(str(m)), "layer": str(l), "depth": number(d)}
+            for m, l, d in zip(table["model_of"].values, table["layer"].values, table["depth"].values)
+        ],
+        "metrics": [_metric(table.sel(metric=m)) for m in table["metric"].values],
+    }
+
+
+def _metric(one: "xr.Dataset") -> dict[str, Any]:
+    return {
+        "id": str(one["metric"].item()),
+        "direction": str(one["direction"].item()),
+        "score": nested(one["score"].mean("subject").transpose("region", "representation").values),
+        "lower": nested(one["lower"].values),
+        "upper": nested(one["upper"].values),
+        "held": nested(one["held_out"].transpose("region", "model", "subject").values),
+        "chosen": one["chosen"].transpose("region", "model", "subject").values.tolist(),
+        **{name: nested(one[name].transpose("region", "model").values) for name in PER_MODEL},
+        "log10_p": nested(_log(one["p"].transpose("region", "model").values)),
+        "verdict": one["verdict"].transpose("region", "model").values.tolist(),
+        "brains": [_pairs(one["brain_brain"].sel(region=r)) for r in one["region"].values],
+        "null": [
+            [_histogram(draws) for draws in one["null"].sel(region=r).values] for r in one["region"].values
+        ],
+        "agreement": nested(one["agreement"].values),
+        "brain_agreement": nested(one["brain_agreement"].transpose("region", "representation").values),
+        "universality": nested(one["universality"].values),
+    }
+
+
+def encoding(table: "xr.Dataset") -> dict[str, Any]:
+    """Spaces, and their numbers over regions first."""
+    over = ("region", "space")
+    return {
+        "regions": _texts(table["region"]),
+        "subjects": _texts(table["subject"]),
+        "spaces": [
+            {"name": str(s), "kind": str(k)} for s, k in zip(table["space"].values, table["kind"].values)
+        ],
+        "r": nested(table["r"].transpose(*over, "subject").values),
+        "unique_r2": nested(table["unique_r2"].transpose(*over, "subject").values),
+        "layer": table["layer"].transpose(*over, "subject").values.tolist(),
+        **{name: nested(table[name].transpose(*over).values) for name in PER_SPACE},
+        **{f"log10_{name}": nested(_log(table[name].transpose(*over).values)) for name in TESTS},
+        "lower": nested(table["lower"].mean("subject").values),
+        "upper": nested(table["upper"].mean("subject").values),
+    }  # fmt: skip
+
+
+def nested(values: np.ndarray) -> Any:
+    """Nested lists of JSON numbers, None for NaN."""
+    return [nested(v) for v in values] if np.ndim(values) else number(values)
+
+
+def _texts(values: "xr.DataArray") -> list[str]:
+    return [str(x) for x in values.values]
+
+
+def _log(p: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.where(p > 0, np.log10(p), -999.0) + np.where(np.isnan(p), np.nan, 0.0)
+
+
+def _pairs(brain_brain: "xr.DataArray") -> list[dict[str, Any]]:
+    """The scores of every two subjects; both ways of a directed metric."""
+    names, values = _texts(brain_brain["subject"]), brain_brain.transpose("other", "subject").values
+    both = not np.allclose(values, values.T, equal_nan=True)
+    pairs = [(i, j) for i in range(len(names)) for j in range(len(names)) if (i != j if both else i < j)]
+    return [
+        {"pair": f"{names[i]} and {names[j]}", "score": number(values[i, j])}
+        for i, j in pairs
+        if np.isfinite(values[i, j])
+    ]
+
+
+def _histogram(draws: np.ndarray) -> dict[str, Any] | None:
+    known = draws[np.isfinite(draws)]
+    if not len(known):
+        return None
+    counts, edges = np.histogram(known, BINS)
+    return {"edges": nested(edges), "counts": counts.tolist()}

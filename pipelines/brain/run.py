@@ -1,0 +1,136 @@
+"""Run a brain study: read the recordings, extract what is missing, align and encode what is new, say what was found.
+
+As in `pipelines.zoo`, everything expensive is kept under the digest of what decides it, the moment it exists.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from consilience.connectors.brains import Brains
+from consilience.pipelines.brain.prepare import Prepared, prepare
+from consilience.pipelines.brain.study import BrainStudy, load_brain_study
+from consilience.pipelines.console import Console
+from consilience.pipelines.scorecache import ScoreCache
+from consilience.pipelines.zoo import (
+    DONE,
+    PLAN,
+    REPORT,
+    STUDY,
+    before_of,
+    extract_missing,
+    tracking_of,
+    writable,
+    write_whole,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from consilience.pipelines.brain.plan import BrainPlan
+
+ALIGNMENT, ENCODING = "alignment.nc", "encoding.nc"
+Results = dict[str, "xr.Dataset"]
+
+
+def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Results:
+    """Run a brain study; its tables by name, ``alignment`` and ``encoding``, as far as it asks for them. They are
+    written, with tidy Parquet, the report, the plan and a copy of the study, into its output folder.
+
+    Prints the plan first and what was found last. A second run of an unchanged study computes nothing.
+
+    Raises BadInput, before any compute, for whatever in the study cannot be done.
+    """
+    study = study if isinstance(study, BrainStudy) else load_brain_study(study)
+    console = console or Console()
+    output = writable(study.path(study.output))
+    uri = tracking_of(study)
+    prepared = prepare(study, _announced(console))
+    before = before_of(output)
+    if before.get("key") == prepared.fingerprint() and all((output / x).is_file() for x in before["results"]):
+        console.say("Nothing is new since the last run; these are its findings.\n")
+        found = _opened(output)
+        _tell(console, found, output)
+        return found
+
+    from consilience.pipelines.brain.aligned import align_missing
+    from consilience.pipelines.brain.encoding import encode_missing
+    from consilience.pipelines.brain.plan import brain_plan
+
+    cache = ScoreCache(output / ".scores")
+    plan = brain_plan(prepared, cache)
+    plan.show(console)
+    write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
+    elapsed: dict[str, float] = {}
+    results: dict[str, Any] = {}
+    began = time.perf_counter()
+    prepared = prepared.seated(extract_missing(prepared.seats, prepared.store, console))
+    elapsed["extraction"] = time.perf_counter() - began
+    for what, compute in (("alignment", align_missing), ("encoding", encode_missing)):
+        began = time.perf_counter()
+        found_here = compute(prepared, cache, console)
+        if found_here is not None:
+            results[what] = found_here
+            elapsed[what] = time.perf_counter() - began
+    return _finish(results, prepared, elapsed, output, uri, before, console)
+
+
+def plan(study: str | Path | BrainStudy, *, console: Console | None = None) -> "BrainPlan":
+    """What running `study` would do. The recordings are read for it, and fetched where they are not cached."""
+    from consilience.pipelines.brain.plan import brain_plan
+
+    study = study if isinstance(study, BrainStudy) else load_brain_study(study)
+    prepared = prepare(study, _announced(console or Console()))
+    return brain_plan(prepared, ScoreCache(study.path(study.output) / ".scores"))
+
+
+def _announced(console: Console) -> Any:
+    def reading(brains: Brains) -> None:
+        console.say(f"Reading {brains.name}. Licence: {brains.licence}. Cite: {brains.citation}\n")
+
+    return reading
+
+
+def _finish(
+    results: Results,
+    prepared: Prepared,
+    elapsed: dict[str, float],
+    output: Path,
+    uri: str | None,
+    before: dict[str, Any],
+    console: Console,
+) -> Results:
+    from consilience.pipelines.brain.provenance import describe, track
+    from consilience.pipelines.brain.report import write
+    from consilience.pipelines.brain.tables import save_all
+
+    alignment, encoding = results.get("alignment"), results.get("encoding")
+    attrs = describe(prepared, alignment, encoding, elapsed)
+    for table in results.values():
+        table.attrs.update(attrs)
+    written = [*save_all(results, output), write(results, output / REPORT).name]
+    study, key = prepared.study, prepared.fingerprint()
+    if study.file.is_file() and study.file.resolve().parent != output:
+        write_whole(output / STUDY, study.file.read_text(encoding="utf-8"))
+    run_id = before.get("mlflow_run") if before.get("key") == key else None
+    if uri is not None and run_id is None:
+        run_id = track(prepared, alignment, encoding, attrs, uri, [output / x for x in (*written, PLAN)])
+    done = {"key": key, "mlflow_run": run_id, "created": attrs["created"], "results": written}
+    write_whole(output / DONE, json.dumps(done))
+    _tell(console, results, output)
+    return results
+
+
+def _opened(output: Path) -> Results:
+    from consilience.engine.scores import open_scores
+
+    files = {"alignment": output / ALIGNMENT, "encoding": output / ENCODING}
+    return {what: open_scores(file) for what, file in files.items() if file.is_file()}
+
+
+def _tell(console: Console, results: Results, output: Path) -> None:
+    console.say()
+    for sentence in json.loads(next(iter(results.values())).attrs["summary"]):
+        console.say(sentence)
+    console.say(f"\nReport: {output / REPORT}", style="bold")

@@ -1,0 +1,148 @@
+"""A brain study: a YAML file that names a brain data set, models, metrics, an encoding. `pipelines.brain.run` runs it.
+
+```yaml
+name: brain92
+brain: kriegeskorte92      # a registered data set (`consilience list brains`), such as arrays:FOLDER
+stimuli: null              # what the models see; by itself the stimulus set of the data set
+models: [efficientnet-lite0, {name: minilm, layers: all, pool: mean, stimuli: alice-context}]
+metrics: [rsa]             # of layers with regions; default rsa:compare=spearman. Recordings over time take `encode`
+regions: all               # or glob patterns
+hierarchy: null            # regions in the order in which they are thought to follow on each other
+encode: null               # or a mapping, empty for the defaults:
+  # nuisance: []           #   spaces of the data set that features have to predict more than
+  # delays: null           #   in volumes, such as [1, 2, 3, 4]; else `hrf`
+  # hrf: spm               #   the response with which stimuli are brought to the time of volumes; without delays
+  # components: 50         #   leading components that each layer is reduced to; null: as it is
+  # high_pass: 128         #   seconds: slower drifts are taken out of recordings over time; null: none are
+  # folds: 5               #   runs of consecutive rows; where the recording has runs or stories, runs of those
+  # choose_layer: true     #   one layer a model and fold, chosen inside the training folds
+  # permutations: 0        #   responses shifted in time, for a p of each subject
+  # bands: 10              #   weightings tried in a banded ridge
+permutations: 1000         # of the stimuli
+bootstraps: 2000
+seed: 0
+store: features
+budget: 8GB
+tracking: sqlite:///runs.db   # null: no tracking
+output: out
+```
+
+Relative paths start at the folder of the study file.
+"""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from consilience.engine.errors import BadInput, unknown
+from consilience.pipelines.demo import placed
+from consilience.pipelines.located import Loc
+from consilience.pipelines.study import Entry, ModelEntry, Patterns, StudyFile, parsed, text_of
+
+SHIPPED = ("brain92", "alice")
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class BrainModel(ModelEntry):
+    """One model. `stimuli`: the set that it sees, under the ids of the study's, in its place."""
+
+    stimuli: str | None = None
+
+    def on(self, stimuli: str) -> str:
+        return self.stimuli or stimuli
+
+
+class Encode(BaseModel):
+    """How responses are predicted from features; see the module's text for the keys."""
+
+    model_config = {"extra": "forbid", "frozen": True, "strict": True}
+
+    nuisance: list[str] = []
+    delays: list[Annotated[int, Field(ge=0)]] | None = None
+    hrf: str | None = "spm"
+    components: int | None = Field(50, ge=1)
+    high_pass: float | None = Field(128.0, gt=0)
+    folds: int = Field(5, ge=3)
+    choose_layer: bool = True
+    permutations: int = Field(0, ge=0)
+    bands: int = Field(10, ge=1)
+
+    @property
+    def response(self) -> str | None:
+        """The haemodynamic response that features are convolved with; none where delays stand for it."""
+        return None if self.delays else self.hrf
+
+
+class BrainStudy(StudyFile):
+    """The content of a brain study's file."""
+
+    brain: str = Field(min_length=1)
+    stimuli: str | None = None
+    models: list[Annotated[BrainModel, BeforeValidator(_named)]] = Field(min_length=1)
+    metrics: list[Annotated[Entry, BeforeValidator(_named)]] | None = None
+    regions: Patterns = Field(["*"], min_length=1)
+    hierarchy: list[str] | None = None
+    encode: Encode | None = None
+    permutations: int = Field(1000, ge=0)
+    bootstraps: int = Field(2000, ge=100)
+
+    def chosen(self, regions: Sequence[str]) -> list[str]:
+        """Those of `regions` that the study asks for. StudyError for a pattern that fits none."""
+        for pattern in (*self.regions, *(self.hierarchy or ())):
+            if not any(fnmatchcase(region, pattern) for region in regions):
+                key = "regions" if pattern in self.regions else "hierarchy"
+                raise self.error((key,), unknown("region", pattern, regions))
+        return [x for x in regions if any(fnmatchcase(x, pattern) for pattern in self.regions)]
+
+
+def load_brain_study(path: str | Path) -> BrainStudy:
+    """Read a brain study. StudyError names file, line, key, what was expected and the fix of every mistake."""
+    text, file = text_of(path)
+    study = parsed(BrainStudy, text, file, _MODELS)
+    if study.encode is not None and study.encode.high_pass is not None and study.encode.high_pass < 8:
+        raise study.error(
+            ("encode", "high_pass"),
+            BadInput("a period of 8 seconds or more", f"{study.encode.high_pass:g}", "write seconds, not Hz"),
+        )
+    for i, model in enumerate(study.models):
+        if study.encode is not None and model.preprocess is not None:
+            wrong = BadInput(
+                "no `preprocess` beside `encode`", "steps", "use `components:` of encode instead"
+            )
+            raise study.error(("models", i, "preprocess"), wrong)
+    return study
+
+
+def shipped(name: str) -> str:
+    """The text of a study that comes with the package."""
+    return files("consilience.pipelines.brain").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def study_file(given: str, output: Path | None = None) -> tuple[Path, bool]:
+    """The file of a study that is named by its path, or by the name of a shipped one, which is written to
+    ``<output>/study.yaml`` (default folder: ``consilience-<name>``); and whether such a file differs from the shipped.
+    """
+    if given not in SHIPPED or Path(given).is_file():
+        if output is not None:
+            raise BadInput("--output with a shipped study", given, "write `output:` into the study's file")
+        if not Path(given).is_file() and not Path(given).suffix:
+            raise unknown("shipped study, or file of one", given, SHIPPED)
+        return Path(given), False
+    folder = Path(f"consilience-{given}") if output is None else output
+    return placed(folder, shipped(given))
+
+
+_MODELS: dict[Loc, type[BaseModel]] = {
+    (): BrainStudy,
+    ("models", "*"): BrainModel,
+    ("models", "*", "preprocess", "*"): Entry,
+    ("metrics", "*"): Entry,
+    ("encode",): Encode,
+}

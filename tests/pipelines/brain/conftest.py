@@ -1,0 +1,71 @@
+"""A small study of each shipped data set, run once: few layers, few regions."""
+
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consilience.engine.scores import open_scores
+from consilience.pipelines.brain.run import run
+from consilience.pipelines.console import Console
+
+PICTURES = """
+name: pictures
+brain: kriegeskorte92
+models:
+  - {name: efficientnet-lite0, layers: [block.2, block.12, block.13]}
+  - {name: efficientnet-lite0-random, layers: [block.2, block.12, block.13]}
+permutations: 1000
+bootstraps: 300
+tracking: sqlite:///runs.db
+"""
+STORY = """
+name: story
+brain: alice
+models:
+  - glove
+  - {name: minilm, layers: [hidden.1, hidden.4], stimuli: alice-context}
+regions: [LPTL, LIPL]
+encode: {nuisance: [word_rate, sound_power, motion], components: 20, bands: 3}
+tracking: null
+"""
+
+
+class Ran:
+    """A study that was run: its file, its tables, and what the terminal showed."""
+
+    def __init__(self, folder: Path, text: str):
+        self.file = folder / "study.yaml"
+        self.file.write_text(text)
+        self.output = folder / "out"
+        self.tables, self.said = {}, ""
+
+    def first(self) -> "Ran":
+        """By the command, in a process and a Ray of its own, whose workers look into the same cache."""
+        command = [sys.executable, "-m", "consilience.pipelines.cli", "brain", str(self.file)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.tables = {x.stem: open_scores(x) for x in self.output.glob("*.nc")}
+        self.said = done.stdout
+        return self
+
+    def again(self) -> tuple[Any, str]:
+        shown = StringIO()
+        return run(self.file, console=Console(shown)), shown.getvalue()
+
+
+@pytest.fixture(scope="session")
+def pictures(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONSILIENCE_CACHE", str(published))
+        yield Ran(tmp_path_factory.mktemp("pictures"), PICTURES).first()
+
+
+@pytest.fixture(scope="session")
+def story(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONSILIENCE_CACHE", str(published))
+        yield Ran(tmp_path_factory.mktemp("story"), STORY).first()

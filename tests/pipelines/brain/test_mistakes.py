@@ -1,0 +1,92 @@
+"""Mistakes in a brain study are answered with the line, the key and the fix, before anything is computed."""
+
+from pathlib import Path
+
+import pytest
+
+from consilience.engine.errors import BadInput
+from consilience.pipelines.brain.run import plan
+from consilience.pipelines.brain.study import SHIPPED, load_brain_study, shipped, study_file
+from consilience.pipelines.located import StudyError
+
+STORY = """\
+name: story
+brain: alice
+models: [glove]
+regions: [LPTL]
+encode:
+  nuisance: [word_rate]
+tracking: null
+"""
+
+
+def study(folder: Path, old: str, new: str) -> Path:
+    assert old in STORY
+    path = folder / "study.yaml"
+    path.write_text(STORY.replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("brain: alice", "brain: alise", ("line 2", "key brain", "'alise'", "did you mean 'alice'")),
+        ("[LPTL]", "[LPTK]", ("line 4", "key regions", "'LPTK'", "LPTL")),
+        ("[word_rate]", "[wordrate]", ("line 6", "encode.nuisance[0]", "'wordrate'", "word_rate")),
+        ("models: [glove]", "models: [glov]", ("line 3", "models[0]", "'glov'", "glove")),
+        ("  nuisance:", "  delay: [1]\n  nuisance:", ("line 6", "encode.delay", "delays")),
+        ("tracking: null", "metrics: [rsa]", ("line 7", "key metrics", "time points", "encode")),
+        ("encode:\n  nuisance: [word_rate]\n", "", ("line 2", "`encode:`")),
+        ("  nuisance:", "  high_pass: 0.008\n  nuisance:", ("line 6", "encode.high_pass", "seconds, not Hz")),
+        ("  nuisance:", "  folds: 2\n  nuisance:", ("line 6", "encode.folds", "3")),
+        ("models: [glove]", "models: [{name: glove, preprocess: [l2]}]", ("preprocess", "components")),
+    ],
+)
+def test_each_mistake_names_its_line_and_its_fix(
+    data_sets: Path, tmp_path: Path, old: str, new: str, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(StudyError) as caught:
+        plan(study(tmp_path, old, new))
+    for word in words:
+        assert word in str(caught.value), str(caught.value)
+
+
+def test_a_metric_of_one_representation_is_refused(data_sets: Path, tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "name: x\nbrain: kriegeskorte92\nmodels: [efficientnet-lite0]\nmetrics:\n  - participation_ratio\n"
+    )
+    with pytest.raises(StudyError, match=r"line 5, key metrics\[0\].*participation_ratio"):
+        plan(path)
+
+
+def test_a_data_set_without_stimuli_asks_for_them(data_sets: Path, tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("name: x\nbrain: haxby_slice\nmodels: [efficientnet-lite0]\n")
+    with pytest.raises(StudyError, match=r"the stimuli of haxby_slice.*add `stimuli:`"):
+        plan(path)
+
+
+def test_the_shipped_studies_are_written_where_they_are_run_and_read(tmp_path: Path) -> None:
+    for name in SHIPPED:
+        path, edited = study_file(name, tmp_path / name)
+        assert not edited
+        assert load_brain_study(path).name == name
+        path.write_text(shipped(name) + "# mine\n")
+        assert study_file(name, tmp_path / name) == (path, True)
+    assert load_brain_study(tmp_path / "alice/study.yaml").encode is not None
+
+
+def test_a_name_that_is_neither_a_study_nor_a_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="brain92"):
+        study_file("brain29")
+
+
+def test_the_plan_says_who_is_there_and_what_is_to_be_done(data_sets: Path, tmp_path: Path) -> None:
+    found = plan(study(tmp_path, "[LPTL]", "[L*]")).rows()
+    assert found["data"]["regions"] == ["LATL", "LPTL", "LIPL", "LPreM", "LIFG"]
+    assert len(found["data"]["subjects"]) == 19
+    assert found["data"]["excluded"][0].startswith("s33")
+    (part, state, what) = found["work"][0]
+    assert (part, state) == ("encoding", "to be computed")
+    assert "beyond word_rate" in what
