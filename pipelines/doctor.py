@@ -100,6 +100,17 @@ def _registered() -> Iterator[Finding]:
                 yield Finding(f"{kind} {name}", "not installed", missing.fix)
             else:
                 yield Finding(f"{kind} {name}", "ready")
+    yield from _brains()
+
+
+def _brains() -> Iterator[Finding]:
+    from consilience.connectors.brains import brains, open_brains
+
+    for name in brains():
+        if ":" not in name:
+            held = open_brains(name).cached()
+            found = "cached" if held else "not cached: fetched when it is first used"
+            yield Finding(f"brains {name}", found)
 
 
 def _speed() -> Iterator[Finding]:

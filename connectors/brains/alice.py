@@ -21,6 +21,7 @@ def alice() -> Brains:
         names=data.subjects(),
         load=_load,
         fingerprint=data.DATA.fingerprint,
+        cached=data.DATA.cached,
         licence=data.DATA.licence,
         citation=data.DATA.citation,
         url=data.DATA.url,

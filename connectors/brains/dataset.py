@@ -31,7 +31,7 @@ class Brains:
     counted among them. `fingerprint` changes whenever a sample id or a response does. `stimuli` names the stimulus set
     that was shown, where one of the same ids is registered. Where rows are time points, `on_rows` brings features
     (stimuli, d) of that set to them, with a haemodynamic response or without: the ids of the rows, and (rows, d).
-    Nothing is read or fetched before it is needed.
+    `cached` says whether all of it can be read without a network. Nothing is read or fetched before it is needed.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Brains:
     stimuli: str = ""
     on_rows: Callable[[np.ndarray, str | None], tuple[list[str], np.ndarray]] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    cached: Callable[[], bool] = lambda: True
 
     def subject(self, name: str) -> Subject:
         """One subject, or reference, without what cannot be used.

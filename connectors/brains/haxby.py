@@ -17,6 +17,7 @@ from consilience.connectors.datasets.fetching import NotFetched, announce
 from consilience.connectors.files import cache_folder
 
 _URL = "http://data.pymvpa.org/datasets/haxby2001/"
+_SUBJECTS = 6
 _MASKS = {"VT": "mask_vt", "face": "mask_face", "house": "mask_house"}
 
 
@@ -30,6 +31,7 @@ def haxby_slice() -> Brains:
         names=("sub001",),
         load=_slice,
         fingerprint=data.DATA.fingerprint,
+        cached=data.DATA.cached,
         licence=data.DATA.licence,
         citation=data.DATA.citation,
         url=data.DATA.url,
@@ -43,8 +45,9 @@ def haxby() -> Brains:
     `haxby_slice`. A run without labels (run 8 of subj5) is left out; so are masks without a voxel."""
     return Brains(
         name="haxby",
-        names=tuple(f"subj{k}" for k in range(1, 7)),
+        names=tuple(f"subj{k}" for k in range(1, _SUBJECTS + 1)),
         load=lambda name: of_fetched(name, cache_folder() / "datasets" / "haxby"),
+        cached=lambda: len(_scans(cache_folder() / "datasets" / "haxby")) == _SUBJECTS,
         # nilearn holds the files to the checksums that their publisher gives.
         fingerprint=sha256(f"{_URL} subj*-2010.01.14.tar.gz".encode()).hexdigest(),
         licence=data.LICENCE,
@@ -58,7 +61,7 @@ def of_fetched(name: str, folder: Path) -> Subject:
     """Subject ``subj<k>`` of the set that nilearn keeps in `folder`, which it fetches there when it is not."""
     from nilearn.datasets import fetch_haxby
 
-    if not any(folder.glob("haxby2001/subj*/bold.nii.gz")):
+    if not _scans(folder):
         announce("haxby", _URL, data.LICENCE, data.CITATION)
     try:
         fetched = fetch_haxby(data_dir=folder, subjects=[int(name.removeprefix("subj"))], verbose=0)
@@ -70,6 +73,10 @@ def of_fetched(name: str, folder: Path) -> Subject:
         ) from error
     masks = {region: fetched[mask][0] for region, mask in _MASKS.items()}
     return _subject(name, fetched.func[0], masks, data.labelled(Path(fetched.session_target[0])))
+
+
+def _scans(folder: Path) -> list[Path]:
+    return list(folder.glob("haxby2001/subj*/bold.nii.gz"))
 
 
 def _slice(name: str) -> Subject:

@@ -18,7 +18,14 @@ class Store(Protocol):
     """What a feature store offers to write with: ``consilience.FeatureStore``."""
 
     def write(
-        self, model: str, stimuli: str, sample_ids: Any, layers: Mapping[str, Any], **more: Any
+        self,
+        model: str,
+        stimuli: str,
+        sample_ids: Any,
+        layers: Mapping[str, Any],
+        *,
+        meta: Mapping[str, Any] | None = None,
+        kinds: Mapping[str, str] | None = None,
     ) -> Any: ...
 
 

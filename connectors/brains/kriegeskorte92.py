@@ -19,6 +19,7 @@ def kriegeskorte92() -> Brains:
         references=data.REFERENCES,
         load=_load,
         fingerprint=data.DATA.fingerprint,
+        cached=data.DATA.cached,
         licence=data.DATA.licence,
         citation=data.DATA.citation,
         url=data.DATA.url,

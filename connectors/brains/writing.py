@@ -36,5 +36,5 @@ def write_table(
         subject.sample_ids,
         {name: region.values for name, region in layers.items()},
         meta={**meta, "groups": groups, "coordinates": places},
-        **({"kinds": rdms} if rdms else {}),
+        kinds=rdms or None,
     )

@@ -49,6 +49,10 @@ class DataSet:
         """Over the names and checksums of all files; nothing is fetched for it."""
         return sha256(self._listing.read_bytes()).hexdigest()
 
+    def cached(self) -> bool:
+        """Whether every file is in the cache."""
+        return all((self.folder / name).is_file() for name in self.files)
+
     def path(self, name: str) -> Path:
         """The file `name`, fetched unless it is in the cache.
 

@@ -12,7 +12,7 @@ import xarray as xr
 from consilience.engine.alignment.bootstrap import drawn_again
 from consilience.engine.alignment.ceilings import ceilings
 from consilience.engine.alignment.notes import told
-from consilience.engine.alignment.permutations import permuted_stimuli
+from consilience.engine.alignment.permutations import permuted_of, permuted_stimuli
 from consilience.engine.alignment.scored import scored
 from consilience.engine.alignment.sides import Brains, sides_of
 from consilience.engine.alignment.study import Study
@@ -55,8 +55,8 @@ def align(
         hierarchy: regions, from the first to the last in the hierarchy.
         permutations: of the stimuli, the same for all layers and subjects; 0 for none, else 19 or more.
         bootstraps: of stimuli, of subjects (Turing test) and of models (universality); 100 or more.
-        options: `groups`, `budget`, `device`, `seed`, `executor`, `threads`, `precision`, `labels`, `by` and
-            `preprocess` of `compare`.
+        options: `groups`, `budget`, `device`, `executor`, `threads`, `precision`, `labels`, `by` and `preprocess` of
+            `compare`.
 
     Returns:
         A Dataset over (metric, representation, region, subject, model, model_b, other); NaN, or "", where a subject
@@ -69,14 +69,15 @@ def align(
         - ``p``: one-sided, the mean against those of permuted stimuli with the layers chosen anew, which are ``null``
           (metric, model, region, draw); ``chance``: their mean, or of metrics without them that of unrelated samples
           for the layers chosen
-        - ``p_subjects``: one-sided t of ``held_out`` less chance
+        - ``p_subjects``: one-sided t of ``held_out`` less chance. Neither p is corrected for the number of models and
+          regions
         - ``normalised``: the mean over the lower ceiling; NaN of a distance and where that is not above 0
         - ``difference``, ``difference_low``, ``difference_high``, ``difference_p``: of two models, paired over
           subjects, above 0 where `model` is the better one; ``difference_q``: by Holm over the pairs of models in a
           region
-        - ``difference_p_stimuli``: the same difference over its error by a bootstrap of the stimuli, the layers chosen
-          anew (RSA by cosines, moments or ranks, of at most 256 stimuli), else by the jackknife, as
-          ``stimuli_by`` says
+        - ``difference_p_stimuli``: two-sided t of the same difference over its error by a bootstrap of the stimuli, the
+          layers chosen anew (RSA but for ``kendall`` and ``whitened_cosine``, of at most 256 stimuli; it is cautious),
+          else by the jackknife with the layers as they are; ``stimuli_by`` says which
         - ``brain_brain``, ``gap``, ``gap_low``, ``gap_high``, ``gap_p``, ``verdict``: see `turing_test`; three
           subjects or more
         - ``best_depth``: mean relative depth of ``chosen``; ``order_tau``, ``order_p``: whether each subject's own
@@ -95,12 +96,14 @@ def align(
     comparison = Comparison(
         sides.representations, None, metrics, seed=seed, progress=progress, until_se=None, **options
     )
-    bounds = {r.id: ceilings(comparison, r, sides, options) for r in comparison.requests}
     setting = comparison.setting(progress)
+    draw = replace(setting, permutations=permutations)
+    requests = permuted_of(comparison, draw)
+    bounds = {r.id: ceilings(comparison, r, sides, options) for r in comparison.requests}
     pieces: dict[tuple[str, str | None], Pieces] = {}
     with one_thread() if comparison.device == "cpu" else nullcontext():
         everything = scored(comparison, setting, sides)
-        draws = permuted_stimuli(comparison, replace(setting, permutations=permutations), sides)
+        draws = permuted_stimuli(comparison, draw, requests, sides)
         for one in everything:
             metric, study = one.request.id, Study(one, comparison.joined.n, permutations, bootstraps, seed)
             again = drawn_again(comparison, setting, one.request, sides, bootstraps)
@@ -111,7 +114,7 @@ def align(
                 found = study.of_region(k, draws.get((metric, k)), its, bound.get("lower", np.nan))
                 pieces[metric, region] = {**bound, **found}
     return assemble(
-        comparison, sides, pieces, seconds=time.perf_counter() - start, notes=told(comparison, sides, permutations),
+        comparison, everything, pieces, seconds=time.perf_counter() - start, notes=told(everything, permutations),
         permutations=permutations, bootstraps=bootstraps,
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 NONE = -1
+TIE = 1e-12  # means that differ by less are equal but for rounding
 
 
 def held_out(scores: np.ndarray, models: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -27,8 +28,11 @@ def held_out(scores: np.ndarray, models: Sequence[np.ndarray]) -> tuple[np.ndarr
         mean = np.full_like(mean, -np.inf)
     chosen, held = [], []
     for layers in models:
-        at = mean[..., layers, :].argmax(axis=-2)[..., None, :]
-        none = np.take_along_axis(mean[..., layers, :], at, axis=-2) == -np.inf
+        best = mean[..., layers, :].max(axis=-2, keepdims=True)
+        at = (mean[..., layers, :] >= best - TIE * np.maximum(1.0, np.abs(best))).argmax(axis=-2)[
+            ..., None, :
+        ]
+        none = best == -np.inf
         own = np.take_along_axis(scores[..., layers, :], at, axis=-2)
         chosen.append(np.where(none, NONE, layers[at])[..., 0, :])
         held.append(np.where(none, np.nan, own)[..., 0, :])

@@ -27,13 +27,14 @@ class StimulusError:
 
 def from_bootstrap(draws: np.ndarray, n: int) -> StimulusError:
     """Of means (draws, models), on n stimuli drawn with replacement; draws without a score are left out."""
-    return StimulusError(np.nanstd(differences(draws[..., None])[..., 0], axis=0, ddof=1), n - 1)
+    over = spread(differences(draws.T))
+    return StimulusError(over.se * np.sqrt(over.count), n - 1)
 
 
 def from_jackknife(scores: np.ndarray, chosen: np.ndarray) -> StimulusError:
     """Of scores (groups, layers, subjects), a group of stimuli left out in turn, of the layers `chosen`."""
-    means = scores_of(scores, chosen).mean(axis=-1)
-    return StimulusError(standard_error(differences(means[..., None])[..., 0]), max(len(scores) - 1, 1))
+    means = scores_of(scores, chosen).mean(axis=-1, keepdims=True)
+    return StimulusError(standard_error(differences(means)[..., 0]), len(scores) - 1)
 
 
 def differences_of(held: np.ndarray, error: StimulusError) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def order_test(depths: np.ndarray, permutations: int, seed: int) -> tuple[np.nda
     small.
     """
     observed = order(depths)
+    if not permutations:
+        return observed, np.full(len(depths), np.nan)
     rng, count = np.random.default_rng([seed, 6]), depths.shape[1]
     draws = []
     for _ in range(permutations):

@@ -38,16 +38,21 @@ class Drawn:
         return from_permutations(self.statistic, observed, "similarity")[1]
 
 
-def permuted_stimuli(comparison: Comparison, setting: Setting, sides: Sides) -> dict[tuple[str, int], Drawn]:
-    """By metric id and number of the region, of metrics that `permuted.serves`; as many as `setting` says.
+def permuted_of(comparison: Comparison, setting: Setting) -> list[Request]:
+    """The metrics that are scored under permutations, if `setting` has any.
 
     Raises:
         BadInput: where the matrices of two representations do not fit the budget.
     """
-    requests = [r for r in comparison.requests if permuted.serves(r)]
-    if not setting.permutations or not requests:
-        return {}
+    requests = [r for r in comparison.requests if setting.permutations and permuted.serves(r)]
     check_memory(requests, setting)
+    return requests
+
+
+def permuted_stimuli(
+    comparison: Comparison, setting: Setting, requests: Sequence[Request], sides: Sides
+) -> dict[tuple[str, int], Drawn]:
+    """By metric id and number of the region."""
     found: dict[tuple[str, int], Drawn] = {}
     for region in range(len(sides.regions)):
         its = _setting_of(setting, sides, region)

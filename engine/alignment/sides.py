@@ -50,6 +50,14 @@ class Sides:
                 depth[numbers] = np.linspace(0, 1, len(numbers))
         return depth
 
+    @property
+    def model_of(self) -> np.ndarray:
+        """(layers,): the number of the model of each."""
+        of = np.empty(len(self.layers), int)
+        for m, layers in enumerate(self.models.values()):
+            of[layers] = m
+        return of
+
     def brains(self, region: int) -> np.ndarray:
         """The numbers of the recordings of one region, those subjects alone that have it."""
         return self.recorded[region, self.present[region]]
@@ -74,7 +82,7 @@ def sides_of(models: Features, brains: Brains, hierarchy: Sequence[str] | None) 
 
     Raises:
         BadInput: for fewer than two subjects, a subject without regions, a model under the name of a subject, and a
-            region of the hierarchy that nobody has.
+            hierarchy that is none of the regions.
     """
     layers = tuple(read(models))
     subjects: dict[str, list[Representation]] = {}
@@ -88,9 +96,8 @@ def sides_of(models: Features, brains: Brains, hierarchy: Sequence[str] | None) 
     if both := sorted(set(own) & set(subjects)):
         raise BadInput("models and subjects of different names", f"{both[0]!r} as both", "rename one of them")
     regions = tuple(dict.fromkeys(r.layer for those in subjects.values() for r in those))
-    for region in hierarchy or ():
-        if region not in regions:
-            raise unknown("region", region, regions)
+    if hierarchy is not None:
+        _check_hierarchy(hierarchy, regions)
     recorded = np.full((len(regions), len(subjects)), -1)
     recordings: list[Representation] = []
     for s, those in enumerate(subjects.values()):
@@ -98,6 +105,17 @@ def sides_of(models: Features, brains: Brains, hierarchy: Sequence[str] | None) 
             recorded[regions.index(r.layer), s] = len(layers) + len(recordings)
             recordings.append(r)
     return Sides(layers, tuple(recordings), own, regions, tuple(subjects), recorded)
+
+
+def _check_hierarchy(hierarchy: Sequence[str], regions: Sequence[str]) -> None:
+    if len(hierarchy) < 2 or len(set(hierarchy)) < len(hierarchy):
+        raise BadInput(
+            "a hierarchy of two regions or more, each once", ", ".join(hierarchy) or "none",
+            "leave hierarchy out where there is no order",
+        )  # fmt: skip
+    for region in hierarchy:
+        if region not in regions:
+            raise unknown("region", region, regions)
 
 
 def _named(brains: Brains) -> list[tuple[str, Any]]:

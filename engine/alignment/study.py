@@ -49,6 +49,12 @@ class Study:
             if again is None
             else differences.from_bootstrap(again, self.n)
         )
+        brains = self._with_brains(region)
+        by_draws = {}
+        if drawn is not None:
+            by_draws["p"], by_draws["null"] = drawn.p(held.mean(axis=-1)), sign * drawn.statistic.T
+            if len(self.models) > 1:
+                by_draws["universality_p"] = universality.p_value(brains, self._agreement, drawn.layers)
         turing = turing_of(sign * held, one.among(region), one.similar, self.bootstraps, self.seed)
         return {
             "score": spread_out(sign * score, present),
@@ -60,17 +66,23 @@ class Study:
             "chance": spread(sign * chance).mean,
             "normalised": over.mean / lower if one.similar and lower > 0 else np.nan,
             "best_depth": spread(np.where(chosen == NONE, np.nan, sides.depth[chosen])).mean,
-            **({} if drawn is None else {"p": drawn.p(held.mean(axis=-1)), "null": sign * drawn.statistic.T}),
+            **by_draws,
             **differences.differences_of(held, error),
             **turing, "brain_brain": spread_out(turing["brain_brain"], present, axes=2),
-            "brain_agreement": sign * self._with_brains(region),
-            **self._universality(region, drawn),
+            "brain_agreement": sign * brains,
         }  # fmt: skip
 
     def over_regions(self, hierarchy: Sequence[str] | None) -> dict[str, Any]:
         """The variables of all regions together."""
         one, sides = self.one, self.one.sides
         found = {"agreement": one.sign * self._agreement}
+        if len(self.models) > 1:
+            brains = np.array([self._with_brains(k) for k in range(len(sides.regions))])
+            drawn = universality.interval(
+                self._with_models, brains, sides.model_of, self.bootstraps, self.seed
+            )
+            found["universality"] = universality.correlation(self._agreement, brains)
+            found["universality_low"], found["universality_high"] = drawn
         if hierarchy is not None:
             scores = np.full((len(sides.layers), len(hierarchy), len(sides.subjects)), np.nan)
             for k, region in enumerate(map(sides.regions.index, hierarchy)):
@@ -96,17 +108,3 @@ class Study:
     def _with_brains(self, region: int) -> np.ndarray:
         """(layers,): means over subjects, the larger the better."""
         return self.one.sign * self.one.scores(region).mean(axis=-1)
-
-    def _universality(self, region: int, drawn: Drawn | None) -> dict[str, Any]:
-        if len(self.models) < 2:
-            return {}
-        brains = self._with_brains(region)
-        rho = float(universality.correlation(self._agreement, brains))
-        of = np.empty(len(brains), int)
-        for m, layers in enumerate(self.models):
-            of[layers] = m
-        low, high = universality.interval(self._with_models, brains, of, self.bootstraps, self.seed)
-        found = {"universality": rho, "universality_low": low, "universality_high": high}
-        if drawn is not None:
-            found["universality_p"] = universality.p_value(rho, self._agreement, drawn.layers)
-        return found

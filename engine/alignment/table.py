@@ -9,9 +9,8 @@ import xarray as xr
 
 from consilience.engine import preprocessing
 from consilience.engine.alignment.bootstrap import serves
-from consilience.engine.alignment.sides import Sides
+from consilience.engine.alignment.scored import Scored
 from consilience.engine.comparison import Comparison
-from consilience.engine.metrics.registry import Request
 from consilience.engine.scoring.table import provenance
 
 Pieces = Mapping[str, Any]  # arrays, or single values, by the name of the variable
@@ -41,19 +40,19 @@ WORDS = ("chosen", "verdict")  # of str, "" where there is nothing to say
 
 def assemble(
     comparison: Comparison,
-    sides: Sides,
+    everything: Sequence[Scored],
     pieces: Mapping[tuple[str, str | None], Pieces],
     *,
     seconds: float,
     notes: Sequence[str],
     **attrs: Any,
 ) -> xr.Dataset:
-    """The table.
+    """The table of all metrics.
 
     Args:
         pieces: by metric and region, None for all regions, arrays over the other dims of each variable in their order.
     """
-    ids = [r.id for r in comparison.requests]
+    ids, sides = [one.request.id for one in everything], everything[0].sides
     sizes = {
         "metric": len(ids), "region": len(sides.regions), "representation": len(sides.layers),
         "subject": len(sides.subjects), "model": len(sides.models),
@@ -65,14 +64,14 @@ def assemble(
         values = np.full([sizes[d] for d in dims], "" if words else np.nan, object if words else np.float64)
         for (metric, region), found in pieces.items():
             if name in found:
-                at = {"metric": ids.index(metric)} | (
-                    {"region": sides.regions.index(region)} if region else {}
-                )
+                at = {"metric": ids.index(metric)}
+                if region is not None:
+                    at["region"] = sides.regions.index(region)
                 values[tuple(at.get(d, slice(None)) for d in dims)] = found[name]
         variables[name] = (dims, values)
     return xr.Dataset(
         variables,
-        coords=_coords(comparison.requests, sides, comparison.joined.n),
+        coords=_coords(everything, comparison.joined.n),
         attrs={
             **provenance(
                 comparison.requests, comparison.joined, seed=comparison.seed, seconds=seconds, notes=notes
@@ -85,11 +84,13 @@ def assemble(
     )
 
 
-def _coords(requests: Sequence[Request], sides: Sides, n: int) -> dict[str, Any]:
+def _coords(everything: Sequence[Scored], n: int) -> dict[str, Any]:
+    requests, sides = [one.request for one in everything], everything[0].sides
     models, subjects = list(sides.models), list(sides.subjects)
     return {
         "metric": [r.id for r in requests],
         "direction": ("metric", [r.metric.direction for r in requests]),
+        "groups": ("metric", [one.evaluated.groups for one in everything]),
         "stimuli_by": ("metric", ["bootstrap" if serves(r, n) else "jackknife" for r in requests]),
         "representation": [r.name for r in sides.layers],
         "model_of": ("representation", [r.model for r in sides.layers]),

@@ -43,30 +43,32 @@ def correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def interval(
     with_models: np.ndarray, with_brains: np.ndarray, of: np.ndarray, bootstraps: int, seed: int
-) -> tuple[float, float]:
-    """95 % of draws of models with replacement, each with all its layers; NaN of fewer than four models.
+) -> tuple[np.ndarray, np.ndarray]:
+    """95 % of draws of models with replacement, each with all its layers, (regions,) twice; NaN of under four models.
 
     Args:
         with_models: as `agreements` gives them; a model does not agree with copies of itself.
-        with_brains: (layers,). of: (layers,), the number of the model of each.
+        with_brains: (regions, layers). of: (layers,), the number of the model of each.
     """
     models, draws = with_models.shape[1], []
     if models < LEAST_MODELS:
-        return np.nan, np.nan
+        nowhere = np.full(len(with_brains), np.nan)
+        return nowhere, nowhere
     for counts in np.random.default_rng([seed, 7]).multinomial(
         models, np.full(models, 1 / models), bootstraps
     ):
         if (counts > 0).sum() > 1:
             times = counts[of]
-            x, y = agreement(with_models, counts), with_brains
-            draws.append(correlation(np.repeat(x, times), np.repeat(y, times)))
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return float(low), float(high)
+            x = np.repeat(agreement(with_models, counts), times)
+            draws.append(correlation(x, np.repeat(with_brains, times, axis=-1)))
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    return low, high
 
 
-def p_value(observed: float, x: np.ndarray, draws: np.ndarray) -> float:
-    """One-sided: draws (draws, layers) are agreements with brains whose stimuli are in another order.
+def p_value(with_brains: np.ndarray, x: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """One-sided, of the correlation of x (layers,) with `with_brains` (layers,).
 
-    So models agree with each other as they do, and have nothing to do with the brains.
+    `draws` (draws, layers) are agreements with brains whose stimuli are in another order: models agree with each other
+    as they do, and have nothing to do with the brains.
     """
-    return float(from_permutations(correlation(x, draws), np.array(observed), "similarity")[1])
+    return from_permutations(correlation(x, draws), correlation(x, with_brains), "similarity")[1]

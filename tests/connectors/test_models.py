@@ -251,3 +251,26 @@ def test_two_stores_for_one_model_are_one_call_each(tmp_path, few, ray_local):
     table = extract("minilm", few, store, layers=["hidden.6"], pool="cls", replicas=1)
     assert extract("minilm", few, str(tmp_path), layers="hidden.6", pool="cls").path == table.path
     assert table.manifest["meta"]["licence"] == "CC BY-SA 4.0"
+
+
+def test_glove_is_the_mean_of_the_vectors_of_the_words_and_refuses_what_has_none():
+    glove = open_model("glove")
+    glove.load("cpu")
+    rabbit, own, both = (
+        glove.forward([glove.preprocess(x)]).layers["vector"].numpy()[0] for x in ("Rabbit", "'s", "rabbit's")
+    )
+    assert both.shape == (2, 50)
+    np.testing.assert_array_equal(both, np.concatenate([rabbit, own]))
+    out = glove.forward([glove.preprocess(x) for x in ("don't", "rabbit")])
+    assert out.mask is not None
+    assert out.mask.tolist() == [[1, 1], [1, 0]]
+    assert abs(rabbit).max() > 0.1
+    with pytest.raises(ValueError, match="curtseying"):
+        glove.preprocess("curtseying")
+
+
+def test_every_efficientnet_has_a_random_twin_of_its_shape():
+    for variant in range(3):
+        trained, twin = (open_model(f"efficientnet-lite{variant}{x}") for x in ("", "-random"))
+        assert twin.layers() == trained.layers()
+        assert twin.card.objective == "none (random weights)"

@@ -205,6 +205,35 @@ def test_doctor_says_what_is_there(call: Call, folder: Path) -> None:
     assert "GFLOP/s" not in call("doctor", "--no-speed")[1]
 
 
+def test_doctor_says_which_brain_data_sets_are_cached(
+    call: Call, folder: Path, data_sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> dict[str, str]:
+        lines = [x for x in call("doctor", "--no-speed")[1].splitlines() if x.startswith("brains ")]
+        return {x.split()[1]: x[34:].strip() for x in lines}
+
+    found = told()
+    assert list(found) == ["alice", "haxby", "haxby_slice", "kriegeskorte92"]
+    assert found["alice"] == found["haxby_slice"] == found["kriegeskorte92"] == "cached"
+    assert found["haxby"].startswith("not cached")
+    monkeypatch.setenv("CONSILIENCE_CACHE", str(folder / "empty"))
+    assert all(x.startswith("not cached") for x in told().values())
+
+
+def test_brain_shows_the_plan_of_a_shipped_study_and_refuses_what_it_does_not_know(
+    call: Call, folder: Path, data_sets: Path
+) -> None:
+    code, out, _ = call("brain", "alice", "--plan")
+    assert code == 0
+    assert "Plan of alice" in out
+    assert "Left out: s33" in out
+    assert (folder / "consilience-alice/study.yaml").is_file()
+    assert not (folder / "consilience-alice/run.json").exists()
+    code, _, err = call("brain", "alic")
+    assert code == cli.BAD_INPUT
+    assert "did you mean 'alice'" in err
+
+
 def test_doctor_names_what_is_missing_and_the_line_that_adds_it(
     call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

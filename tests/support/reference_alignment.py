@@ -1,12 +1,10 @@
 """What an alignment study says, written out from the definitions, subject by subject and layer by layer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import stats
 from scipy.spatial.distance import pdist
-
-Score = Callable[[np.ndarray, np.ndarray], float]
 
 
 def rsa(x: np.ndarray, y: np.ndarray) -> float:
@@ -17,7 +15,7 @@ def choose(scores: np.ndarray, subject: int) -> int:
     """Of (layers, subjects): the layer that is best on average over the other subjects."""
     others = [s for s in range(scores.shape[1]) if s != subject]
     means = [np.mean([scores[l, s] for s in others]) for l in range(len(scores))]
-    return int(np.argmax(means))
+    return next(l for l, mean in enumerate(means) if mean > max(means) - 1e-12)
 
 
 def held_out(scores: np.ndarray, similar: bool = True) -> tuple[list[int], np.ndarray]:
@@ -26,7 +24,7 @@ def held_out(scores: np.ndarray, similar: bool = True) -> tuple[list[int], np.nd
     return chosen, np.array([scores[l, s] for s, l in enumerate(chosen)])
 
 
-def t_interval(values: Sequence[float]) -> tuple[float, float, float]:
+def t_interval(values: np.ndarray | list[float]) -> tuple[float, float, float]:
     found = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     return float(np.mean(values)), float(found.low), float(found.high)
 
@@ -40,7 +38,17 @@ def holm(p: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], float]:
     return q
 
 
-def spearman_of_copies(x: np.ndarray, y: np.ndarray, counts: Sequence[int], compare: str) -> float:
+def p_of(observed: float, draws: Sequence[float]) -> float:
+    return (1 + sum(d >= observed for d in draws)) / (1 + len(draws))
+
+
+def order_of_regions(depths: np.ndarray) -> float:
+    """Kendall's tau-a of the depths of regions in their order."""
+    pairs = [(i, j) for j in range(len(depths)) for i in range(j)]
+    return sum(np.sign(depths[j] - depths[i]) for i, j in pairs) / len(pairs)
+
+
+def of_copies(x: np.ndarray, y: np.ndarray, counts: Sequence[int], compare: str) -> float:
     """Two RDMs (n, n) over stimuli drawn so many times, pairs of a stimulus with its own copy left out."""
     drawn = np.repeat(np.arange(len(x)), counts)
     pairs = [(i, j) for k, i in enumerate(drawn) for j in drawn[k + 1 :] if i != j]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from consilience.pipelines.brain.report.places import views
 from consilience.pipelines.brain.words import spaces_of
 from consilience.pipelines.report.about import bibtex
 from consilience.pipelines.report.provenance import attr
@@ -41,7 +42,7 @@ def about(results: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
         "orders": [] if alignment is None else _orders(alignment),
         "universality": alignment is not None and bool(alignment["universality"].notnull().any()),
         "encoding": encoding is not None,
-        "views": [],
+        "views": views(results),
         "nuisance": [] if encoding is None else spaces_of(encoding, "nuisance"),
         "bibtex": bibtex(version, created[:4]),
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """A small study of each shipped data set, run once: few layers, few regions."""
 
+import os
 import subprocess
 import sys
 from io import StringIO
@@ -37,16 +38,19 @@ tracking: null
 class Ran:
     """A study that was run: its file, its tables, and what the terminal showed."""
 
-    def __init__(self, folder: Path, text: str):
+    def __init__(self, folder: Path, cache: Path, text: str):
+        self.cache = cache
         self.file = folder / "study.yaml"
         self.file.write_text(text)
         self.output = folder / "out"
-        self.tables, self.said = {}, ""
+        self.tables: dict[str, Any] = {}
+        self.said = ""
 
     def first(self) -> "Ran":
         """By the command, in a process and a Ray of its own, whose workers look into the same cache."""
         command = [sys.executable, "-m", "consilience.pipelines.cli", "brain", str(self.file)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        seen = {**os.environ, "CONSILIENCE_CACHE": str(self.cache)}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=seen)
         assert done.returncode == 0, done.stdout + done.stderr
         self.tables = {x.stem: open_scores(x) for x in self.output.glob("*.nc")}
         self.said = done.stdout
@@ -54,18 +58,16 @@ class Ran:
 
     def again(self) -> tuple[Any, str]:
         shown = StringIO()
-        return run(self.file, console=Console(shown)), shown.getvalue()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CONSILIENCE_CACHE", str(self.cache))
+            return run(self.file, console=Console(shown)), shown.getvalue()
 
 
 @pytest.fixture(scope="session")
-def pictures(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONSILIENCE_CACHE", str(published))
-        yield Ran(tmp_path_factory.mktemp("pictures"), PICTURES).first()
+def pictures(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return Ran(tmp_path_factory.mktemp("pictures"), published, PICTURES).first()
 
 
 @pytest.fixture(scope="session")
-def story(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONSILIENCE_CACHE", str(published))
-        yield Ran(tmp_path_factory.mktemp("story"), STORY).first()
+def story(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return Ran(tmp_path_factory.mktemp("story"), published, STORY).first()

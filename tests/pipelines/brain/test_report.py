@@ -1,8 +1,12 @@
 """The pages of two real studies in a real browser."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from consilience.pipelines.brain.report import write
 
 READY = "document.documentElement.dataset.ready"
 WIDE, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 800}
@@ -94,4 +98,20 @@ def test_a_phone_and_the_dark_are_drawn_too(open_report: Any, pictures: Any, loo
     page = open_report(pictures.output / "report.html", ready=READY, **look)
     assert page.problems == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.context.close()
+
+
+def test_regions_with_coordinates_are_shown_in_the_brain(
+    open_report: Any, pictures: Any, tmp_path: Path
+) -> None:
+    table = pictures.tables["alignment"].copy()
+    told = json.loads(table.attrs["recordings"])
+    told["coordinates"] = {"IT": [[40.0, -60.0, -15.0], [-40.0, -60.0, -15.0]]}
+    table.attrs = {**table.attrs, "recordings": json.dumps(told)}
+    page = open_report(write({"alignment": table}, tmp_path / "report.html"), ready=READY, viewport=WIDE)
+    page.locator("iframe.brain").scroll_into_view_if_needed()
+    page.frame_locator("iframe.brain").locator(".js-plotly-plot canvas").first.wait_for(state="attached")
+    assert page.locator("iframe.brain").count() == 1
+    # nilearn's own page has hints for its makers on the console; nothing may fail, and nothing be fetched.
+    assert not [x for x in page.problems if x.startswith("http") or "Error" in x]
     page.context.close()

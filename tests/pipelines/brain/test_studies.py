@@ -148,7 +148,7 @@ def test_means_and_p_are_those_of_t_over_subjects(story: Any) -> None:
     assert (one["unique_r2_low"].item(), one["unique_r2_high"].item()) == pytest.approx((low, high))
 
 
-def test_the_ceiling_of_a_subject_is_its_correlation_with_the_others(story: Any) -> None:
+def test_the_ceiling_of_a_subject_is_its_correlation_with_the_others(data_sets: Path, story: Any) -> None:
     from nilearn.signal import clean
 
     from consilience.connectors.datasets import alice
