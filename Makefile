@@ -10,6 +10,7 @@ READY := $(VENV)/.ready
 TORCH := $(shell grep -m1 '^torch==' constraints.txt)
 OUTPUT ?= consilience-demo
 TESTS ?= tests
+WORKERS ?= 2
 
 .PHONY: help setup demo test check bench clean
 
@@ -31,8 +32,8 @@ $(READY): pyproject.toml constraints.txt requirements-demo.txt
 demo: $(READY)  ## compare six models on OpenMoji and leave a report in ./consilience-demo
 	$(BIN)/consilience demo --output "$(OUTPUT)"
 
-test: $(READY)  ## run the tests (TESTS=tests/engine for a part)
-	$(BIN)/python -m pytest -m "not bench" $(TESTS)
+test: $(READY)  ## run the tests (TESTS=tests/engine for a part, WORKERS=0 in one process)
+	$(BIN)/python -m pytest -m "not bench" -n $(WORKERS) --dist loadfile $(TESTS)
 
 check: $(READY)  ## lint, formatting and types
 	$(BIN)/ruff check .

@@ -53,6 +53,15 @@ def refuse_delays(delays: Sequence[int], edges: list[tuple[int, int]], dropped: 
         )  # fmt: skip
 
 
+def refuse_rdms(those: Sequence[Representation]) -> None:
+    """Refuse dissimilarities: they have no units to predict, or to predict from."""
+    if names := [r.name for r in those if r.rdm]:
+        raise BadInput(
+            "features and responses with units", f"an RDM in {', '.join(map(repr, names))}",
+            "leave it out, or compare it by cs.compare(..., metrics=['rsa'])",
+        )  # fmt: skip
+
+
 def constant_units(responses: Sequence[Representation]) -> np.ndarray:
     """(v,): which units are the same in all rows."""
     found = []

@@ -18,9 +18,11 @@ from consilience.engine.encoding.checks import (
     read_delays,
     read_penalties,
     refuse_delays,
+    refuse_rdms,
 )
-from consilience.engine.encoding.fitting import Fitting
+from consilience.engine.encoding.fitting import Fitting, check_memory
 from consilience.engine.encoding.folds import Folds, folds_of, time_order
+from consilience.engine.encoding.models import Scored
 from consilience.engine.encoding.sources import beside, delayed
 from consilience.engine.encoding.statistics import Design, design
 from consilience.engine.encoding.table import table
@@ -79,6 +81,7 @@ class Encoding:
             )  # fmt: skip
         sides = [_read(features, "features"), _read(responses, "responses")]
         sides.append([] if nuisance is None else _read(nuisance, "nuisance"))
+        refuse_rdms([r for side in sides for r in side])
         joined = on_same_samples([r for side in sides for r in side], [])
         self.joined, checked = joined, iter(joined.representations)
         self.spaces, self.responses, given = ([next(checked) for _ in side] for side in sides)
@@ -103,54 +106,53 @@ class Encoding:
         if permutations:
             self.edges = time_order(self.folds)
             null.check_shifts(self.edges, permutations)
+        self.count = len(self.spaces) - (self.nuisance and not joint)
+        self.models = models_of(self.count, nuisance=self.nuisance, joint=joint)
+        check_memory([r.d for r in self.spaces], self.models, folds, nested, self.budget)
 
     def run(self, progress: Progress = silent) -> xr.Dataset:
         """The table."""
         start = time.perf_counter()
         run = partial(executors.run, executor=self.executor, threads=self.threads, progress=progress)
         constant = constant_units(self.responses)
-        count = len(self.spaces) - (self.nuisance and not self.joint)
-        kinds = {"nuisance": self.nuisance, "joint": self.joint}
         with one_thread() if self.device == "cpu" else nullcontext():
             fitting = Fitting(
-                self._design(run), models_of(count, **kinds), self.penalties, self.bands, self.nested,
+                self._design(run), self.models, self.penalties, self.bands, self.nested,
                 self.standardise, self.seed, self.budget, run,
             )  # fmt: skip
-            observed = self._told(told(fitting.scores(self.responses), count, **kinds), count)
-            p = self._p(fitting, observed, count, progress) if self.permutations else None
+            observed = self._told(fitting.scores(self.responses))
+            p = self._p(fitting, observed, progress) if self.permutations else None
         return table(
-            observed, self.spaces[:count], self.responses, p, constant,
+            observed, self.spaces[: self.count], self.responses, p, constant,
             self._attributes(constant, time.perf_counter() - start),
         )  # fmt: skip
 
     def _design(self, run: Any) -> Design:
-        spaces = range(len(self.spaces))
-        # Spaces that are never fitted together need no products with each other.
-        last = len(self.spaces) - 1 if self.nuisance else -1
-        pairs = [(a, b) for a in spaces for b in spaces if a <= b and (a == b or self.joint or b == last)]
+        pairs = sorted({(a, b) for m in self.models for a in m.spaces for b in m.spaces if a <= b})
         dtype = compute_dtype([*self.spaces, *self.responses])
-        widest = sum(r.d for r in self.spaces) if self.joint else max(r.d for r in self.spaces)
+        widest = max(sum(self.spaces[s].d for s in m.spaces) for m in self.models)
         exact = np.dtype(np.float64) if self.joined.n < FEW * widest else dtype
         found = design(self.spaces, pairs, self.folds.rows, exact, self.device, run)
         return replace(found, dtype=dtype)
 
-    def _told(self, found: Told, count: int) -> Told:
+    def _told(self, scored: Sequence[Scored]) -> Told:
+        found = told(scored, self.count, nuisance=self.nuisance, joint=self.joint)
         if not self.choose_layer:
             return found
         regions = np.repeat(np.arange(len(self.responses)), [r.d for r in self.responses])
-        return layers_chosen(found, self.spaces[:count], regions)
+        return layers_chosen(found, self.spaces[: self.count], regions)
 
-    def _p(self, fitting: Fitting, observed: Told, count: int, progress: Progress) -> np.ndarray:
+    def _p(self, fitting: Fitting, observed: Told, progress: Progress) -> np.ndarray:
+        """Of the variance beyond the nuisance, or of r without one."""
+
         def statistic(of: Told) -> np.ndarray:
             return (of.r if of.unique is None else of.unique).mean(axis=1)
 
+        nuisance = self.count if self.nuisance else None
         drawn = []
-        nuisance = count if self.nuisance else None
         some = null.draws(fitting, self.responses, self.edges, self.permutations, self.seed, nuisance)
         for k, found in enumerate(some):
-            drawn.append(
-                statistic(self._told(told(found, count, nuisance=self.nuisance, joint=False), count))
-            )
+            drawn.append(statistic(self._told(found)))
             progress("permutations", k + 1, self.permutations)
         return from_permutations(np.array(drawn), statistic(observed), "similarity")[1]
 
@@ -195,8 +197,8 @@ def encode(
     every response is the one with the least mean squared error over the inner folds, which are the other folds, each
     set aside in turn; the map with it, fitted on all training folds, is scored on the fold held out. All of it is
     computed from the sums of every fold, so that neither rows nor units are held in memory: F (F - 1) / 2 + F
-    eigendecompositions for F folds. The penalties, r and R² are those of himalaya's RidgeCV, fitted on the training
-    rows of every fold.
+    eigendecompositions for F folds. Penalties, r and R² are what himalaya's RidgeCV defines, fitted on the
+    training rows of every fold.
 
     Args:
         features, responses: each a mapping from names to (n, d) arrays or feature tables, a list of feature tables,

@@ -15,7 +15,35 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features.representation import Representation
 
 RUN_BYTES = 256e6  # of the sums of a run of units: more would save no work
+WORKING = 8  # matrices while a covariance is decomposed, on two threads
 COPIES = 3  # of them while they are added up
+
+
+def solver_bytes(d: int, folds: int, nested: bool, itemsize: int) -> float:
+    """Bytes of all decompositions of d features for one weighting: a basis each, and a matrix a held-out fold."""
+    splits = inner_splits(folds, nested)
+    matrices = sum(1 + len(scored) for _, scored in splits) + 2 * folds * nested
+    return float(itemsize) * d**2 * matrices
+
+
+def check_memory(
+    widths: Sequence[int], models: Sequence[Model], folds: int, nested: bool, budget: float
+) -> None:
+    """Refuse features whose products and decompositions do not fit half of the budget.
+
+    Args:
+        widths: d of every space.
+    """
+    pairs = {tuple(sorted((a, b))) for m in models for a in m.spaces for b in m.spaces}
+    products = sum(8.0 * folds * widths[a] * widths[b] for a, b in pairs)
+    largest = max(sum(widths[s] for s in m.spaces) for m in models)
+    needed = products + solver_bytes(largest, folds, nested, 8) + WORKING * 8.0 * largest**2
+    if needed > budget / 2:
+        raise BadInput(
+            f"products and decompositions of features in half of the budget of {budget / 1e9:.3g} GB",
+            f"{needed / 1e9:.3g} GB for {len(widths)} spaces of up to {max(widths):,} features",
+            "encode fewer layers at a time, reduce the features or the delays, or raise budget=",
+        )  # fmt: skip
 
 
 @dataclass
@@ -40,26 +68,14 @@ class Fitting:
         ]  # fmt: skip
         self._kept: dict[tuple[int, int], Solvers] = {}
         self._left = self.budget / 2
-        for design in self._designs:
-            needed = self._solver_bytes(design) + 8.0 * design.sum.shape[1] ** 2
-            if needed > self.budget / 2:
-                raise BadInput(
-                    f"decompositions that fit half of the budget of {self.budget / 1e9:.1f} GB",
-                    f"{needed / 1e9:.1f} GB for {design.sum.shape[1]:,} features",
-                    "reduce the features or the delays, or raise budget=",
-                )  # fmt: skip
-
-    def _solver_bytes(self, design: Design) -> float:
-        splits, d = len(inner_splits(len(design.n), self.nested)), design.sum.shape[1]
-        held = 2 * splits if self.nested else splits  # matrices of held-out folds
-        return float(design.dtype.itemsize) * d**2 * (splits + held + 2 * len(design.n) * self.nested)
 
     def _solvers(self, model: int, weighting: int) -> Solvers:
         key = model, weighting
         if key in self._kept:
             return self._kept[key]
         found = decomposed(self._designs[model], self._searches[model], weighting, self.run)
-        if (size := self._solver_bytes(self._designs[model])) <= self._left:
+        d, itemsize = self._designs[model].sum.shape[1], self.design.dtype.itemsize
+        if (size := solver_bytes(d, len(self.design.n), self.nested, itemsize)) <= self._left:
             self._left -= size
             self._kept[key] = found
         return found

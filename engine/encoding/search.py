@@ -46,7 +46,8 @@ class Best:
     """Of every response the best so far. C = F nested, else 1 choice.
 
     Attributes:
-        merit: (C, v) minus the mean squared error of the inner folds. inner: (C, v) mean R² of those folds.
+        merit: (C, v) minus the mean squared error of the inner folds, in units of the variance.
+        inner: (C, v) mean R² of those folds.
         penalty: (C, v) α. weighting: (C, v) its number.
         r, r2: (F, v) on the held-out folds.
     """
@@ -143,9 +144,9 @@ def _task(of: Design, y: Targets, part: slice, search: Search, solvers: Solvers)
 def _inner(
     of: Design, y: Targets, search: Search, solvers: Sequence[ridge.Solver], seen: dict[tuple[int, ...], Seen]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Minus the mean squared error, and R², of every choice and penalty: each (C, K, v), means over inner folds.
+    """Minus the mean squared error, in units of the variance, and R², of every choice and penalty: each (C, K, v).
 
-    What the outer folds look at too, where choices are not nested, is left in `seen`.
+    Both are means over inner folds. What the outer folds look at too, where choices are not nested, is left in `seen`.
     """
     folds, count = y.sum.shape
     shape = (folds if search.nested else 1, len(search.penalties), count)
@@ -166,7 +167,14 @@ def _inner(
                 with np.errstate(invalid="ignore", divide="ignore"):
                     r2[choice, some] += 1 - error / t.total
     inner = folds - 1 if search.nested else folds
-    return merit / inner + SLOPE * np.log10(search.penalties)[:, None], r2 / inner
+    return merit / (inner * _variance(of, y)) + SLOPE * np.log10(search.penalties)[:, None], r2 / inner
+
+
+def _variance(of: Design, y: Targets) -> np.ndarray:
+    """(v,) over all rows, a unit for errors and nothing else: responses may be in teslas. 1 where there is none."""
+    n = of.n.sum()
+    variance = y.squares.sum(axis=0) / n - (y.sum.sum(axis=0) / n) ** 2
+    return np.where(variance > 0, variance, 1.0)
 
 
 def _outer(

@@ -1,11 +1,10 @@
 """The sums of every fold, and what follows from them for the rows of all others: centred about their means.
 
-Training statistics are total - held-out fold; means are always those of the training rows.
+Training statistics are the sums of all folds but those held out; means are always those of the training rows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -20,15 +19,15 @@ from consilience.engine.passes.moments import MomentPass, moments
 
 @dataclass(frozen=True)
 class Design:
-    """Sums of features over the rows of each of F folds: `n` (F,), `sum` (F, d), `products` (F, d, d) X'X.
+    """Sums of features over the rows of each of F folds: `n` (F,), `sum` (F, d), and X_a'X_b (F, d_a, d_b) of the pairs
+    a <= b of spaces that are fitted together.
 
-    The features are those of several spaces side by side, `spaces` the units of each; `frames` are what was
-    subtracted.
+    The features are those of several spaces side by side, `spaces` the units of each; `frames` are what was subtracted.
     """
 
     n: np.ndarray
     sum: np.ndarray
-    products: np.ndarray
+    products: Mapping[Pair, np.ndarray]
     spaces: tuple[slice, ...]
     representations: tuple[Representation, ...]
     frames: tuple[Frame, ...]
@@ -39,30 +38,40 @@ class Design:
     def only(self, spaces: Sequence[int]) -> "Design":
         """With those spaces alone, in that order."""
         units = np.concatenate([np.arange(self.spaces[s].start, self.spaces[s].stop) for s in spaces])
+        pairs = [(i, j) for i in range(len(spaces)) for j in range(i, len(spaces))]
         return replace(
-            self, sum=self.sum[:, units], products=self.products[:, units[:, None], units],
+            self, sum=self.sum[:, units],
+            products={(i, j): self._product(spaces[i], spaces[j]) for i, j in pairs},
             spaces=side_by_side([self.representations[s] for s in spaces]),
             representations=tuple(self.representations[s] for s in spaces),
             frames=tuple(self.frames[s] for s in spaces),
         )  # fmt: skip
 
-    @cached_property
-    def total(self) -> np.ndarray:
-        """X'X (d, d) of all rows."""
-        return self.products.sum(axis=0)
+    def _product(self, a: int, b: int) -> np.ndarray:
+        return self.products[a, b] if a <= b else self.products[b, a].swapaxes(1, 2)
+
+    def _over(self, folds: Sequence[int]) -> np.ndarray:
+        """X'X (d, d) over the rows of those folds."""
+        d = self.sum.shape[1]
+        found = np.empty((d, d))
+        for (a, b), product in self.products.items():
+            some = sum(product[f] for f in folds)
+            found[self.spaces[a], self.spaces[b]] = some
+            found[self.spaces[b], self.spaces[a]] = some.T
+        return found
 
     def covariance(self, without: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Means (d,) and Xc'Xc (d, d) of the rows of all folds but those."""
-        n = self.n.sum() - self.n[list(without)].sum()
-        mean = (self.sum.sum(axis=0) - self.sum[list(without)].sum(axis=0)) / n
-        products = self.total - self.products[list(without)].sum(axis=0)
-        return mean, products - n * np.multiply.outer(mean, mean)
+        kept = [f for f in range(len(self.n)) if f not in without]
+        n = self.n[kept].sum()
+        mean = self.sum[kept].sum(axis=0) / n
+        return mean, self._over(kept) - n * np.multiply.outer(mean, mean)
 
     def held_out(self, fold: int, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of the rows of a fold about `mean`: their mean (d,), and Σ (x - mean)(x - mean)' (d, d)."""
         n, apart = self.n[fold], self.sum[fold] / self.n[fold] - mean
         cross = np.multiply.outer(mean, self.sum[fold])
-        return apart, self.products[fold] - cross - cross.T + n * np.multiply.outer(mean, mean)
+        return apart, self._over([fold]) - cross - cross.T + n * np.multiply.outer(mean, mean)
 
 
 @dataclass(frozen=True)
@@ -97,17 +106,13 @@ def design(
     device: str,
     run: Callable[..., Any],
 ) -> Design:
-    """X'X of the folds, which are the `groups`, in one pass. Products of spaces not in `pairs` (a <= b) are NaN."""
+    """The sums of the folds, which are the `groups`, in one pass; products of the `pairs` (a <= b) of spaces."""
     frames = tuple(map(_frame, representations))
     work = MomentPass(tuple(representations), frames, groups, tuple(pairs), dtype, device)
     state = moments(work, run=run, stage="features")
     spaces = side_by_side(representations)
     folds = _folds(state, groups)
-    products = np.full((len(folds), spaces[-1].stop, spaces[-1].stop), np.nan)
-    for f, fold in enumerate(folds):
-        for a, b in pairs:
-            products[f, spaces[a], spaces[b]] = fold.products[a, b]
-            products[f, spaces[b], spaces[a]] = fold.products[a, b].T
+    products = {pair: np.stack([fold.products.pop(pair) for fold in folds]) for pair in pairs}
     sums = np.array([np.concatenate([fold.left[k][0] for k in range(len(spaces))]) for fold in folds])
     return Design(
         np.array([fold.first[0, 0] for fold in folds]), sums, products, spaces, tuple(representations), frames,

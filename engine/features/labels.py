@@ -40,6 +40,9 @@ def labels_of(labels: Any, joined: Joined) -> np.ndarray:
             f"none for {int(_missing(values).sum())}",
             "leave those samples out, or name them",
         )
+    kinds = sorted({type(v).__name__ for v in values}) if values.dtype == object else []
+    if len(kinds) > 1:
+        raise BadInput("labels of one type", " and ".join(kinds), "convert all of them with str()")
     return values
 
 

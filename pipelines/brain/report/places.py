@@ -47,13 +47,12 @@ def _view(name: str, scores: dict[str, float], places: Mapping[str, Any]) -> dic
         kept = units[:: -(-len(units) // MOST)]
         where += kept
         colours += [colour] * len(kept)
-        labels += [f"{region}: {fixed(value, 3)}"] + [""] * (
-            len(kept) - 1
-        )  # of every unit would hide them all
+        # One label a region: those of every unit would hide each other.
+        labels += [f"{region}: {fixed(value, 3)}", *[""] * (len(kept) - 1)]
     page = view_markers(np.array(where), marker_color=colours, marker_size=4, marker_labels=labels).html
     return {
         "title": f"The regions, by {name}",
         "html": page,
-        "caption": "Units at the coordinates of the first subject that has them, in mm; the darker, the better "
-        "the best model. The cortex is a standard one, and only a guide where the coordinates are a subject's own.",
+        "caption": "Units at the coordinates of the first subject that has them, in mm; the darker, the better the "
+        "best model. The cortex is a standard brain's, and only a guide where the coordinates are a subject's own.",
     }

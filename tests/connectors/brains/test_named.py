@@ -4,7 +4,6 @@ import logging
 import socket
 import subprocess
 import sys
-from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -180,9 +179,6 @@ def test_repeats_of_the_haxby_slice_are_tables_and_arrays(data_sets: Path, tmp_p
     assert rows["haxby_slice.sub001"].meta["groups"][:9] == ["run01"] * 8 + ["run02"]
 
 
-@pytest.mark.skipif(
-    "kinds" not in signature(cs.FeatureStore.write).parameters, reason="feature tables hold no RDMs yet"
-)
 def test_kriegeskorte92_is_written_as_tables_of_rdms(data_sets: Path, tmp_path: Path) -> None:
     data = open_brains("kriegeskorte92")
     tables = data.write(cs.FeatureStore(tmp_path)).tables

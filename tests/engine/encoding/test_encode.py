@@ -178,6 +178,7 @@ NAN = np.where(np.arange(90).reshape(30, 3) == 4, np.nan, Y)
         ({"groups": [0, 1]}, "one label for each of 30 samples"),
         ({"responses": np.full((30, 2), 4.0)}, "vary in 'responses'; got the same values in all 30"),
         ({"responses": {"s/IT": NAN}}, "finite features in 's/IT'; got NaN or infinity in 1 of 30"),
+        ({"responses": {"s/IT": cs.RDM(np.arange(435.0))}}, "with units; got an RDM in 's/IT'"),
         ({"responses": Y[:20]}, "arrays of the same length.*; got 30 rows in 'features', 20 in 'responses'"),
         ({"penalties": [1, 0]}, "penalties above 0; got"),
         ({"penalties": []}, "penalties above 0; got"),
@@ -190,7 +191,7 @@ NAN = np.where(np.arange(90).reshape(30, 3) == 4, np.nan, Y)
         ({"joint": True, "nuisance": X[:, :1], "permutations": 9}, "joint=True without permutations"),
         ({"bands": 0}, "bands of 1 or more"),
         ({"folds": 15, "groups": np.repeat(range(30), 1), "permutations": 5}, "fewer permutations than the 1 shifts"),
-        ({"budget": 100}, "decompositions that fit half of the budget"),
+        ({"budget": 100}, "decompositions of features in half of the budget.*for 1 spaces of up to 3 features"),
     ],
 )  # fmt: skip
 def test_what_is_refused(options, text):

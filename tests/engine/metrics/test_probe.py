@@ -206,6 +206,7 @@ REFUSED = {
     "a rare class": (["probe"], ODD, "2 samples or more of every class .* got [01] of 'rare'. Fix: use broader"),
     "numbers as classes": (["probe"], np.arange(60), "of every class .* or task=r2 for numbers"),
     "names as numbers": (["probe:task=r2"], NAMES, "labels that are numbers .*Fix: use task=accuracy"),
+    "mixed": (["probe"], np.array(["a", 1] * 30, object), "labels of one type"),
     "missing": (["probe"], [np.nan] + [1.0] * 59, "a label for every sample"),
     "infinite": (["probe"], [np.inf, *range(59)], "finite labels"),
     "strength": (["probe:strength=0"], NAMES, "from 1e-06"),

@@ -33,7 +33,7 @@ def test_sums_of_every_group(n, d, e, block, groups):
     x, y = rng.normal(size=(n, d)), rng.normal(size=(n, e))
     before, moments.BLOCK_ROWS = moments.BLOCK_ROWS, block
     try:
-        job = work([x, y], [(0, 0), (0, 1), (1, 1)], groups, norms=True)
+        job = work([x, y], [(0, 0), (0, 1), (1, 1)], groups, norms=True, squares=(1,))
         state = moments.moments(job)
     finally:
         moments.BLOCK_ROWS = before
@@ -45,6 +45,7 @@ def test_sums_of_every_group(n, d, e, block, groups):
         np.testing.assert_allclose(found.first, f.T @ f, rtol=1e-12)
         np.testing.assert_allclose(found.left[0], f.T @ a, rtol=1e-9, atol=1e-9)
         np.testing.assert_allclose(found.right[1], f.T @ b, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(found.squares[1], (b**2).sum(0), rtol=1e-9, atol=1e-9)
         for pair, want in {(0, 0): a.T @ a, (0, 1): a.T @ b, (1, 1): b.T @ b}.items():
             np.testing.assert_allclose(found.products[pair], want, rtol=1e-9, atol=1e-9)
 
