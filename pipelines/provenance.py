@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.tracking import Source, record
 from consilience.pipelines.prepare import Prepared
 from consilience.pipelines.seats import Seat, cards, open_set
-from consilience.pipelines.study import StudyFile
+from consilience.pipelines.studyfile import StudyFile
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -1,7 +1,8 @@
 """Who takes part in a study: each model with its feature table, or with what extracts one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -10,7 +11,8 @@ from consilience.engine.extraction.interfaces import Model, NotInstalled, Stimul
 from consilience.engine.extraction.job import Job, plan_job, table_spec
 from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.features.schema import digest
-from consilience.pipelines.study import ModelEntry, StudyFile
+from consilience.pipelines.console import Console
+from consilience.pipelines.studyfile import ModelEntry, StudyFile
 
 
 @dataclass(frozen=True)
@@ -118,3 +120,32 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 def cards(seats: Sequence[Seat]) -> dict[str, dict[str, Any]]:
     """The cards of the models, as their tables hold them; a table of a user's own features may have none."""
     return {x.name: x.table.meta["card"] for x in seats if x.table is not None and "card" in x.table.meta}
+
+
+def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console) -> tuple[Seat, ...]:
+    """The same seats with a table in each; Ray starts once, and only if a table is missing."""
+    if all(seat.table is not None for seat in given):
+        return tuple(given)
+    from consilience.engine.extraction import extract, ray_running
+
+    seats: list[Seat] = []
+    with ExitStack() as stack:
+        console.say("Extraction")
+        progress = stack.enter_context(console.watching())
+        stack.enter_context(ray_running())
+        for seat in given:
+            if seat.table is None:
+                assert seat.model is not None
+                assert seat.stimuli is not None
+                entry = seat.entry
+                table = extract(
+                    seat.model,
+                    seat.stimuli,
+                    store,
+                    layers=entry.wanted,
+                    pool=entry.pool,
+                    progress=progress,
+                )
+                seat = replace(seat, table=table)
+            seats.append(seat)
+    return tuple(seats)

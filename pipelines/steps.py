@@ -7,7 +7,8 @@ from consilience.engine.errors import BadInput
 from consilience.pipelines.located import Loc, StudyError
 from consilience.pipelines.prepare import Prepared
 from consilience.pipelines.seats import Seat
-from consilience.pipelines.study import Entry, Study
+from consilience.pipelines.study import Study
+from consilience.pipelines.studyfile import Entry
 
 if TYPE_CHECKING:
     from consilience.engine.preprocessing import Asked

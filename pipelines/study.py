@@ -32,38 +32,34 @@ output: out
 Relative paths start at the folder of the study file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field
 
-from consilience.engine.errors import BadInput
-from consilience.pipelines.located import Loc, Located, StudyError, read_yaml
-from consilience.pipelines.mistakes import in_words
+from consilience.pipelines.located import Loc
+from consilience.pipelines.studyfile import (
+    Entry,
+    ModelEntry,
+    Named,
+    Patterns,
+    Steps,
+    Strict,
+    StudyFile,
+    parsed,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from consilience.pipelines.prepare import StudyPlan
 
 
-def _patterns(value: Any) -> Any:
-    if value == "all":
-        return ["*"]
-    return [value] if isinstance(value, str) else value
-
-
-Patterns = Annotated[list[str], BeforeValidator(_patterns), Field(min_length=1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class LayerChoice(_Strict):
+class LayerChoice(Strict):
     """Some layers of each model: those a pattern matches, then every n-th of them and the last."""
 
-    patterns: Patterns = ["*"]
+    patterns: Patterns = Field(["*"])
     every: Annotated[int, Field(ge=1)] = 1
 
     def choose(self, layers: Sequence[str]) -> list[str]:
@@ -81,51 +77,13 @@ def _choice(value: Any) -> Any:
     return {"patterns": value} if isinstance(value, str | list) else value
 
 
-def _named(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
-class Entry(_Strict):
-    """A metric or a preprocessing step: its name or id, and its parameters as further keys."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: str = Field(min_length=1)
-
-    def spec(self) -> str | dict[str, Any]:
-        """What the engine reads."""
-        return {"name": self.name, **self.model_extra} if self.model_extra else self.name
-
-
-Steps = list[Annotated[Entry, BeforeValidator(_named)]]
-
-
-class ModelEntry(_Strict):
-    """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names. `preprocess`: its steps, in
-    place of the study's."""
-
-    name: str = Field(min_length=1)
-    layers: Patterns = ["*"]
-    pool: str = "mean"
-    preprocess: Steps | None = None
-
-    def on(self, stimuli: str) -> str:
-        """The stimulus set that the model sees in a study of `stimuli`."""
-        return stimuli
-
-    @property
-    def wanted(self) -> "Literal['all'] | list[str]":
-        """What extraction takes."""
-        return "all" if self.layers == ["*"] else self.layers
-
-
 class MetricEntry(Entry):
     """One metric: its name or id, its parameters as further keys, and the layers it is computed on."""
 
     layers: Annotated[LayerChoice, BeforeValidator(_choice)] = LayerChoice()
 
 
-class Pairs(_Strict):
+class Pairs(Strict):
     """Which representations meet which: glob patterns over ``model/layer``, or over the model alone."""
 
     a: Patterns
@@ -136,44 +94,13 @@ class Pairs(_Strict):
         return any(fnmatchcase(model, p) or fnmatchcase(f"{model}/{layer}", p) for p in patterns)
 
 
-class StudyFile(_Strict):
-    """What every kind of study has."""
-
-    name: str = Field(min_length=1)
-    models: Sequence[Annotated[ModelEntry, BeforeValidator(_named)]] = Field(min_length=1)
-    store: str = "features"
-    seed: int = Field(0, ge=0)
-    budget: str = Field("8GB", pattern=r"^\d+(\.\d+)? ?([kMGT]i?)?B$")
-    tracking: str | None = "sqlite:///runs.db"
-    output: str = "out"
-
-    _file: Path = PrivateAttr(default=Path("study.yaml"))
-    _located: Located = PrivateAttr(default_factory=lambda: Located("study"))
-
-    @property
-    def file(self) -> Path:
-        """The file it was read from; relative paths start at its folder."""
-        return self._file
-
-    def path(self, value: str) -> Path:
-        """A path of the study, from the folder of its file."""
-        return (self._file.parent / Path(value).expanduser()).resolve()
-
-    def error(self, loc: Loc, bad: BadInput) -> StudyError:
-        """`bad`, with the place in the file where it comes from."""
-        return self._located.error(loc, bad)
-
-
-Kind = TypeVar("Kind", bound=StudyFile)
-
-
 class Study(StudyFile):
     """The content of a study file; see the module's text for the meaning of each key."""
 
     stimuli: str = Field(min_length=1)
-    models: list[Annotated[ModelEntry, BeforeValidator(_named)]] = Field(min_length=1)
-    metrics: list[Annotated[MetricEntry, BeforeValidator(_named)]] = Field(min_length=1)
-    preprocess: Steps = []
+    models: list[Annotated[ModelEntry, Named]] = Field(min_length=1)
+    metrics: list[Annotated[MetricEntry, Named]] = Field(min_length=1)
+    preprocess: Steps = Field([])
     pairs: Annotated[Pairs | None, BeforeValidator(lambda x: None if x == "all" else x)] = None
     null: bool = True
     permutations: int = Field(20, ge=1)
@@ -191,45 +118,9 @@ def load_study(path: str | Path) -> Study:
     return parse_study(*text_of(path))
 
 
-def text_of(path: str | Path) -> tuple[str, Path]:
-    """The text of a study file, and its path."""
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise BadInput(
-            "a study file", f"{path}, which does not exist", "give its path, or start from `consilience demo`"
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise StudyError(path.name, "text in UTF-8", str(error), "save the file as UTF-8") from error
-    return text, path
-
-
 def parse_study(text: str, path: Path) -> Study:
     """A study from the text of the file at `path`."""
     return parsed(Study, text, path, _MODELS)
-
-
-def parsed(kind: type[Kind], text: str, path: Path, models: Mapping[Loc, type[BaseModel]]) -> Kind:
-    """A study of that `kind`; `models` says what stands at each place of it."""
-    located = read_yaml(text, path.name)
-    if not isinstance(located.data, dict):
-        first = ", ".join(f"`{k}:`" for k, field in kind.model_fields.items() if field.is_required())
-        raise StudyError(
-            located.where(), "keys and values", type(located.data).__name__, f"start with {first}"
-        )
-    try:
-        study = kind.model_validate(located.data)
-    except ValidationError as error:
-        raise in_words(error, located, models) from error
-    study._file, study._located = path, located
-    names = [x.name for x in study.models]
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise study.error(
-                ("models", i), BadInput("each model once", f"{name!r} twice", "remove one of the two")
-            )
-    return study
 
 
 def plan(study: "str | Path | Study") -> "StudyPlan":

@@ -11,6 +11,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of, pairs_of
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Comparison, Name, Prepared, Profiling
+from consilience.pipelines.seats import Seat
 from consilience.pipelines.steps import step_error, steps_of
 
 if TYPE_CHECKING:
@@ -108,18 +109,23 @@ class StudyPlan:
             console.say(f"Scores that are there already: {', '.join(self.reused)}\n")
 
 
+def features_of(seats: Sequence[Seat]) -> tuple[Features, ...]:
+    """What is there of every model, and what has to be extracted."""
+    return tuple(
+        Features(
+            x.name, "in the store" if x.table else "to be extracted", x.samples, len(x.layers),
+            ITEM * x.samples * sum(x.layers.values()),
+        )
+        for x in seats
+    )  # fmt: skip
+
+
 def study_plan(prepared: Prepared, reused: Sequence[str] = ()) -> StudyPlan:
     """The plan of `prepared`, without the metrics in `reused`.
 
     Raises StudyError where the budget cannot hold the comparison; it names both numbers.
     """
-    features = tuple(
-        Features(
-            x.name, "in the store" if x.table else "to be extracted", x.samples, len(x.layers),
-            ITEM * x.samples * sum(x.layers.values()),
-        )
-        for x in prepared.seats
-    )  # fmt: skip
+    features = features_of(prepared.seats)
     comparisons, profiles = [], []
     for comparison in prepared.comparisons():
         new = tuple(m for m in comparison.metrics if m not in reused)

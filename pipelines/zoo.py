@@ -6,31 +6,27 @@ study with one metric more computes that metric.
 """
 
 import json
-import os
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from consilience.engine.errors import BadInput, unknown
-from consilience.engine.features import FeatureStore
+from consilience.engine.errors import unknown
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Comparison, Prepared, prepare
 from consilience.pipelines.profiles import profile_missing
-from consilience.pipelines.provenance import describe
+from consilience.pipelines.provenance import describe, track
+from consilience.pipelines.runs import PLAN, REPORT, before_of, finish, tracking_of, writable, write_whole
 from consilience.pipelines.scorecache import ScoreCache, completed, merge, score_keys, takes_labels
-from consilience.pipelines.seats import Seat
+from consilience.pipelines.seats import extract_missing
 from consilience.pipelines.steps import steps_of
-from consilience.pipelines.study import Study, StudyFile, load_study
+from consilience.pipelines.study import Study, load_study
 
 if TYPE_CHECKING:
     import xarray as xr
 
-DONE = "run.json"
-SCORES, TIDY, REPORT, PLAN, STUDY = "scores.nc", "scores.parquet", "report.html", "plan.json", "study.yaml"
+SCORES, TIDY = "scores.nc", "scores.parquet"
 PROFILE = "profile.nc"  # where the study asks for metrics of one representation
 
 
@@ -78,35 +74,6 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
         elapsed["profile"] = time.perf_counter() - began
     scores.attrs.update(describe(scores, prepared, elapsed))
     return _finish(scores, profile, prepared, output, uri, before, console)
-
-
-def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console) -> tuple[Seat, ...]:
-    """The same seats with a table in each; Ray starts once, and only if a table is missing."""
-    if all(seat.table is not None for seat in given):
-        return tuple(given)
-    from consilience.engine.extraction import extract, ray_running
-
-    seats: list[Seat] = []
-    with ExitStack() as stack:
-        console.say("Extraction")
-        progress = stack.enter_context(console.watching())
-        stack.enter_context(ray_running())
-        for seat in given:
-            if seat.table is None:
-                assert seat.model is not None
-                assert seat.stimuli is not None
-                entry = seat.entry
-                table = extract(
-                    seat.model,
-                    seat.stimuli,
-                    store,
-                    layers=entry.wanted,
-                    pool=entry.pool,
-                    progress=progress,
-                )
-                seat = replace(seat, table=table)
-            seats.append(seat)
-    return tuple(seats)
 
 
 def compare_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset":
@@ -170,16 +137,10 @@ def _finish(
         save(profile, output / PROFILE)
         results.append(PROFILE)
     write(scores, output / REPORT, profile)
-    study, key = prepared.study, prepared.fingerprint()
-    if study.file.is_file() and study.file.resolve().parent != output:
-        write_whole(output / STUDY, study.file.read_text(encoding="utf-8"))
-    run_id = before.get("mlflow_run") if before.get("key") == key else None
-    if uri is not None and run_id is None:
-        from consilience.pipelines.provenance import track
-
-        run_id = track(scores, prepared, uri, [output / x for x in (*results, PLAN)])
-    done = {"key": key, "mlflow_run": run_id, "created": scores.attrs["created"], "results": results}
-    write_whole(output / DONE, json.dumps(done))
+    finish(
+        prepared.study, prepared.fingerprint(), output, before, scores.attrs["created"], results,
+        None if uri is None else partial(track, scores, prepared, uri, [output / x for x in (*results, PLAN)]),
+    )  # fmt: skip
     _tell(console, scores, output)
     return scores
 
@@ -196,47 +157,3 @@ def _refuse_unsupported(study: Study) -> None:
 
     if study.executor not in EXECUTORS:
         raise study.error(("executor",), unknown("executor", study.executor, EXECUTORS))
-
-
-def tracking_of(study: StudyFile) -> str | None:
-    """The absolute address of the study's tracking store; None where it wants none."""
-    if study.tracking is None:
-        return None
-    from consilience.engine.tracking import tracking_uri
-
-    try:
-        return tracking_uri(study.tracking, study.file.resolve().parent)
-    except BadInput as bad:
-        raise study.error(("tracking",), bad) from bad
-
-
-def writable(folder: Path) -> Path:
-    """`folder`, made if need be; refused here and not after an hour of compute."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.write_bytes(b"x")
-        probe.unlink()
-    except OSError as error:
-        raise BadInput(
-            "an output folder that can be written",
-            f"{folder}: {error.strerror or error}",
-            "free space, change its permissions, or name another folder as output",
-        ) from error
-    return folder
-
-
-def before_of(output: Path) -> dict[str, Any]:
-    """What the last run into that folder left in its ``run.json``; empty where there was none."""
-    path = output / DONE
-    if not path.is_file():
-        return {}
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return found if isinstance(found, dict) else {}
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
-    half = path.with_name(f".{path.name}.half")
-    half.write_text(text, encoding="utf-8")
-    os.replace(half, path)

@@ -8,7 +8,8 @@ import numpy as np
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features.join import join
-from consilience.engine.features.representation import Representation, Source, check, representations
+from consilience.engine.features.representation import Representation, check, representations
+from consilience.engine.features.source import Source, given
 from consilience.engine.features.table import FeatureTable
 
 
@@ -69,11 +70,7 @@ class UnitSource:
     units: np.ndarray
 
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        taken = self.source.take(rows)[:, self.units]
-        if out is None:
-            return taken
-        out[:] = taken
-        return out
+        return given(self.source.take(rows)[:, self.units], out)
 
 
 def without(r: Representation, units: np.ndarray, name: str) -> Representation:

@@ -214,8 +214,7 @@ def encode(
             side by side (FIR). Rows are in the order of time; nothing is taken from before a group (without groups:
             the first row), where they are 0.
         joint: fit all spaces, the nuisance among them, by one banded ridge: `joint_r2`, `unique_r2` of each space,
-            R²(all)
-            - R²(all others), and `shared_r2`, what remains.
+            which is R²(all) less R²(all others), and `shared_r2`, what remains.
         choose_layer: tell of every model only the layer that predicts a region best inside the training folds (mean
             R² of the inner folds over units, each layer by itself); for every fold and region anew.
         bands: weightings of the spaces tried in a banded ridge: even, then drawn by the seed (1: even only, one

@@ -6,14 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from consilience.engine.features.representation import Representation
+from consilience.engine.features.source import given
 from consilience.engine.passes.blocks import compute_dtype
-
-
-def _given(values: np.ndarray, out: np.ndarray | None) -> np.ndarray:
-    if out is None:
-        return values
-    out[:] = values
-    return out
 
 
 @dataclass(frozen=True)
@@ -25,7 +19,7 @@ class Beside:
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         found = [of.take(rows)[:, units] for of, units in self.parts]
         if len(found) == 1:
-            return _given(found[0], out)
+            return given(found[0], out)
         return np.concatenate(found, axis=1, out=out)
 
 
@@ -93,4 +87,4 @@ class Permuted:
         found = np.array(self.of.take(others), compute_dtype([self.of]))
         if self.nuisance is not None:
             found += (self.nuisance.take(rows) - self.nuisance.take(others)) @ self.weights
-        return _given(found, out)
+        return given(found, out)

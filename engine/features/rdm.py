@@ -7,6 +7,7 @@ import numpy as np
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features.schema import as_features, as_ids
+from consilience.engine.features.source import given
 
 if TYPE_CHECKING:
     from consilience.engine.features.table import FeatureTable
@@ -125,11 +126,7 @@ class RdmSource:
 
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Whole rows, (len(rows), n)."""
-        found = self.entries(rows, np.arange(sum(map(len, self.pieces()))))
-        if out is None:
-            return found
-        out[:] = found
-        return out
+        return given(self.entries(rows, np.arange(sum(map(len, self.pieces())))), out)
 
 
 class RdmArray(RdmSource):

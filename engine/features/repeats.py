@@ -7,6 +7,7 @@ import numpy as np
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features.representation import RepeatedSource, Representation
+from consilience.engine.features.source import given
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,7 @@ class CrossedSource:
         r = x.shape[1]
         weights = helmert(r, full=True) / np.sqrt(np.array([r, *[r * (r - 1)] * (r - 1)], float))[:, None]
         crossed = np.einsum("ha,nad->nhd", weights, x).reshape(len(x), -1)
-        if out is None:
-            return crossed
-        out[:] = crossed
-        return out
+        return given(crossed, out)
 
 
 def crossed(representation: Representation, metric: str) -> Representation:

@@ -2,21 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features.rdm import RDM, RdmArray, RdmColumn, RdmSource
 from consilience.engine.features.schema import RDM_KIND, LayerInfo
+from consilience.engine.features.source import Source, given
 from consilience.engine.features.table import FeatureTable
 from consilience.engine.scores import label
-
-
-class Source(Protocol):
-    """Where rows come from. Sent to workers, so it must pickle."""
-
-    def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -77,11 +72,7 @@ class ArraySource:
         if isinstance(self.array, np.ndarray) and (out is None or out.dtype == self.array.dtype):
             # The row numbers are in range; with mode="raise" NumPy would go through a second buffer.
             return np.take(self.array, rows, axis=0, out=out, mode="clip")
-        taken = np.asarray(self.array[rows])
-        if out is None:
-            return taken
-        out[:] = taken
-        return out
+        return given(np.asarray(self.array[rows]), out)
 
 
 @dataclass(frozen=True)
@@ -91,11 +82,7 @@ class RepeatedSource:
     array: Any
 
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        mean = np.asarray(self.array[rows]).mean(axis=1, dtype=np.float64)
-        if out is None:
-            return mean
-        out[:] = mean
-        return out
+        return given(np.asarray(self.array[rows]).mean(axis=1, dtype=np.float64), out)
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,9 @@ def _pair(
     for mask in chosen.masks:
         inside = mask[group]
         keep = inside[row] & inside[column]
+        if keep.sum() < 2:  # one distance has no order
+            scores.append(np.nan)
+            continue
         scores.append(finish(Triangles(*(m[row[keep], column[keep]] for m in (left, right))), **given))
     scores += [finish(Triangles(left[row, column], right[o[row], o[column]]), **given) for o in permuted]
     return [(pair, scores)]

@@ -12,11 +12,9 @@ REPORT = HERE.parent / "report"
 
 def write(audit: "Audit", path: str | Path) -> Path:
     """Write the page of an audit to `path`, and return it; folders above are made."""
-    path = Path(path)
-    text = render(audit)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
+    from consilience.pipelines.report.page import save
+
+    return save(render(audit), path)
 
 
 def render(audit: "Audit") -> str:

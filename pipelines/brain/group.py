@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from consilience.pipelines.brain.prepare import Prepared
-from consilience.pipelines.brain.rows import groups_of, recorded, smooth, standard
+from consilience.pipelines.brain.rows import groups_of, recorded, smooth
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -60,23 +60,18 @@ def together(prepared: Prepared, parts: "Mapping[str, xr.Dataset]") -> "xr.Datas
 
 
 def ceilings(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
-    """(regions, subjects) each: the correlation of each subject's units with the mean of the others' (lower), and of
-    all (upper), mean over units; NaN where units or rows of subjects do not correspond."""
+    """The lower and the upper ceiling, (regions, subjects) each; NaN where units or rows of subjects do not
+    correspond."""
+    from consilience.engine.encoding.ceiling import time_course_ceilings
+
     tables = prepared.recordings.subjects
-    shape = (len(prepared.regions), len(tables))
-    lower, upper = np.full(shape, np.nan), np.full(shape, np.nan)
+    found = np.full((2, len(prepared.regions), len(tables)), np.nan)
     for g, region in enumerate(prepared.regions):
         those = {s: t for s, t in tables.items() if region in t.layers}
-        if len(those) < 2 or not correspond(list(those.values()), region):
-            continue
-        values = np.stack(
-            [standard(smooth(recorded(t, region), prepared, groups_of(t))) for t in those.values()]
-        )
-        at = [list(tables).index(s) for s in those]
-        others = (values.sum(axis=0) - values) / (len(values) - 1)
-        lower[g, at] = _correlations(values, others)
-        upper[g, at] = _correlations(values, np.broadcast_to(values.mean(axis=0), values.shape))
-    return lower, upper
+        if len(those) > 1 and correspond(list(those.values()), region):
+            values = [smooth(recorded(t, region), prepared, groups_of(t)) for t in those.values()]
+            found[:, g, [list(tables).index(s) for s in those]] = time_course_ceilings(np.stack(values))
+    return found[0], found[1]
 
 
 def correspond(tables: "Sequence[FeatureTable]", region: str) -> bool:
@@ -86,17 +81,3 @@ def correspond(tables: "Sequence[FeatureTable]", region: str) -> bool:
     rows = {tuple(t.sample_ids) for t in tables}
     (dim, places), *others = units
     return not others and len(rows) == 1 and (dim == 1 or places != "None")
-
-
-def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(subjects, rows, units) twice: correlations over rows, mean over units."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found: np.ndarray = (standard_rows(a) * standard_rows(b)).mean(axis=1).mean(axis=-1)
-    return found
-
-
-def standard_rows(values: np.ndarray) -> np.ndarray:
-    """Each column of each subject centred, of variance 1."""
-    centred = values - values.mean(axis=1, keepdims=True)
-    found: np.ndarray = centred / centred.std(axis=1, keepdims=True)
-    return found

@@ -9,7 +9,7 @@ from consilience.pipelines.brain import aligned, encoding
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.console import Console
 from consilience.pipelines.scorecache import ScoreCache
-from consilience.pipelines.studyplan import ITEM, Features
+from consilience.pipelines.studyplan import Features, features_of
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,12 @@ class BrainPlan:
 def brain_plan(prepared: Prepared, cache: ScoreCache) -> BrainPlan:
     """The plan of `prepared`; what the cache holds is not done again."""
     brains, recordings = prepared.recordings.brains, prepared.recordings
-    features = tuple(
-        Features(
-            x.name, "in the store" if x.table else "to be extracted", x.samples, len(x.layers),
-            ITEM * x.samples * sum(x.layers.values()),
-        )
-        for x in prepared.seats
-    )  # fmt: skip
     data = {
         "name": brains.name, "subjects": list(recordings.subjects), "regions": list(prepared.regions),
         "excluded": [str(x) for x in recordings.excluded], "licence": brains.licence, "citation": brains.citation,
     }  # fmt: skip
-    return BrainPlan(prepared.study.name, data, features, tuple(_work(prepared, cache)), prepared.left_out)
+    work = tuple(_work(prepared, cache))
+    return BrainPlan(prepared.study.name, data, features_of(prepared.seats), work, prepared.left_out)
 
 
 def _work(prepared: Prepared, cache: ScoreCache) -> Sequence[tuple[str, str, str]]:

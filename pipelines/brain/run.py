@@ -5,6 +5,7 @@ As in `pipelines.zoo`, everything expensive is kept under the digest of what dec
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +13,9 @@ from consilience.connectors.brains import Brains
 from consilience.pipelines.brain.prepare import Prepared, prepare
 from consilience.pipelines.brain.study import BrainStudy, load_brain_study
 from consilience.pipelines.console import Console
+from consilience.pipelines.runs import PLAN, REPORT, before_of, finish, tracking_of, writable, write_whole
 from consilience.pipelines.scorecache import ScoreCache
-from consilience.pipelines.zoo import (
-    DONE,
-    PLAN,
-    REPORT,
-    STUDY,
-    before_of,
-    extract_missing,
-    tracking_of,
-    writable,
-    write_whole,
-)
+from consilience.pipelines.seats import extract_missing
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -110,14 +102,11 @@ def _finish(
     for table in results.values():
         table.attrs.update(attrs)
     written = [*save_all(results, output), write(results, output / REPORT).name]
-    study, key = prepared.study, prepared.fingerprint()
-    if study.file.is_file() and study.file.resolve().parent != output:
-        write_whole(output / STUDY, study.file.read_text(encoding="utf-8"))
-    run_id = before.get("mlflow_run") if before.get("key") == key else None
-    if uri is not None and run_id is None:
-        run_id = track(prepared, alignment, encoding, attrs, uri, [output / x for x in (*written, PLAN)])
-    done = {"key": key, "mlflow_run": run_id, "created": attrs["created"], "results": written}
-    write_whole(output / DONE, json.dumps(done))
+    finish(
+        prepared.study, prepared.fingerprint(), output, before, str(attrs["created"]), written,
+        None if uri is None
+        else partial(track, prepared, alignment, encoding, attrs, uri, [output / x for x in (*written, PLAN)]),
+    )  # fmt: skip
     _tell(console, results, output)
     return results
 

@@ -34,20 +34,25 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.pipelines.demo import placed
 from consilience.pipelines.located import Loc
-from consilience.pipelines.study import Entry, ModelEntry, Patterns, StudyFile, parsed, text_of
+from consilience.pipelines.studyfile import (
+    Entry,
+    ModelEntry,
+    Named,
+    Patterns,
+    Strict,
+    StudyFile,
+    parsed,
+    text_of,
+)
 
 SHIPPED = ("brain92", "alice")
-
-
-def _named(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
 
 
 class BrainModel(ModelEntry):
@@ -59,12 +64,10 @@ class BrainModel(ModelEntry):
         return self.stimuli or stimuli
 
 
-class Encode(BaseModel):
+class Encode(Strict):
     """How responses are predicted from features; see the module's text for the keys."""
 
-    model_config = {"extra": "forbid", "frozen": True, "strict": True}
-
-    nuisance: list[str] = []
+    nuisance: list[str] = Field([])
     delays: list[Annotated[int, Field(ge=0)]] | None = None
     hrf: str | None = "spm"
     components: int | None = Field(50, ge=1)
@@ -85,8 +88,8 @@ class BrainStudy(StudyFile):
 
     brain: str = Field(min_length=1)
     stimuli: str | None = None
-    models: list[Annotated[BrainModel, BeforeValidator(_named)]] = Field(min_length=1)
-    metrics: list[Annotated[Entry, BeforeValidator(_named)]] | None = None
+    models: list[Annotated[BrainModel, Named]] = Field(min_length=1)
+    metrics: list[Annotated[Entry, Named]] | None = None
     regions: Patterns = Field(["*"], min_length=1)
     hierarchy: list[str] | None = None
     encode: Encode | None = None

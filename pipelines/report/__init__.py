@@ -27,11 +27,9 @@ def write(scores: xr.Dataset, path: str | Path, profile: xr.Dataset | None = Non
 
     Raises BadInput if `scores` is no score table or `profile` no profile, or if there is no score at all.
     """
-    path = Path(path)
-    page = render(scores, profile)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return path
+    from consilience.pipelines.report.page import save
+
+    return save(render(scores, profile), path)
 
 
 def render(scores: xr.Dataset, profile: xr.Dataset | None = None) -> str:

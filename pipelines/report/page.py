@@ -47,6 +47,14 @@ def page(
     )
 
 
+def save(text: str, path: str | Path) -> Path:
+    """Write a page to `path`, and return it; folders above are made."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def embed(value: Any) -> str:
     """JSON that may stand inside a script element: no text in it can close the element."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace(

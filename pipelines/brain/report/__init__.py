@@ -14,11 +14,9 @@ SCRIPTS = ("data.js", "aligned.js", "tests.js", "encoded.js", "main.js")
 
 def write(results: "Mapping[str, xr.Dataset]", path: str | Path) -> Path:
     """Write the report of the tables ``alignment`` and ``encoding``, as far as there are, to `path`; return it."""
-    path = Path(path)
-    text = render(results)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
+    from consilience.pipelines.report.page import save
+
+    return save(render(results), path)
 
 
 def render(results: "Mapping[str, xr.Dataset]") -> str:

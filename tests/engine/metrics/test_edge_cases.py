@@ -91,3 +91,14 @@ def test_turned_signs_do_not_matter_to_metrics_blind_to_rotation():
         cs.compare({"x": z}, {"y": y}, blind, se=False, null=False)["score"].values for z in (x, flipped)
     )
     np.testing.assert_allclose(there, back, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [4, 5, 6])
+def test_so_few_samples_that_a_part_of_them_has_one_distance(n):
+    from scipy.spatial.distance import pdist
+    from scipy.stats import kendalltau
+
+    x, y = np.random.default_rng(0).normal(size=(2, n, 3))
+    table = cs.compare({"x": x}, {"y": y}, ["rsa:compare=kendall,rdm=euclidean"])
+    want = kendalltau(pdist(x, "sqeuclidean"), pdist(y, "sqeuclidean")).statistic
+    assert float(table["score"].squeeze()) == pytest.approx(want)

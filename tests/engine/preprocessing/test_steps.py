@@ -186,7 +186,7 @@ def test_the_bound_solves_its_equation(n, k):
     seed=st.integers(0, 5),
 )
 @settings(max_examples=40, deadline=None)
-def test_the_measured_error_is_what_it_says_and_below_the_bound(n, d, k, entries, dtype, seed):
+def test_the_measured_error_is_what_it_says(n, d, k, entries, dtype, seed):
     x = np.random.default_rng([n, d, seed]).normal(size=(n, d)).astype(dtype)
     got = fitted(x, f"random_projection:components={k},entries={entries}", seed=seed)
     facts = got.source.steps[0].facts
@@ -201,7 +201,21 @@ def test_the_measured_error_is_what_it_says_and_below_the_bound(n, d, k, entries
     else:
         assert facts["pairs_measured"] == 128 * 127 / 2
         assert min(errors) <= facts["mean_error"] <= facts["largest_error"] <= max(errors) * (1 + 1e-3)
-    assert facts["largest_error"] <= max(errors) * (1 + 1e-3) <= facts["error_bound"] * (1 + 1e-3)
+    assert facts["largest_error"] <= max(errors) * (1 + 1e-3)
+
+
+@pytest.mark.parametrize("entries", ["gaussian", "sparse"])
+def test_the_error_is_above_the_bound_with_at_most_the_probability_it_is_for(entries):
+    n, draws = 20, 200
+    x = np.random.default_rng(5).normal(size=(n, 34))
+    facts = [
+        fitted(x, f"random_projection:components=18,entries={entries}", seed=seed).source.steps[0].facts
+        for seed in range(draws)
+    ]
+    above = sum(f["largest_error"] > f["error_bound"] for f in facts)
+    assert above <= draws / n
+    # And it says something: half of it is no bound at that probability.
+    assert sum(f["largest_error"] > 0.5 * f["error_bound"] for f in facts) > draws / n
 
 
 def test_equal_rows_have_no_relative_error():

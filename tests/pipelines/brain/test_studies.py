@@ -76,7 +76,7 @@ def test_the_findings_are_told_in_words_with_licence_and_source(pictures: Any) -
     said = " ".join(pictures.said.split())
     assert said.index("Plan of pictures") < said.index("is closest to IT: 0.2")
     for words in (
-        "The noise ceiling is 0.372 to 0.666", "NeuroAI Turing test of efficientnet-lite0 in IT: passes",
+        "The noise ceiling is 0.372 to 0.666", "NeuroAI Turing test of efficientnet-lite0 in IT: undecided",
         "With random weights the closest is efficientnet-lite0-random", "Kriegeskorte et al. 2008", "Licence: MIT",
         "4 subjects of kriegeskorte92 with 1 region: IT",
     ):  # fmt: skip

@@ -1,0 +1,134 @@
+"""What every kind of study file has: models, a store, an output; and how one is read, its mistakes told by line."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+
+from consilience.engine.errors import BadInput
+from consilience.pipelines.located import Loc, Located, StudyError, read_yaml
+from consilience.pipelines.mistakes import in_words
+
+
+def _patterns(value: Any) -> Any:
+    if value == "all":
+        return ["*"]
+    return [value] if isinstance(value, str) else value
+
+
+Patterns = Annotated[list[str], BeforeValidator(_patterns), Field(min_length=1)]
+
+
+class Strict(BaseModel):
+    """A part of a study file: no key that it does not know, and no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Named = BeforeValidator(_named)  # a name alone stands for the mapping with it
+
+
+class Entry(Strict):
+    """A metric or a preprocessing step: its name or id, and its parameters as further keys."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(min_length=1)
+
+    def spec(self) -> str | dict[str, Any]:
+        """What the engine reads."""
+        return {"name": self.name, **self.model_extra} if self.model_extra else self.name
+
+
+Steps = list[Annotated[Entry, Named]]
+
+
+class ModelEntry(Strict):
+    """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names. `preprocess`: its steps, in
+    place of the study's."""
+
+    name: str = Field(min_length=1)
+    layers: Patterns = ["*"]
+    pool: str = "mean"
+    preprocess: Steps | None = None
+
+    def on(self, stimuli: str) -> str:
+        """The stimulus set that the model sees in a study of `stimuli`."""
+        return stimuli
+
+    @property
+    def wanted(self) -> "Literal['all'] | list[str]":
+        """What extraction takes."""
+        return "all" if self.layers == ["*"] else self.layers
+
+
+class StudyFile(Strict):
+    """What every kind of study has."""
+
+    name: str = Field(min_length=1)
+    models: Sequence[Annotated[ModelEntry, Named]] = Field(min_length=1)
+    store: str = "features"
+    seed: int = Field(0, ge=0)
+    budget: str = Field("8GB", pattern=r"^\d+(\.\d+)? ?([kMGT]i?)?B$")
+    tracking: str | None = "sqlite:///runs.db"
+    output: str = "out"
+
+    _file: Path = PrivateAttr(default=Path("study.yaml"))
+    _located: Located = PrivateAttr(default_factory=lambda: Located("study"))
+
+    @property
+    def file(self) -> Path:
+        """The file it was read from; relative paths start at its folder."""
+        return self._file
+
+    def path(self, value: str) -> Path:
+        """A path of the study, from the folder of its file."""
+        return (self._file.parent / Path(value).expanduser()).resolve()
+
+    def error(self, loc: Loc, bad: BadInput) -> StudyError:
+        """`bad`, with the place in the file where it comes from."""
+        return self._located.error(loc, bad)
+
+
+Kind = TypeVar("Kind", bound=StudyFile)
+
+
+def text_of(path: str | Path) -> tuple[str, Path]:
+    """The text of a study file, and its path."""
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise BadInput(
+            "a study file", f"{path}, which does not exist", "give its path, or start from `consilience demo`"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise StudyError(path.name, "text in UTF-8", str(error), "save the file as UTF-8") from error
+    return text, path
+
+
+def parsed(kind: type[Kind], text: str, path: Path, models: Mapping[Loc, type[BaseModel]]) -> Kind:
+    """A study of that `kind`; `models` says what stands at each place of it."""
+    located = read_yaml(text, path.name)
+    if not isinstance(located.data, dict):
+        first = ", ".join(f"`{k}:`" for k, field in kind.model_fields.items() if field.is_required())
+        raise StudyError(
+            located.where(), "keys and values", type(located.data).__name__, f"start with {first}"
+        )
+    try:
+        study = kind.model_validate(located.data)
+    except ValidationError as error:
+        raise in_words(error, located, models) from error
+    study._file, study._located = path, located
+    names = [x.name for x in study.models]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise study.error(
+                ("models", i), BadInput("each model once", f"{name!r} twice", "remove one of the two")
+            )
+    return study
