@@ -34,8 +34,8 @@ def turing_test(
     the model is farther from brains than brains are from each other. Its standard error is that of a bootstrap over
     subjects, each drawn with its model-brain and its brain-brain scores, and pairs of a subject with itself left out.
     The interval is gap ± t(subjects - 1) se: percentiles of the bootstrap are too narrow for few subjects. It speaks of
-    other subjects and these same samples. A model whose interval holds 0 is undecided: it is not told apart from a brain,
-    which of few subjects says little. Source: Feather et al. 2025.
+    other subjects and these same samples. A model whose interval holds 0 is undecided: it is not told apart from a
+    brain, which of few subjects says little. Source: Feather et al. 2025.
 
     Args:
         model: an array (n, d), an RDM or a feature table; or, of several models or layers, all that `compare` takes.

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 class LayerChoice(Strict):
     """Some layers of each model: those a pattern matches, then every n-th of them and the last."""
 
-    patterns: Patterns = Field(["*"])
+    patterns: Patterns = Field(default=["*"])
     every: Annotated[int, Field(ge=1)] = 1
 
     def choose(self, layers: Sequence[str]) -> list[str]:
@@ -100,7 +100,7 @@ class Study(StudyFile):
     stimuli: str = Field(min_length=1)
     models: list[Annotated[ModelEntry, Named]] = Field(min_length=1)
     metrics: list[Annotated[MetricEntry, Named]] = Field(min_length=1)
-    preprocess: Steps = Field([])
+    preprocess: Steps = Field(default=[])
     pairs: Annotated[Pairs | None, BeforeValidator(lambda x: None if x == "all" else x)] = None
     null: bool = True
     permutations: int = Field(20, ge=1)

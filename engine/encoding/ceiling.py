@@ -18,7 +18,7 @@ def time_course_ceilings(responses: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     values = _standard(responses)
     others = (values.sum(axis=0) - values) / (len(values) - 1)
     everybody = np.broadcast_to(values.mean(axis=0), values.shape)
-    constant = ~values.any(axis=1).all(axis=1)
+    constant = (values == 0).all(axis=1).any(axis=1)
     lower, upper = (
         np.where(constant, np.nan, (values * _standard(group)).mean(axis=(1, 2)))
         for group in (others, everybody)

@@ -67,7 +67,7 @@ class BrainModel(ModelEntry):
 class Encode(Strict):
     """How responses are predicted from features; see the module's text for the keys."""
 
-    nuisance: list[str] = Field([])
+    nuisance: list[str] = Field(default=[])
     delays: list[Annotated[int, Field(ge=0)]] | None = None
     hrf: str | None = "spm"
     components: int | None = Field(50, ge=1)
