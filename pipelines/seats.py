@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from consilience.connectors.datasets.fetching import NotFetched
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.extraction.interfaces import Model, NotInstalled, StimulusSet
 from consilience.engine.extraction.job import Job, plan_job, table_spec
 from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.features.schema import digest
 from consilience.pipelines.console import Console
+from consilience.pipelines.located import Loc
 from consilience.pipelines.studyfile import ModelEntry, StudyFile
 
 
@@ -50,12 +52,16 @@ def seated(study: StudyFile, stimuli: str, store: FeatureStore) -> tuple[tuple[S
     seats, left_out = [], {}
     for i, entry in enumerate(study.models):
         shown = entry.on(stimuli)
+        there, absent = opened[shown]
         try:
-            seats.append(_seat(entry, shown, store, *opened[shown]))
+            seats.append(_seat(entry, shown, store, there, absent))
         except NotInstalled as missing:
             left_out[entry.name] = str(missing)
         except BadInput as bad:
-            raise study.error(("models", i), bad) from bad
+            place: Loc = ("models", i)
+            if bad is absent or isinstance(bad, NotFetched):
+                place = study.names_stimuli if shown == stimuli else (*place, "stimuli")
+            raise study.error(place, bad) from bad
     if not seats:
         reasons = "; ".join(f"{k}: {v}" for k, v in left_out.items())
         raise study.error(

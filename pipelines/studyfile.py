@@ -90,6 +90,11 @@ class StudyFile(Strict):
         """A path of the study, from the folder of its file."""
         return (self._file.parent / Path(value).expanduser()).resolve()
 
+    @property
+    def names_stimuli(self) -> Loc:
+        """The key that says which stimuli they are."""
+        return ("stimuli",)
+
     def error(self, loc: Loc, bad: BadInput) -> StudyError:
         """`bad`, with the place in the file where it comes from."""
         return self._located.error(loc, bad)

@@ -60,6 +60,7 @@ class DataSet:
         is no way to it, and BadInput when it is not the one that was published.
         """
         import pooch
+        from requests import ConnectionError as Unreachable
 
         target = self.folder / name
         if not any((self.folder / held).is_file() for held in self.files):
@@ -71,7 +72,7 @@ class DataSet:
         except OSError as error:
             raise NotFetched(
                 f"{name} of the data set {self.name}, from {self.url}{name}",
-                f"{type(error).__name__}: {error}",
+                "no connection" if isinstance(error, Unreachable) else f"{type(error).__name__}: {error}",
                 f"connect to the network once, or put the file at {target}",
             ) from error
         except ValueError as error:  # what pooch raises for another checksum

@@ -96,6 +96,10 @@ class BrainStudy(StudyFile):
     permutations: int = Field(1000, ge=0)
     bootstraps: int = Field(2000, ge=100)
 
+    @property
+    def names_stimuli(self) -> Loc:
+        return ("stimuli",) if self.stimuli else ("brain",)
+
     def chosen(self, regions: Sequence[str]) -> list[str]:
         """Those of `regions` that the study asks for. StudyError for a pattern that fits none."""
         for pattern in (*self.regions, *(self.hierarchy or ())):

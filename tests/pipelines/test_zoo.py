@@ -380,6 +380,13 @@ def test_a_plan_computes_nothing(folder: Path, capsys: pytest.CaptureFixture[str
     assert not (folder / "out").exists()
 
 
+def test_stimuli_that_nobody_knows_are_told_where_the_study_names_them(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("name: s\nstimuli: openmojj\nmodels: [minilm]\nmetrics: [cka]\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"line 2, key stimuli: .* did you mean 'openmoji'"):
+        plan(study)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

@@ -210,7 +210,8 @@ def test_a_set_is_announced_before_its_first_file_is_fetched(
         with (
             caplog.at_level(logging.WARNING, fetching.__name__),
             pytest.raises(
-                NotFetched, match=r"connect to the network once, or put the file at .*s18-rate.txt"
+                NotFetched,
+                match=r"got no connection. Fix: connect to the network once, or put .*s18-rate.txt",
             ),
         ):
             data.path("alice_data_shared/s18-rate.txt")
