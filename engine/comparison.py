@@ -1,7 +1,7 @@
 """Compare representations: from features in, to a score table out. The front door of the engine."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -19,9 +19,10 @@ from consilience.engine.inference.subsets import Groups, deal
 from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import Request
+from consilience.engine.pairs import asked_of, with_own
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
-from consilience.engine.planning import Plan, asked_of, make_plan, needs_of, pairs_of
+from consilience.engine.planning import Plan, make_plan, needs_of
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
 from consilience.engine.scoring import batches, classes, first, held_out, sampled, second, triangles
@@ -66,6 +67,8 @@ class Comparison:
         executor: str = "threads",
         threads: int | None = None,
         preprocess: preprocessing.Preprocess = (),
+        pairs: Iterable[tuple[str, str]] | None = None,
+        among: int = 0,
         progress: Progress = silent,
     ):
         steps = preprocessing.read_steps(preprocess)
@@ -92,6 +95,7 @@ class Comparison:
         self.a = list(range(len(left)))
         names = [r.name for r in self.representations]
         self.b = [names.index(r.name) for r in right]
+        self.asked, self.among = self._asked(names, pairs), among
         self.se, self.null, self.permutations, self.seed = se, null, permutations, seed
         if precision not in PRECISIONS:
             raise unknown("precision", precision, PRECISIONS)
@@ -104,6 +108,24 @@ class Comparison:
             self.representations, steps, seed=seed, budget=self.budget, progress=progress,
             run=partial(executors.run, executor=executor, threads=self.threads),
         )  # fmt: skip
+
+    def _asked(
+        self, names: Sequence[str], given: Iterable[tuple[str, str]] | None
+    ) -> tuple[tuple[int, int], ...]:
+        """The numbers of the pairs wanted, those `given` by name or all."""
+        if given is None:
+            return asked_of(self.a, self.b)
+        number = {name: i for i, name in enumerate(names)}
+        found = set()
+        for pair in given:
+            for name in pair:
+                if name not in number:
+                    raise unknown("representation", name, names)
+            i, j = (number[name] for name in pair)
+            found.add((min(i, j), max(i, j)))
+        if not found:
+            raise BadInput("at least one pair", "none", "leave pairs out to compare all")
+        return tuple(sorted(found))
 
     def crossed(self, setting: Setting, request: Request) -> Setting:
         """The same with inner products of different repeats."""
@@ -133,7 +155,7 @@ class Comparison:
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """The pairs wanted, each once, and every representation with itself."""
-        return pairs_of(self.a, self.b)
+        return with_own(self.asked, range(len(self.representations)))
 
     def plan(self, measured: Speed | None = None) -> Plan:
         """Passes, blocks and memory; the seconds are those of a machine of that speed."""
@@ -146,6 +168,7 @@ class Comparison:
             self.pairs,
             load.beside(speed.threads),
             sum(r.rdm for r in self.representations),
+            self.among,
         )
         plan = make_plan(
             size, needs_of(self.requests), budget=self.budget, speed=speed, se=self.se,
@@ -158,9 +181,9 @@ class Comparison:
         """What every family of metrics is evaluated with."""
         return Setting(
             tuple(self.representations), tuple(map(frame, self.representations)), self.groups, self.pairs,
-            asked_of(self.a, self.b), self.plan(), self.se, self.null, self.permutations, self.seed, self.device,
+            self.asked, self.plan(), self.se, self.null, self.permutations, self.seed, self.device,
             self.threads, partial(executors.run, executor=self.executor, threads=self.threads, progress=progress),
-            progress, self.labels, self.until_se, self.precision,
+            progress, self.labels, self.until_se, self.precision, among=self.among,
         )  # fmt: skip
 
     def evaluated(self, requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
@@ -180,7 +203,13 @@ class Comparison:
         start = time.perf_counter()
         evaluated = self.evaluated(self.requests, self.setting(progress))
         scores = score_table(
-            evaluated, self.joined, self.a, self.b, seed=self.seed, seconds=time.perf_counter() - start
+            evaluated,
+            self.joined,
+            self.a,
+            self.b,
+            self.asked,
+            seed=self.seed,
+            seconds=time.perf_counter() - start,
         )
         return scores.assign_attrs(preprocessing.attributes(self.representations))
 
@@ -212,6 +241,10 @@ def compare(
             and its error, measured on a sample, is below 1/50 of the standard errors. `notes` say which it was.
         preprocess: steps applied to all representations in the order given, such as ``["clip", "l2"]``, or a mapping
             from models to such lists; see `consilience.engine.preprocessing`. Default: none.
+        pairs: of names, the only ones to be scored, both ways round; the others are NaN. Default: all of `a` with all
+            of `b`. among: how many pairs the comparison has of which these are a part, each representation with itself
+            counted: it decides into how few row groups metrics of moments fall. So a part of a comparison has the
+            scores that it has as a whole.
         executor: ``"threads"``. threads: how many (default: all cores).
         progress: called as progress(stage, done, total).
 

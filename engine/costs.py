@@ -1,8 +1,10 @@
 """What each kind of pass costs: operations, bytes read, memory, and seconds on a machine of a given speed."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from consilience.engine.machine import Speed
+from consilience.engine.pairs import covering
 
 TILE_ROWS, STRIP_ROWS, LEAST_ROWS = 512, 768, 16
 FEW, LONG_STRIP_ROWS = 4, 2560  # of few representations long strips are small enough: fewer, larger products
@@ -17,7 +19,8 @@ MAP_FLOPS, GALLERY_NS = 20.0, 40.0
 @dataclass(frozen=True)
 class Size:
     """What decides the cost: samples, units of each representation (1 of an RDM), bytes a number, row groups, pairs
-    wanted, bytes of memory that reading takes beside the rows read, and how many representations are RDMs."""
+    wanted, bytes of memory that reading takes beside the rows read, how many representations are RDMs, and how many
+    pairs there are in the comparison of which these are a part (0: no more than these)."""
 
     n: int
     widths: tuple[int, ...]
@@ -26,6 +29,22 @@ class Size:
     pairs: tuple[tuple[int, int], ...]
     beside: float = 0.0
     rdms: int = 0
+    among: int = 0
+
+    @property
+    def whole(self) -> int:
+        """Pairs of the whole comparison."""
+        return self.among or len(self.pairs)
+
+    @cached_property
+    def lefts(self) -> tuple[int, ...] | None:
+        """The representations whose products with all others are the pairs wanted; None: of all with all."""
+        return covering([(a, b) for a, b in self.pairs if a != b], self.count)
+
+    @property
+    def products(self) -> float:
+        """Products of two representations that a sweep over tiles takes."""
+        return float(self.count * (self.count if self.lefts is None else len(self.lefts) + 1))
 
     @property
     def count(self) -> int:
@@ -36,7 +55,7 @@ class Size:
         return sum(self.widths)
 
     def tile_flops(self) -> float:
-        return float(self.n) ** 2 * (self.units + self.count**2)
+        return float(self.n) ** 2 * (self.units + self.products)
 
     def cubes(self) -> float:
         """Σ d_a d_b min(d_a, d_b) over the pairs: what a decomposition of each takes, but for a factor."""
@@ -118,7 +137,7 @@ def tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) ->
     loads = float(size.n) ** 2 / 2 * (size.units / strip + size.rdms) * size.itemsize
     memory = tile_memory(size, needs, tile, strip, speed.threads)
     rate = speed.float32 if size.itemsize == 4 else speed.float64
-    flops = float(size.n) ** 2 * (size.units + size.count**2 * max(len(needs.spaces), 0))
+    flops = float(size.n) ** 2 * (size.units + size.products * len(needs.spaces))
     # Narrow representations do not reach the full rate of a large product.
     seconds = flops / (0.65 * rate) + loads / speed.read
     per_element = sum(SPACE_NS for s in needs.spaces if s != "linear")
@@ -129,7 +148,7 @@ def tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) ->
     sorts = sum(SORT_NS for s in needs.spaces if s.endswith("/ranks"))
     seconds += min(size.n, 2048) ** 2 / 2 * size.count * sorts * 1e-9
     for _, k in needs.searches:  # common neighbours, counted on every subset of rows
-        overlaps = 2.0 * size.n * min(size.n, 2 * size.count * k) * size.count**2
+        overlaps = 2.0 * size.n * min(size.n, 2 * size.count * k) * size.products
         seconds += 1.6 * size.groups * overlaps / (OVERLAP_RATE * speed.float32)
     step = Step("tiles", "exact", block, flops, loads, memory, seconds)
     counting = [s for s in needs.spaces if s.endswith("/ranks")]

@@ -26,7 +26,7 @@ def sampled_step(size: Size, needs: Needs, speed: Speed) -> Step:
 
 def class_step(size: Size, needs: Needs, speed: Speed, classes: Sequence[int]) -> Step:
     """A sweep over the tiles of each class."""
-    flops = sum(float(n) ** 2 for n in classes) * (size.units + size.count**2 * len(needs.classes))
+    flops = sum(float(n) ** 2 for n in classes) * (size.units + size.products * len(needs.classes))
     step = _matrices("classes", "one class", size, speed, flops, min(max(classes), 1024), len(needs.classes))
     state = 16.0 * size.count * max(classes) * (size.groups + 1) * len(needs.classes)
     return Step(

@@ -52,16 +52,6 @@ def needs_of(requests: Sequence[Request]) -> Needs:
     )
 
 
-def pairs_of(a: Sequence[int], b: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Each pair of one of `a` with one of `b` once, and every representation with itself."""
-    return tuple(sorted({*asked_of(a, b), *((i, i) for i in {*a, *b})}))
-
-
-def asked_of(a: Sequence[int], b: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Each pair of one of `a` with one of `b` once."""
-    return tuple(sorted({(min(i, j), max(i, j)) for i in a for j in b}))
-
-
 @dataclass(frozen=True)
 class Plan:
     """The passes in order, and the choices the comparison follows."""
@@ -110,10 +100,10 @@ def make_plan(
         tile_rows, strip_rows = _blocks(size, needs, budget, speed.threads)
         steps += tile_steps(size, needs, tile_rows, strip_rows, speed)
     if needs.first_order:
-        few = first_order_groups(size.groups, len(size.pairs))
+        few = first_order_groups(size.groups, size.whole)
         evaluations = subsets(few, se=se).count
         steps.append(first_order_step(size, needs, budget, speed, evaluations, permutations))
-    few = first_order_groups(size.groups, len(size.pairs))
+    few = first_order_groups(size.groups, size.whole)
     if needs.unions:
         steps.append(union_step(size, needs, speed, permutations, subsets(size.groups, se=se).count))
     if needs.batches:

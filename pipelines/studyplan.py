@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.costs import Size
 from consilience.engine.costs_apart import SAMPLED_FROM
 from consilience.engine.errors import BadInput
-from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of, pairs_of
+from consilience.engine.pairs import pairs_of
+from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Comparison, Name, Prepared, Profiling
 from consilience.pipelines.seats import Seat

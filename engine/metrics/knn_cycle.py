@@ -12,12 +12,12 @@ from consilience.engine.passes.overlaps import CHUNK_ELEMENTS
 
 
 def cycles(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
-    """From how many of i's neighbours on the right i is a neighbour on the left, (m, R, R) for chunks of samples i.
+    """From how many of i's neighbours on the right i is a neighbour on the left, (m, L, R) for chunks of samples i.
 
     Args:
-        left, right: (R, n, k) neighbours; negative entries count for nothing.
+        left, right: (L, n, k) and (R, n, k) neighbours; negative entries count for nothing.
     """
-    representations, n, k = left.shape
+    representations, (_, n, k) = max(len(left), len(right)), left.shape
     # A number i n + j for every j that has i among its left neighbours: those of a chunk of i are consecutive.
     own = np.arange(n)
     back = [
@@ -32,8 +32,8 @@ def cycles(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
         pairs, which = np.unique((i + start) * n + there[r, i, at], return_inverse=True)
         row = pairs // n - start
         column = np.arange(len(pairs)) - np.searchsorted(row, row)  # numbered within each row
-        shape = stop - start, representations, int(column.max(initial=-1)) + 1
-        hot, other = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        columns = int(column.max(initial=-1)) + 1
+        hot, other = (np.zeros((stop - start, len(side), columns), np.float32) for side in (left, right))
         other[i, r, column[which]] = 1
         for a, known in enumerate(back):
             first, last = np.searchsorted(known, (start * n, stop * n))

@@ -18,34 +18,34 @@ def ranks(left: np.ndarray, right: np.ndarray) -> Iterator[tuple[int, slice, np.
     """Where the neighbours in each left representation stand in the lists of all right ones.
 
     Args:
-        left, right: (R, n, k) neighbours, nearest first; negative entries count for nothing.
+        left, right: (L, n, k) and (R, n, k) neighbours, nearest first; negative entries count for nothing.
 
     Yields:
         The left representation, a chunk of samples, and (k, m, R): the ranks, from 1, of its first, second, …
         neighbour; 0 where a list lacks it. They are unsigned integers that hold 4k.
     """
-    representations, n, k = left.shape
+    representations, (_, n, k) = max(len(left), len(right)), left.shape
     kind = np.min_scalar_type(4 * k)
-    width = min(2 * representations * k, int(max(left.max(), right.max())) + 1)
+    width = min((len(left) + len(right)) * k, int(max(left.max(), right.max())) + 1)
     chunk = max(1, TABLE_BYTES // (kind.itemsize * representations * (width + 1)))
     for start in range(0, n, chunk):
         rows = slice(start, min(start + chunk, n))
         both = left[:, rows] if left is right else np.concatenate([left[:, rows], right[:, rows]])
         ids, columns = relabelled(both, width)
         ids += np.arange(len(ids))[:, None, None] * (columns + 1)
-        table = np.zeros((len(ids) * (columns + 1), representations), kind)
-        table[ids[:, -representations:], np.arange(representations)[:, None]] = np.arange(1, k + 1)
+        table = np.zeros((len(ids) * (columns + 1), len(right)), kind)
+        table[ids[:, -len(right) :], np.arange(len(right))[:, None]] = np.arange(1, k + 1)
         table[:: columns + 1] = 0  # the empty entries
-        for a in range(representations):
+        for a in range(len(left)):
             yield a, rows, table.take(ids[:, a].T, axis=0)
 
 
 def _mean(
     finish: Callable[[np.ndarray, Lengths], np.ndarray], left: NeighbourLists, right: NeighbourLists
 ) -> np.ndarray:
-    """(R, R): the mean over samples of what `finish` makes, (m, R), of each chunk of ranks."""
+    """(L, R): the mean over samples of what `finish` makes, (m, R), of each chunk of ranks."""
     own, other = ((view.lists >= 0).sum(axis=2) for view in (left, right))
-    scores = np.zeros((len(own), len(own)))
+    scores = np.zeros((len(own), len(other)))
     for a, rows, found in ranks(left.lists, right.lists):
         kind = found.dtype
         lengths = own[a, rows, None].astype(kind), other[:, rows].T.astype(kind, order="C")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from consilience.engine.inference.subsets import Groups, Subsets
+from consilience.engine.passes.crossed import products
 from consilience.engine.passes.layout import Layout
 from consilience.engine.passes.ranks_table import RankTable
 from consilience.engine.passes.sums import Sums
@@ -24,10 +25,14 @@ class GramState:
 
 @dataclass(frozen=True)
 class GramSums:
-    """The statistic: `Sums` of the matrices of `space`; of ranks of its entries if `ranks` are given."""
+    """The statistic: `Sums` of the matrices of `space`; of ranks of its entries if `ranks` are given.
+
+    With `lefts` only the pairs of these representations with any other are summed up, and each with itself.
+    """
 
     space: str
     ranks: tuple[RankTable, ...] | None = None
+    lefts: tuple[int, ...] | None = None
 
     def empty(self) -> GramState:
         return GramState()
@@ -43,7 +48,8 @@ class GramSums:
             diagonal.zero_()
         flat = values.reshape(len(values), -1)
         weight = 1 if tile.diagonal else 2  # a tile off the diagonal stands for its mirror image too
-        _add(state.cross, (tile.group_i, tile.group_j), weight * (flat @ flat.T).double().cpu().numpy())
+        cross = weight * products(flat, flat, self.lefts).double().cpu().numpy()
+        _add(state.cross, (tile.group_i, tile.group_j), cross)
         _add(state.rows, (tile.i, tile.group_j), values.sum(dim=2).double().cpu().numpy())
         if tile.diagonal:
             diagonal.copy_(before)  # the tile is not this statistic's alone
@@ -77,9 +83,10 @@ class GramSums:
                 if (block, g) in state.rows:
                     by_group[g] = state.rows[block, g]
             r = np.tensordot(masks * inside[:, None], by_group, axes=1)  # (S, R, m)
-            rows += r @ r.transpose(0, 2, 1)
-            diag_rows += d @ r.transpose(0, 2, 1)
-            diag += inside[:, None, None] * (d @ d.T)
+            of_rows, of_diag = torch.from_numpy(r), torch.from_numpy(d)
+            rows += products(of_rows, of_rows, self.lefts).numpy()
+            diag_rows += products(of_diag.expand_as(of_rows), of_rows, self.lefts).numpy()
+            diag += inside[:, None, None] * products(of_diag, of_diag, self.lefts).numpy()
             total += r.sum(axis=2)
             trace += inside[:, None] * d.sum(axis=1)
         return Sums(masks @ groups.sizes, cross, rows, diag, diag_rows, total, trace)

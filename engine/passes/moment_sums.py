@@ -11,7 +11,7 @@ import torch
 
 from consilience.engine.inference.subsets import Groups, Subsets
 from consilience.engine.passes import executors
-from consilience.engine.passes.moment_state import Moments, Pair, State, over_groups
+from consilience.engine.passes.moment_state import Moments, Pair, State
 from consilience.engine.passes.moments import MomentPass
 from consilience.engine.passes.sums import Sums
 
@@ -24,8 +24,7 @@ def empty(groups: Groups, subsets: Subsets, representations: int) -> Sums:
     shape = (subsets.count, representations, representations)
     cross, rows, diag, diag_rows = (np.full(shape, np.nan) for _ in range(4))
     total, trace = (np.full(shape[:2], np.nan) for _ in range(2))
-    third = np.full(shape[1], np.nan)
-    return Sums(subsets.masks @ groups.sizes, cross, rows, diag, diag_rows, total, trace, third)
+    return Sums(subsets.masks @ groups.sizes, cross, rows, diag, diag_rows, total, trace)
 
 
 def fill(
@@ -60,12 +59,6 @@ def fill(
         if a == b:
             trace = masks @ first[:, 0, q]
             sums.total[:, a], sums.trace[:, a] = (x**2).sum(axis=1) - trace, trace
-    if sums.third is not None:
-        own = [a for a, b in work.pairs if a == b]
-        for a, third in run(
-            _third, [(state, a, masks.shape[1]) for a in own], executors.joined, stage="null"
-        ):
-            sums.third[a] = third
 
 
 def _parts(groups: Sequence[Moments], pair: Pair) -> Iterator[slice]:
@@ -99,14 +92,3 @@ def _summed(parts: list[Products]) -> Products:
             before = total.get(pair, (0.0, 0.0))
             total[pair] = inner + before[0], through + before[1]
     return total
-
-
-def _third(state: State, a: int, groups: int) -> list[tuple[int, float]]:
-    """tr((X'HX)³)/n³: the closed triples of the centred kernel, but for the few with a repeated sample."""
-    ((gram, n),) = over_groups(state, (a, a), np.ones((1, groups), bool))
-    c = torch.from_numpy(gram)
-    largest = float(c.abs().max())
-    c = (
-        c / largest
-    ).float()  # a skewness needs no more than float32; the cube of a sum of squares would overflow it
-    return [(a, float(((c @ c) * c).sum()) * (largest / n) ** 3)]

@@ -1,5 +1,6 @@
 """The nearest neighbours of every sample in every representation, and those within any subset of the samples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -70,7 +71,7 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class NeighbourLists:
-    """The k nearest of m samples in R representations.
+    """The k nearest of m samples in R representations; the other side of a comparison may be of another number.
 
     Attributes:
         lists: (R, m, k) numbers 0..m-1, nearest first, -1 where there are no more.
@@ -83,12 +84,17 @@ class NeighbourLists:
     values: np.ndarray | None = None
 
     def overlaps(self, other: "NeighbourLists") -> np.ndarray:
-        """How many samples share 0, 1, … k neighbours with those of the other side, (R, R, k + 1)."""
+        """How many samples share 0, 1, … k neighbours with those of the other side, (R, R of the other, k + 1)."""
         return self._own_overlaps if other is self else overlaps(self.lists, other.lists)
 
     @cached_property
     def _own_overlaps(self) -> np.ndarray:
         return overlaps(self.lists, self.lists)
+
+    def only(self, some: Sequence[int]) -> "NeighbourLists":
+        """The lists in some of the representations."""
+        at = list(some)
+        return NeighbourLists(self.lists[at], self.rows, None if self.values is None else self.values[at])
 
     def permuted(self, order: np.ndarray) -> "NeighbourLists":
         """The lists when sample i is replaced by sample ``order[i]``."""

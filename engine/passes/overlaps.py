@@ -11,25 +11,25 @@ CHUNK_ELEMENTS = 2**22
 
 
 def overlaps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """How many samples share 0, 1, … k neighbours, (R, R, k + 1), from the lists (R, n, k) of both sides."""
-    representations, _, k = left.shape
-    size = representations**2
+    """How many samples share 0, 1, … k neighbours, (L, R, k + 1), from the lists (L, n, k) and (R, n, k)."""
+    k = left.shape[2]
+    size = len(left) * len(right)
     pair = np.arange(size) * (k + 1)
     found = np.zeros(size * (k + 1), np.int64)
     for shared in common(left, right):
         at = shared.reshape(len(shared), size).astype(np.int64) + pair
         found += np.bincount(at.ravel(), minlength=len(found))
-    return found.reshape(representations, representations, k + 1)
+    return found.reshape(len(left), len(right), k + 1)
 
 
 def common(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
-    """How many neighbours each pair of representations shares, (m, R, R) for chunk after chunk of samples.
+    """How many neighbours each pair of representations shares, (m, L, R) for chunk after chunk of samples.
 
     Args:
-        left, right: (R, n, k) neighbours; negative entries count for nothing.
+        left, right: (L, n, k) and (R, n, k) neighbours; negative entries count for nothing.
     """
-    representations, n, k = left.shape
-    width = min(2 * representations * k, int(max(left.max(), right.max())) + 1)
+    representations, (_, n, k) = max(len(left), len(right)), left.shape
+    width = min((len(left) + len(right)) * k, int(max(left.max(), right.max())) + 1)
     chunk = max(1, CHUNK_ELEMENTS // (representations * (width + 1)))
     for start in range(0, n, chunk):
         rows = slice(start, start + chunk)
@@ -38,8 +38,8 @@ def common(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
         else:
             ids, columns = relabelled(np.concatenate([left[:, rows], right[:, rows]]), width)
             hot, other = (
-                one_hot(ids[:, :representations], columns),
-                one_hot(ids[:, representations:], columns),
+                one_hot(ids[:, : len(left)], columns),
+                one_hot(ids[:, len(left) :], columns),
             )
         yield torch.bmm(hot, other.transpose(1, 2)).numpy()
 

@@ -1,7 +1,8 @@
 """Whole matrices of a sample of rows, one representation at a time: for what needs no more than an estimate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,6 +68,14 @@ class Shape:
     def finalize(self, state: dict[int, tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
         third, bend = np.array([state[k] for k in sorted(state)]).T
         return third, bend
+
+
+def shape_of(work: TilePass, space: str, seed: int, run: Callable[..., Any]) -> tuple[np.ndarray, np.ndarray]:
+    """`third` and `bend` of every representation without a sweep, (R,) each: the same numbers. `run` executes tasks."""
+    shape = Shape(space, None, seed)
+    return shape.finalize(
+        run(shape.beside, [(work, k) for k in shape.aside(work)], shape.combine, stage="null")
+    )
 
 
 def _third_order(values: torch.Tensor) -> tuple[float, float]:

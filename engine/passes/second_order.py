@@ -48,6 +48,7 @@ def second_order(
     run: Callable[..., Any],
     medians: tuple[float, ...] | None = None,
     fast: bool = False,
+    lefts: tuple[int, ...] | None = None,
 ) -> SecondOrder:
     """Sums of each of `spaces`, and the k nearest neighbours for each space: k of `searches`.
 
@@ -56,6 +57,7 @@ def second_order(
         run: executes tasks; see `passes.executors.run`.
         fast: whether Gram tiles may be made of bfloat16 rows.
         medians: pairwise distances in the frames, for the spaces of kernels that have a bandwidth.
+        lefts: the representations of which one is in every pair wanted; sums of other pairs stay NaN.
     """
     work = TilePass(
         tuple(representations), tuple(frames), groups, layout, (), compute_dtype(representations), device, medians,
@@ -63,7 +65,7 @@ def second_order(
     )  # fmt: skip
     spaces = sorted(spaces)
     tables = rank_tables(work, spaces, seed=seed, strip_rows=strip_rows, run=run)
-    grams = [GramSums(s.removesuffix(RANKS), tables.get(s)) for s in spaces]
+    grams = [GramSums(s.removesuffix(RANKS), tables.get(s), lefts) for s in spaces]
     half = subsets.holdout is not None
     left_out = (2 if half else 1) / groups.count if subsets.leave_out.stop > 1 else 0.0
     rough = work.dtype == np.float32

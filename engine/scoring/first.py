@@ -84,7 +84,7 @@ def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
 
 def prepared(requests: Sequence[Request], setting: Setting, folds: int = 0) -> FirstOrder:
     """The requests over the representations of `setting`, in as many row groups as they can afford."""
-    few = first_order_groups(setting.groups.count, len(setting.pairs))
+    few = first_order_groups(setting.groups.count, setting.size.whole)
     if folds:
         groups = folded(setting.groups.n, folds, few, setting.seed)
         chosen = subsets(groups.count // folds, se=setting.se)

@@ -21,8 +21,12 @@ def from_neighbours(
     permutations: int,
     seed: int,
     progress: Progress = silent,
+    lefts: Sequence[int] | None = None,
 ) -> list[Evaluated]:
-    """Metrics on the neighbour lists, which are cut down to each subset in turn, once for all that look at the same."""
+    """Metrics on the neighbour lists, which are cut down to each subset in turn, once for all that look at the same.
+
+    With `lefts` only pairs with one of these representations are scored; others are NaN.
+    """
     values: list[list[np.ndarray]] = [[] for _ in requests]
     tails: list[dict[int, Tail | None]] = [{} for _ in requests]
     how = ["none"] * len(requests)
@@ -33,10 +37,10 @@ def from_neighbours(
             if key not in views:
                 views[key] = neighbours[r.space].lists(subsets, subset, r.parameters["k"])
             with np.errstate(invalid="ignore", divide="ignore"):
-                found = r.metric.finish(views[key], views[key], **r.parameters)
+                found = compared(r, views[key], views[key], lefts)
                 values[i].append(mirrored(found, r.symmetric))
                 if null and subset in subsets.tested:
-                    tails[i][subset], how[i] = _tail(r, views[key], values[i][-1], permutations, seed)
+                    tails[i][subset], how[i] = _tail(r, views[key], values[i][-1], permutations, seed, lefts)
         progress("neighbour lists", subset + 1, subsets.count)
     return [
         Evaluated(
@@ -47,14 +51,35 @@ def from_neighbours(
     ]  # fmt: skip
 
 
-def drawn(request: Request, view: NeighbourLists, order: np.ndarray) -> np.ndarray:
-    """The scores (R, R) of every left side with every right side whose samples are in that order."""
+def compared(
+    request: Request, left: NeighbourLists, right: NeighbourLists, lefts: Sequence[int] | None
+) -> np.ndarray:
+    """The scores (R, R) of two views of the same representations; with `lefts` of pairs with one of these, else NaN."""
+    finish, given = request.metric.finish, request.parameters
+    if lefts is None:
+        scores: np.ndarray = finish(left, right, **given)
+        return scores
+    some, scores = list(lefts), np.full((len(left.lists),) * 2, np.nan)
+    scores[:, some] = finish(left, right.only(some), **given)
+    scores[some] = finish(left.only(some), right, **given)
+    return scores
+
+
+def drawn(
+    request: Request, view: NeighbourLists, order: np.ndarray, lefts: Sequence[int] | None = None
+) -> np.ndarray:
+    """The scores (R, R) of every left side with every right side whose samples are in that order; see `compared`."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return request.metric.finish(view, view.permuted(order), **request.parameters)
+        return compared(request, view, view.permuted(order), lefts)
 
 
 def _tail(
-    request: Request, view: NeighbourLists, score: np.ndarray, permutations: int, seed: int
+    request: Request,
+    view: NeighbourLists,
+    score: np.ndarray,
+    permutations: int,
+    seed: int,
+    lefts: Sequence[int] | None,
 ) -> tuple[Tail | None, str]:
     metric, given = request.metric, request.parameters
     if (
@@ -65,5 +90,6 @@ def _tail(
         return exact_tail(metric.null(view, **given), score, request), EXACT
     if not permutations:
         return None, "none"
-    draws = np.array([drawn(request, view, order) for order in orders(len(view.rows), permutations, seed)])
+    every = orders(len(view.rows), permutations, seed)
+    draws = np.array([drawn(request, view, order, lefts) for order in every])
     return Tail(*from_permutations(draws, score, metric.direction)), f"{permutations} permutations"

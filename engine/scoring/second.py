@@ -15,7 +15,7 @@ from consilience.engine.passes.moments import MomentPass, batches, moments
 from consilience.engine.passes.near import with_values
 from consilience.engine.passes.neighbours import Neighbours
 from consilience.engine.passes.powers import single_units
-from consilience.engine.passes.sample import median_distance
+from consilience.engine.passes.sample import median_distance, shape_of
 from consilience.engine.passes.second_order import second_order
 from consilience.engine.passes.spaces import RBF
 from consilience.engine.passes.sums import Sums
@@ -64,7 +64,7 @@ def evaluated(requests: Sequence[Request], found: Statistics, setting: Setting) 
     if lists := [r for r in requests if r.needs == "neighbours"]:
         done += from_neighbours(
             lists, neighbours, setting.subsets, null=setting.null, permutations=setting.permutations,
-            seed=setting.seed, progress=setting.progress,
+            seed=setting.seed, progress=setting.progress, lefts=setting.lefts,
         )  # fmt: skip
     return done
 
@@ -79,7 +79,7 @@ def statistics(requests: Sequence[Request], setting: Setting, fast: bool = False
             setting.representations, setting.frames, setting.groups, setting.subsets,
             layout(setting.groups, setting.plan.tile_rows), spaces=needs.spaces, searches=dict(needs.searches),
             null=setting.null, strip_rows=setting.plan.strip_rows, device=setting.device, seed=setting.seed,
-            run=setting.run, medians=setting.medians, fast=fast,
+            run=setting.run, medians=setting.medians, fast=fast, lefts=setting.lefts,
         )  # fmt: skip
         sums, neighbours = found.sums, found.neighbours
     for space in {r.space for r in requests if r.needs == "neighbours" and r.metric.values}:
@@ -114,4 +114,7 @@ def _moment_sums(setting: Setting) -> Sums:
             reps, setting.frames, setting.groups, tuple(batch), dtype, setting.device, norms=True, pool=pool
         )
         fill(sums, work, moments(work, run=setting.run), setting.subsets.masks, setting.run)
-    return sums
+    if not setting.null:
+        return sums
+    third, bend = shape_of(setting.tile_pass(setting.groups), "linear", setting.seed, setting.run)
+    return replace(sums, third=third, bend=bend)

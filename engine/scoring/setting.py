@@ -11,6 +11,7 @@ from consilience.engine.costs import Size
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
+from consilience.engine.pairs import covering
 from consilience.engine.passes.blocks import Frame, compute_dtype
 from consilience.engine.passes.layout import layout
 from consilience.engine.passes.spaces import RBF
@@ -26,7 +27,8 @@ class Setting:
     `asked` are the pairs of the score table; `pairs` are those and every representation with itself, of which the
     kernels of the others are made. `run` executes tasks; see `passes.executors.run`. `labels` (n,) are the classes of
     the samples, 0 and up; `until_se` is the standard error asked for, if any; `medians` are the pairwise distances, in
-    the frames, behind the bandwidth of a kernel, if known already.
+    the frames, behind the bandwidth of a kernel, if known already; `among` is the number of pairs of the comparison of
+    which these are a part, 0 if they are all.
     """
 
     representations: tuple[Representation, ...]
@@ -47,6 +49,7 @@ class Setting:
     until_se: float | None = None
     precision: str = "exact"
     medians: tuple[float, ...] | None = None
+    among: int = 0
 
     def tile_pass(self, groups: Groups) -> TilePass:
         """What tasks on whole matrices of some rows need, apart from a sweep."""
@@ -68,7 +71,14 @@ class Setting:
         widths = tuple(r.d for r in self.representations)
         itemsize = compute_dtype(self.representations).itemsize
         rdms = sum(r.rdm for r in self.representations)
-        return Size(self.groups.n, widths, itemsize, self.groups.count, self.pairs, rdms=rdms)
+        return Size(
+            self.groups.n, widths, itemsize, self.groups.count, self.pairs, rdms=rdms, among=self.among
+        )  # fmt: skip
+
+    @cached_property
+    def lefts(self) -> tuple[int, ...] | None:
+        """The representations of which one is in every pair wanted; None where that is no use."""
+        return covering(self.asked, len(self.representations))
 
     @cached_property
     def subsets(self) -> Subsets:

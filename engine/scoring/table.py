@@ -20,13 +20,16 @@ def score_table(
     joined: Joined,
     a: Sequence[int],
     b: Sequence[int],
+    asked: Sequence[tuple[int, int]],
     *,
     seed: int,
     seconds: float,
 ) -> xr.Dataset:
-    """The scores of representations `a` with representations `b` (numbers in `joined`), a metric after the other."""
+    """The scores of representations `a` with representations `b` (numbers in `joined`), a metric after the other; NaN
+    of pairs that were not `asked` for."""
     cut = np.ix_(a, b)
-    columns = [{k: v[cut] for k, v in e.variables().items()} for e in evaluated]
+    wanted = _either_way(asked, len(joined.representations))[cut]
+    columns = [{k: np.where(wanted, v[cut], np.nan) for k, v in e.variables().items()} for e in evaluated]
     nothing = np.full((len(a), len(b)), np.nan)
     values = {
         name: np.stack([c.get(name, nothing) for c in columns])
@@ -34,7 +37,7 @@ def score_table(
         if any(name in c for c in columns)
     }
     names = [(r.model, r.layer) for r in joined.representations]
-    reasons = _reasons(evaluated, joined, a, b)
+    reasons = _reasons(evaluated, joined, a, b, wanted)
     notes = {e.request.id: e.notes for e in evaluated if e.notes}
     return scores.assemble(
         values,
@@ -80,14 +83,26 @@ def _about(request: Request) -> dict[str, str | bool]:
     return {**told, "symmetric": request.symmetric}
 
 
+def _either_way(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
+    """(R, R), true at those pairs both ways round."""
+    wanted = np.zeros((count, count), bool)
+    i, j = np.array(pairs).T
+    wanted[i, j] = wanted[j, i] = True
+    return wanted
+
+
 def _reasons(
-    evaluated: Sequence[Evaluated], joined: Joined, a: Sequence[int], b: Sequence[int]
+    evaluated: Sequence[Evaluated],
+    joined: Joined,
+    a: Sequence[int],
+    b: Sequence[int],
+    wanted: np.ndarray,
 ) -> dict[str, str]:
-    """Why a score is NaN, by "metric|a|b"."""
+    """Why a score that was wanted is NaN, by "metric|a|b"."""
     names = [r.name for r in joined.representations]
     reasons = {}
     for e in evaluated:
         score = e.values[e.subsets.full][np.ix_(a, b)]
-        for i, j in zip(*np.nonzero(~np.isfinite(score))):
+        for i, j in zip(*np.nonzero(~np.isfinite(score) & wanted)):
             reasons[f"{e.request.id}|{names[a[i]]}|{names[b[j]]}"] = e.request.metric.undefined
     return reasons

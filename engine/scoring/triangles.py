@@ -18,7 +18,7 @@ from consilience.engine.scoring.setting import Setting
 
 def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
     """Every request over the pairs, with the null of seeded permutations."""
-    groups = setting.groups.merged(first_order_groups(setting.groups.count, len(setting.pairs)))
+    groups = setting.groups.merged(first_order_groups(setting.groups.count, setting.size.whole))
     chosen = subsets(groups.count, se=setting.se)
     return [_evaluate(r, setting, groups, chosen) for r in requests]
 
