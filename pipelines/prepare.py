@@ -5,6 +5,7 @@ Loads no weights and imports neither torch nor ray, so that a run with nothing l
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput, unknown
@@ -163,12 +164,16 @@ class Prepared:
                 raise self.study.error(("pairs", key), unknown("model or model/layer", patterns[0], known))
         return sides[0], sides[1]
 
+    @property
+    def kept(self) -> Path:
+        """The folder of what was scored already."""
+        return self.study.path(self.study.output) / ".scores"
+
     def plan(self) -> "StudyPlan":
         """What is to be done, in rows that can be printed."""
-        from consilience.pipelines.scorecache import ScoreCache
         from consilience.pipelines.studyplan import study_plan
 
-        return study_plan(self, ScoreCache(self.study.path(self.study.output) / ".scores").known(self))
+        return study_plan(self)
 
 
 def prepare(study: Study) -> Prepared:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
+
 from consilience.connectors.datasets.fetching import NotFetched
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.extraction.interfaces import Model, NotInstalled, StimulusSet
@@ -33,6 +35,23 @@ class Seat:
     def samples(self) -> int:
         """Samples of the table; of one not yet extracted, before any is rejected."""
         return self.table.n if self.table else len(self.job.ids) if self.job else 0
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What decides the features, as the table's manifest has it, or will have it."""
+        if self.table is not None:
+            return dict(self.table.manifest["spec"])
+        assert self.model is not None
+        assert self.stimuli is not None
+        assert self.job is not None
+        return table_spec(self.model, self.stimuli, self.job)
+
+    @property
+    def sample_ids(self) -> np.ndarray:
+        """Of the table; of one not yet extracted, before any is rejected."""
+        if self.table is not None:
+            return self.table.sample_ids
+        return np.array(self.job.ids if self.job else (), object)
 
     @property
     def layers(self) -> dict[str, int]:

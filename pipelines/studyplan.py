@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.costs import Size
 from consilience.engine.costs_apart import SAMPLED_FROM
 from consilience.engine.errors import BadInput
-from consilience.engine.pairs import pairs_of
+from consilience.engine.pairs import with_own
 from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of
 from consilience.pipelines.console import Console
-from consilience.pipelines.prepare import Comparison, Name, Prepared, Profiling
+from consilience.pipelines.contents import among
+from consilience.pipelines.pairscores import Pairs, Work
+from consilience.pipelines.prepare import Name, Prepared, Profiling
+from consilience.pipelines.profiles import Profiles
 from consilience.pipelines.seats import Seat
 from consilience.pipelines.steps import step_error, steps_of
 
@@ -34,21 +37,26 @@ class Features:
 
 @dataclass(frozen=True)
 class Passes:
-    """Metrics computed in the same sweep over the same representations, and the plan of that sweep."""
+    """Metrics computed in the same sweep over the same representations, and the plan of that sweep. `pairs` are those
+    of two representations, or 0."""
 
     metrics: tuple[str, ...]
     representations: int
     plan: Plan
+    pairs: int = 0
 
     def row(self) -> dict[str, Any]:
         """As plain JSON values."""
         steps = [vars(step) for step in self.plan.steps]
-        return {"metrics": self.metrics, "representations": self.representations, "steps": steps}
+        return {
+            "metrics": self.metrics, "representations": self.representations, "pairs": self.pairs, "steps": steps,
+        }  # fmt: skip
 
     def show(self, what: str, console: Console) -> None:
         """Print it; `what` is a word for what is done."""
+        pairs = f", {self.pairs:,} pairs," if self.pairs else ""
         console.table(
-            f"{what} of {self.representations} representations by {', '.join(self.metrics)}",
+            f"{what} of {self.representations} representations{pairs} by {', '.join(self.metrics)}",
             ("pass", "how", "block", "TFLOP", "read", "peak memory", "seconds"),
             [
                 (
@@ -63,14 +71,16 @@ class Passes:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """What a run will do. `reused` are metrics whose scores are there already."""
+    """What a run will do. `scores` says of every metric how many are there already, and how many are not: pairs of
+    representations, or representations."""
 
     study: str
     features: tuple[Features, ...]
     comparisons: tuple[Passes, ...]
     profiles: tuple[Passes, ...]
-    reused: tuple[str, ...]
+    scores: dict[str, tuple[int, int]]
     left_out: dict[str, str]
+    pairs: tuple[Pairs, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -89,7 +99,7 @@ class StudyPlan:
             "features": [vars(x) for x in self.features],
             "comparisons": [x.row() for x in self.comparisons],
             "profiles": [x.row() for x in self.profiles],
-            "reused": self.reused,
+            "scores": {metric: {"known": known, "new": new} for metric, (known, new) in self.scores.items()},
             "left_out": self.left_out,
         }
 
@@ -103,11 +113,15 @@ class StudyPlan:
         for model, why in self.left_out.items():
             console.say(f"{model} is left out: {why}", style="yellow")
         console.say()
+        if any(known for known, _ in self.scores.values()):
+            console.table(
+                "Scores", ("metric", "there already", "new"),
+                [(metric, f"{known:,}", f"{new:,}") for metric, (known, new) in self.scores.items()],
+            )  # fmt: skip
+            console.say()
         for what, passes in (("Comparison", self.comparisons), ("Profile", self.profiles)):
             for one in passes:
                 one.show(what, console)
-        if self.reused:
-            console.say(f"Scores that are there already: {', '.join(self.reused)}\n")
 
 
 def features_of(seats: Sequence[Seat]) -> tuple[Features, ...]:
@@ -121,44 +135,50 @@ def features_of(seats: Sequence[Seat]) -> tuple[Features, ...]:
     )  # fmt: skip
 
 
-def study_plan(prepared: Prepared, reused: Sequence[str] = ()) -> StudyPlan:
-    """The plan of `prepared`, without the metrics in `reused`.
+def study_plan(prepared: Prepared) -> StudyPlan:
+    """The plan of `prepared`, without the scores that are kept already.
 
     Raises StudyError where the budget cannot hold the comparison; it names both numbers.
     """
     features = features_of(prepared.seats)
-    comparisons, profiles = [], []
-    for comparison in prepared.comparisons():
-        new = tuple(m for m in comparison.metrics if m not in reused)
-        if new:
-            names = {*comparison.a, *(comparison.b or ())}
-            comparisons.append(Passes(new, len(names), _passes(prepared, comparison, new)))
-    for profiling in prepared.profiles():
-        new = tuple(m for m in profiling.metrics if m not in reused)
-        if new:
-            profiles.append(Passes(new, len(profiling.a), _profile_passes(prepared, profiling, new)))
+    pairs = tuple(Pairs(prepared, comparison) for comparison in prepared.comparisons())
+    scores = {metric: one.counts(metric) for one in pairs for metric in one.comparison.metrics}
+    comparisons = [
+        Passes(work.metrics, len(work.names), _passes(prepared, work), int(work.missing.sum()))
+        for one in pairs
+        for work in one.works()
+    ]
+    profiles: list[Passes] = []
+    for profiled in (Profiles(prepared, profiling) for profiling in prepared.profiles()):
+        scores |= {metric: profiled.counts(metric) for metric in profiled.profiling.metrics}
+        profiles += [
+            Passes(part.metrics, len(part.a), _profile_passes(prepared, part)) for part in profiled.works()
+        ]
     return StudyPlan(
-        prepared.study.name, features, tuple(comparisons), tuple(profiles), tuple(reused), prepared.left_out
+        prepared.study.name, features, tuple(comparisons), tuple(profiles), scores, prepared.left_out, pairs
     )
 
 
-def _passes(prepared: Prepared, comparison: Comparison, metrics: Sequence[str]) -> Plan:
+def _passes(prepared: Prepared, work: Work) -> Plan:
     """As `Comparison.plan` of the engine, from the shapes alone: the features may not exist yet."""
     from consilience.engine.machine import read_bytes, speed
     from consilience.engine.metrics import parse
 
-    study = prepared.study
-    names = list(dict.fromkeys([*comparison.a, *(comparison.b or ())]))
+    study, names = prepared.study, work.names
     at = {name: i for i, name in enumerate(names)}
-    pairs = pairs_of([at[x] for x in comparison.a], [at[x] for x in comparison.b or comparison.a])
-    n, units = _shapes(prepared, names)
+    pairs = with_own([(at[a], at[b]) for a, b in work.named], range(len(names)))
+    units = _units(prepared, names)
+    n = len(work.pairs.samples.ids)
     budget, rate = read_bytes(study.budget), speed(study.device)
     load = _load(prepared, dict(zip(names, units)), n, budget, rate.threads)
     widths = tuple(shape.widths()[-1] for shape in load.shapes)
-    size = Size(n, widths, ITEM, min(study.groups, n), pairs, load.beside(rate.threads))
+    size = Size(
+        n, widths, ITEM, min(study.groups, n), pairs, load.beside(rate.threads),
+        among=among(work.pairs.comparison),
+    )  # fmt: skip
     try:
         made = make_plan(
-            size, needs_of([parse(m) for m in metrics]), budget=budget, speed=rate,
+            size, needs_of([parse(m) for m in work.metrics]), budget=budget, speed=rate,
             permutations=study.permutations if study.null else 0,
             sampled=study.until_se is not None and n >= SAMPLED_FROM,
             classes=list(Counter((prepared.labels or {}).values()).values()),
@@ -185,26 +205,26 @@ def _load(prepared: Prepared, units: Mapping[Name, int], n: int, budget: float, 
     return Load(tuple(shapes))
 
 
-def _profile_passes(prepared: Prepared, profiling: Profiling, metrics: Sequence[str]) -> Plan:
+def _profile_passes(prepared: Prepared, profiling: Profiling) -> Plan:
     """As `Profile.plan` of the engine, from the shapes alone."""
     from consilience.engine.machine import read_bytes, speed
     from consilience.engine.metrics import parse
     from consilience.engine.profile_plan import plan_profile
 
     study = prepared.study
-    n, units = _shapes(prepared, profiling.a)
+    n, units = min(x.samples for x in prepared.seats), _units(prepared, profiling.a)
     budget, rate = read_bytes(study.budget), speed(study.device)
     load = _load(prepared, dict(zip(profiling.a, units)), n, budget, rate.threads)
     widths = [shape.widths()[-1] for shape in load.shapes]
     try:
         return plan_profile(
-            n, widths, min(study.groups, n), [parse(m) for m in metrics], budget=budget, speed=rate
+            n, widths, min(study.groups, n), [parse(m) for m in profiling.metrics], budget=budget, speed=rate
         )
     except BadInput as bad:
         raise study.error(("budget",), bad) from bad
 
 
-def _shapes(prepared: Prepared, names: Sequence[Name]) -> tuple[int, tuple[int, ...]]:
-    """Samples of the study, and units of each of `names`."""
+def _units(prepared: Prepared, names: Sequence[Name]) -> tuple[int, ...]:
+    """Units of each of `names`."""
     units = {(x.name, layer): d for x in prepared.seats for layer, d in x.layers.items()}
-    return min(x.samples for x in prepared.seats), tuple(units[x] for x in names)
+    return tuple(units[x] for x in names)

@@ -1,8 +1,8 @@
 """Run a study: extract what the store lacks, compare what was not compared, say and show what was found.
 
 Everything expensive is kept under the digest of what decides it, the moment it exists: feature parts in the store,
-scores by metric in ``<output>/.scores``. So a run that was killed goes on when the same command is given again, and a
-study with one metric more computes that metric.
+scores by metric and pair in ``<output>/.scores``. So a run that was killed goes on when the same command is given
+again, and a study with a metric or a model more computes that metric, or the pairs of that model.
 """
 
 import json
@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import unknown
 from consilience.pipelines.console import Console
-from consilience.pipelines.prepare import Comparison, Prepared, prepare
-from consilience.pipelines.profiles import profile_missing
+from consilience.pipelines.prepare import Prepared, prepare
 from consilience.pipelines.provenance import describe, track
 from consilience.pipelines.runs import PLAN, REPORT, before_of, finish, tracking_of, writable, write_whole
-from consilience.pipelines.scorecache import ScoreCache, completed, merge, score_keys, takes_labels
 from consilience.pipelines.seats import extract_missing
-from consilience.pipelines.steps import steps_of
 from consilience.pipelines.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -55,10 +52,11 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
         _tell(console, scores, output)
         return scores
 
-    cache = ScoreCache(output / ".scores")
+    from consilience.pipelines.comparing import compare_missing
+    from consilience.pipelines.profiles import profile_missing
     from consilience.pipelines.studyplan import study_plan
 
-    plan = study_plan(prepared, cache.known(prepared))  # refuses metrics, layers and pairs that do not exist
+    plan = study_plan(prepared)  # refuses metrics, layers and pairs that do not exist
     plan.show(console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     elapsed: dict[str, float] = {}
@@ -66,54 +64,14 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
     elapsed["extraction"] = time.perf_counter() - began
     began = time.perf_counter()
-    scores = compare_missing(prepared, cache, console)
+    scores = compare_missing(prepared, console, plan.pairs)
     elapsed["comparison"] = time.perf_counter() - began
     began = time.perf_counter()
-    profile = profile_missing(prepared, cache, console)
+    profile = profile_missing(prepared, console)
     if profile is not None:
         elapsed["profile"] = time.perf_counter() - began
     scores.attrs.update(describe(scores, prepared, elapsed))
     return _finish(scores, profile, prepared, output, uri, before, console)
-
-
-def compare_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset":
-    """The score table of the whole study, from the cache and, for what it lacks, from one sweep a group of metrics."""
-    comparisons = prepared.comparisons()
-    ready = completed(
-        cache, comparisons, score_keys(prepared), partial(compute, prepared), "Comparison", console
-    )
-    a = prepared.in_order([x for c in comparisons for x in c.a])
-    b = prepared.in_order([x for c in comparisons for x in (c.a if c.b is None else c.b)])
-    # In the order of the study, whatever was computed together.
-    order = [m for m in prepared.metric_ids() if m in ready]
-    joins = [json.loads(part.attrs["join"]) for part in ready.values() if "join" in part.attrs]
-    join = max(joins, key=lambda x: sum(x.get("dropped", {}).values()), default=None)
-    return merge([ready[m] for m in order], a, b, {"join": json.dumps(join)} if join else {})
-
-
-def compute(prepared: Prepared, comparison: Comparison, progress: Any) -> "xr.Dataset":
-    """One sweep over the representations of `comparison`, for all its metrics."""
-    from consilience.engine.comparison import compare
-
-    study = prepared.study
-    models = {model for model, _ in (*comparison.a, *(comparison.b or ()))}
-    return compare(
-        prepared.representations(comparison.a),
-        None if comparison.b is None else prepared.representations(comparison.b),
-        metrics=comparison.metrics,
-        null=study.null,
-        permutations=study.permutations,
-        groups=study.groups,
-        budget=study.budget,
-        device=study.device,
-        seed=study.seed,
-        precision=study.precision,
-        until_se=study.until_se,
-        labels=prepared.labels if any(takes_labels(m) for m in comparison.metrics) else None,
-        executor=study.executor,
-        preprocess={m: [x.id for x in asked] for m, asked in steps_of(prepared).items() if m in models},
-        progress=progress,
-    )
 
 
 def _finish(

@@ -83,4 +83,4 @@ def without(r: Representation, units: np.ndarray, name: str) -> Representation:
 
 def sampled(r: Representation, rows: np.ndarray) -> Representation:
     """Rows `rows` of a representation, in that order."""
-    return r.joined(rows if r.rows is None else r.rows[rows])
+    return r.joined(rows)

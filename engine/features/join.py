@@ -1,7 +1,7 @@
 """Put every representation on the same samples: joined on `sample_id`, and what does not match is counted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,7 +20,8 @@ class Joined:
 
 
 def join(representations: Sequence[Representation]) -> Joined:
-    """Keep the samples that all `representations` have, in the order of the first one.
+    """Keep the samples that all `representations` have, in the order of the first one. What is joined can be joined
+    again.
 
     Raises:
         BadInput: for plain arrays of different lengths, for a mixture of plain arrays and features with ids, for
@@ -58,8 +59,9 @@ def join(representations: Sequence[Representation]) -> Joined:
     kept = [i for i in ids if i in common]
     rows = {key: np.fromiter((p[i] for i in kept), np.int64, len(kept)) for key, p in positions.items()}
     dropped = {r.model: r.n - len(kept) for r in representations if r.n > len(kept)}
-    joined = [r.joined(rows[id(r.sample_ids)]) for r in representations]
-    return Joined(joined, len(kept), np.asarray(kept, object), dropped)
+    common_ids = np.asarray(kept, object)
+    joined = [replace(r.joined(rows[id(r.sample_ids)]), sample_ids=common_ids) for r in representations]
+    return Joined(joined, len(kept), common_ids, dropped)
 
 
 def _same_length(representations: Sequence[Representation]) -> Joined:

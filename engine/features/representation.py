@@ -55,9 +55,10 @@ class Representation:
         return self.source.take(rows if self.rows is None else self.rows[rows], out)
 
     def joined(self, rows: np.ndarray) -> "Representation":
-        """The same features with only `rows` (row numbers of the source), in that order."""
-        identity = len(rows) == self.n and bool(np.array_equal(rows, np.arange(self.n)))
-        return replace(self, n=len(rows), rows=None if identity else rows)
+        """The same features with only the rows of these numbers, in that order. The sample ids stay as they are."""
+        if len(rows) == self.n and bool(np.array_equal(rows, np.arange(self.n))):
+            return self
+        return replace(self, n=len(rows), rows=rows if self.rows is None else self.rows[rows])
 
 
 @dataclass(frozen=True)
