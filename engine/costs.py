@@ -16,6 +16,11 @@ DECOMPOSITION_FLOPS, DECOMPOSITION_RATE, OVERLAP_RATE = 2.0, 0.5, 0.6
 MAP_FLOPS, GALLERY_NS = 20.0, 40.0
 
 
+def shape_rows(n: int) -> int:
+    """Of how many samples the third-order terms of the null are taken."""
+    return min(n, max(512, min(n // 10, 2048)))
+
+
 @dataclass(frozen=True)
 class Size:
     """What decides the cost: samples, units of each representation (1 of an RDM), bytes a number, row groups, pairs
@@ -163,6 +168,7 @@ def moment_step(size: Size, budget: float, speed: Speed) -> Step:
     flops = size.moment_flops()
     rate = speed.float32 if size.itemsize == 4 else speed.float64
     memory = moment_memory(size, size.groups, budget)
+    memory += 6.0 * speed.threads * shape_rows(size.n) ** 2 * size.itemsize  # samples for the tail of the null
     read = float(size.n) * size.units * size.itemsize
     return Step(
         "moments", "exact", "4096 rows", flops, read, memory, flops / (0.8 * rate) + 2 * read / speed.read

@@ -17,11 +17,8 @@ from consilience.engine.features.schema import digest
 from consilience.engine.pairs import pairs_of
 from consilience.engine.planning import first_order_groups
 from consilience.pipelines.prepare import Comparison, Name, Prepared, Profiling
-from consilience.pipelines.seats import Seat
+from consilience.pipelines.seats import Seat, layer_free
 from consilience.pipelines.steps import steps_of
-
-# Of a table's spec, what decides no layer's features: which layers stand beside it, and where parts are cut.
-ASIDE = ("layers", "shard_rows")
 
 
 def contents(prepared: Prepared, names: Iterable[Name]) -> dict[Name, str]:
@@ -45,7 +42,7 @@ def _features(seat: Seat, layer: str) -> Any:
     known = {x["name"]: x for x in spec.get("layers", [])}
     if layer not in known:
         return [seat.digest, layer]
-    return {**{k: v for k, v in spec.items() if k not in ASIDE}, "layer": known[layer]}
+    return {**layer_free(spec), "layer": known[layer]}
 
 
 @dataclass(frozen=True)

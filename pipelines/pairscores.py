@@ -42,8 +42,8 @@ class Work:
     @property
     def names(self) -> list[Name]:
         """The representations in those pairs, in the order of the comparison."""
-        (found,) = (self.missing.any(axis=0) | self.missing.any(axis=1)).nonzero()
-        return [self.pairs.names[i] for i in found]
+        wanted = {i for pair in zip(*self.missing.nonzero()) for i in pair}
+        return [name for i, name in enumerate(self.pairs.names) if i in wanted]
 
     @property
     def named(self) -> list[NamePair]:

@@ -1,5 +1,6 @@
 """Who takes part in a study: each model with its feature table, or with what extracts one."""
 
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -122,9 +123,29 @@ def _seat(
             raise absent
         return held
     job = plan_job(model, stimuli, entry.wanted, entry.pool)
-    key = digest(table_spec(model, stimuli, job))
-    table = store.find(model.card.name, stimuli.name, key)
-    return Seat(entry, model.card.name, key, table, model, stimuli, job)
+    spec = table_spec(model, stimuli, job)
+    key = digest(spec)
+    table = store.find(model.card.name, stimuli.name, key) or _with_more(spec, model, stimuli, store)
+    return Seat(entry, model.card.name, table.digest if table else key, table, model, stimuli, job)
+
+
+def _with_more(
+    spec: dict[str, Any], model: Model, stimuli: StimulusSet, store: FeatureStore
+) -> FeatureTable | None:
+    """A table of the same features with more layers, if the store holds one: nothing is extracted to choose fewer."""
+    for table in store.tables(model.card.name, stimuli.name):
+        known = table.manifest["spec"]
+        layers = {digest(x) for x in known.get("layers", []) if isinstance(x, dict)}
+        if layer_free(known) == layer_free(spec) and layers >= {digest(x) for x in spec["layers"]}:
+            return table
+    return None
+
+
+def layer_free(spec: dict[str, Any]) -> dict[str, Any]:
+    """What in the spec of an extracted table decides every layer by itself: not which others there are, nor where parts
+    are cut."""
+    plain: dict[str, Any] = json.loads(json.dumps(spec))
+    return {key: value for key, value in plain.items() if key not in ("layers", "shard_rows")}
 
 
 def _held(entry: ModelEntry, stimuli: str, store: FeatureStore) -> Seat | None:

@@ -121,9 +121,10 @@ class FeatureStore:
             )
         return max(map(FeatureTable, paths), key=lambda table: table.manifest["times"]["created"])
 
-    def tables(self) -> list[FeatureTable]:
-        """Every finished table, by model, stimuli and digest."""
-        return [FeatureTable(path) for pair in self.names() for path in self._paths(self._folder(*pair))]
+    def tables(self, model: str | None = None, stimuli: str | None = None) -> list[FeatureTable]:
+        """Every finished table, of `model` and on `stimuli` if given, by model, stimuli and digest."""
+        names = [x for x in self.names() if model in (None, x[0]) and stimuli in (None, x[1])]
+        return [FeatureTable(path) for pair in names for path in self._paths(self._folder(*pair))]
 
     def names(self) -> list[tuple[str, str]]:
         """The (model, stimuli) of every finished table, each once; opens none of them."""

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from consilience.engine.costs import shape_rows
 from consilience.engine.passes.blocks import TORCH_DTYPE, load, products
 from consilience.engine.passes.ranks_table import RankTable
 from consilience.engine.passes.tiles import Tile, TilePass
 
-SHAPE_ROWS = 512
 MEDIAN_ROWS = 1024
 
 
@@ -40,7 +40,8 @@ def median_distance(work: TilePass, k: int, seed: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Shape:
-    """`third` and `bend` of `Sums`, from a sample: at most max(512, n / 10, capped at 2,048) rows."""
+    """`third` and `bend` of `Sums`, from a sample: at most max(512, n / 10, capped at 2,048) rows. Every pass takes the
+    same ones, so that p does not depend on how the sums were had."""
 
     space: str
     ranks: tuple[RankTable, ...] | None
@@ -58,7 +59,7 @@ class Shape:
     def beside(self, work: TilePass, k: int) -> dict[int, tuple[float, float]]:
         """Those of representation k."""
         n = work.groups.n
-        rows = sample_rows(n, max(SHAPE_ROWS, min(n // 10, 2048)), self.seed)
+        rows = sample_rows(n, shape_rows(n), self.seed)
         values = sample_tile(work, slice(k, k + 1), rows).space(self.space)[0]
         return {k: _third_order(values if self.ranks is None else self.ranks[k](values))}
 
