@@ -38,7 +38,7 @@ def compute(prepared: Prepared, profiling: Profiling, progress: Any) -> "xr.Data
     steps = {model: [x.id for x in asked] for model, asked in steps_of(prepared).items()}
     return profile(
         prepared.representations(profiling.a), profiling.metrics, groups=study.groups, budget=study.budget,
-        device=study.device, seed=study.seed, executor=study.executor, progress=progress,
+        device=study.device, seed=study.seed, progress=progress, **study.placed,
         preprocess={model: steps[model] for model, _ in profiling.a},
         labels=prepared.labels if any(takes_labels(m) for m in profiling.metrics) else None,
     )  # fmt: skip
