@@ -15,6 +15,7 @@ from consilience.engine.inference.maximum import LEAST_PERMUTATIONS, critical, e
 from consilience.engine.inference.null import benjamini_hochberg, calibrated, from_permutations
 from consilience.engine.linalg import one_thread
 from consilience.engine.metrics.registry import Request
+from consilience.engine.passes.executors import on_executor
 from consilience.engine.progress import Progress, silent
 from consilience.engine.scoring import permuted
 from consilience.engine.scoring.crosses import check_memory
@@ -25,6 +26,7 @@ from consilience.engine.scoring.table import provenance
 NUMBERS = ("score", "null_mean", "null_sd", "threshold", "p", "q", "calibrated")
 
 
+@on_executor
 def best_layers(
     a: Features,
     b: Features | None = None,
@@ -43,9 +45,9 @@ def best_layers(
     Args:
         a, b, metrics: as for `compare`; arrays are named ``"model/layer"``. Layers of one model are not compared.
         permutations: at least 19; the least p there can be is 1 / (1 + permutations).
-        options: `budget`, `device`, `seed`, `executor` and `threads` of `compare`. Metrics on kernels and distances
-            hold n × n matrices, two at least, in half of the budget; CKA with the linear kernel does without where that
-            is quicker or they do not fit.
+        options: `budget`, `device`, `seed`, `executor`, `address` and `threads` of `compare`. Metrics on kernels and
+            distances hold n × n matrices, two at least, in half of the budget; CKA with the linear kernel does without
+            where that is quicker or they do not fit.
 
     Returns:
         A Dataset over (metric, a, b), a and b being models; NaN for a model with itself.

@@ -41,7 +41,7 @@ def noise_ceiling(
         subjects: a mapping from names to features (n, d), RDMs or feature tables of one layer; a list of these; or a
             stack of RDMs (subjects, n, n). Those with sample ids are joined on them.
         metric: an id or mapping, as for `compare`.
-        options: `budget`, `device`, `seed`, `executor`, `threads`, `labels` and `preprocess` of `compare`.
+        options: `budget`, `device`, `seed`, `executor`, `address`, `threads`, `labels` and `preprocess` of `compare`.
 
     Raises:
         BadInput: before any compute, for input that cannot be compared, and for fewer than two subjects.
@@ -50,6 +50,7 @@ def noise_ceiling(
     return float(lower.mean()), float(upper.mean())
 
 
+@executors.on_executor
 def subject_ceilings(
     subjects: Subjects, metric: str | Mapping[str, Any] = "rsa", **options: Any
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,8 @@ from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import Request
 from consilience.engine.pairs import asked_of, with_own
-from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype, frame
+from consilience.engine.passes.executors import Executor, on_executor
 from consilience.engine.planning import Plan, make_plan, needs_of
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
@@ -65,6 +64,7 @@ class Comparison:
         seed: int = 0,
         precision: str = "exact",
         executor: str = "threads",
+        address: str | None = None,
         threads: int | None = None,
         preprocess: preprocessing.Preprocess = (),
         pairs: Iterable[tuple[str, str]] | None = None,
@@ -99,14 +99,14 @@ class Comparison:
         self.se, self.null, self.permutations, self.seed = se, null, permutations, seed
         if precision not in PRECISIONS:
             raise unknown("precision", precision, PRECISIONS)
-        self.device, self.executor, self.precision = check_device(device), executor, precision
-        self.threads = threads or executors.workers(device)
+        self.device, self.precision = check_device(device), precision
+        self.run_on = Executor(executor, address, threads, device)
         # Without standard errors only the two halves are told apart, and fewer groups are fewer blocks.
         self.groups: Groups = deal(self.joined.n, groups if se else min(groups, 2), seed)
         self.budget = read_bytes(budget)
         self.representations = preprocessing.preprocessed(
             self.representations, steps, seed=seed, budget=self.budget, progress=progress,
-            run=partial(executors.run, executor=executor, threads=self.threads),
+            run=self.run_on,
         )  # fmt: skip
 
     def _asked(
@@ -159,14 +159,15 @@ class Comparison:
 
     def plan(self, measured: Speed | None = None) -> Plan:
         """Passes, blocks and memory; the seconds are those of a machine of that speed."""
-        speed, load = measured or nominal(self.device), preprocessing.Load.of(self.representations)
+        speed = measured or nominal(self.device, self.run_on.workers, self.run_on.together)
+        load = preprocessing.Load.of(self.representations)
         size = Size(
             self.joined.n,
             tuple(r.d for r in self.representations),
             compute_dtype(self.representations).itemsize,
             self.groups.count,
             self.pairs,
-            load.beside(speed.threads),
+            load.beside(speed.sharing),
             sum(r.rdm for r in self.representations),
             self.among,
         )
@@ -182,8 +183,8 @@ class Comparison:
         return Setting(
             tuple(self.representations), tuple(map(frame, self.representations)), self.groups, self.pairs,
             self.asked, self.plan(), self.se, self.null, self.permutations, self.seed, self.device,
-            self.threads, partial(executors.run, executor=self.executor, threads=self.threads, progress=progress),
-            progress, self.labels, self.until_se, self.precision, among=self.among,
+            replace(self.run_on, progress=progress), progress, self.labels, self.until_se, self.precision,
+            among=self.among,
         )  # fmt: skip
 
     def evaluated(self, requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
@@ -214,6 +215,7 @@ class Comparison:
         return scores.assign_attrs(preprocessing.attributes(self.representations))
 
 
+@on_executor
 def compare(
     a: Features,
     b: Features | None = None,
@@ -234,7 +236,7 @@ def compare(
         labels: of the samples, for metrics that ask for them (``cka:by=label``): a mapping from sample id to label, or
             one label a row for arrays without ids. by: the same, and every metric that can be class-conditional is.
         null: mean, z and p of unrelated samples: exact where known, else by `permutations` seeded permutations (20).
-        budget: memory above the inputs, for instance ``"8GB"``.
+        budget: memory above the inputs, for instance ``"8GB"``: of this process, and of each process of a cluster.
         device: of the block kernels, ``"cpu"`` or ``"cuda"``.
         seed: decides row groups, permutations and random projections.
         precision: ``exact``; ``fast``: the products of all-pairs CKA in bfloat16; ``auto``: fast where that is faster
@@ -245,7 +247,11 @@ def compare(
             of `b`. among: how many pairs the comparison has of which these are a part, each representation with itself
             counted: it decides into how few row groups metrics of moments fall. So a part of a comparison has the
             scores that it has as a whole.
-        executor: ``"threads"``. threads: how many (default: all cores).
+        executor: where tasks run: ``"threads"`` of this process; ``"distributed"``, a Dask cluster; ``"ray"``, a Ray
+            cluster. A cluster is the one at `address` (``tcp://host:8786``, ``host:6379``), else the one this process
+            has a client of already, else processes on this machine for the length of the call. An address with its
+            scheme may be given as `executor` alone. Scores do not depend on it beyond 1e-6.
+        threads: how many, or processes where a cluster is started (default: all cores).
         progress: called as progress(stage, done, total).
 
     Returns:
@@ -257,6 +263,7 @@ def compare(
     return Comparison(a, b, metrics, progress=progress, **options).run(progress)
 
 
+@on_executor
 def score(metric: str | Mapping[str, Any], x: Any, y: Any = None, **options: Any) -> float:
     """One score, without its error: ``score("cka", X, Y)``, X (n, d1) and Y (n, d2), or ``score("uniformity", X)``."""
     if y is None:

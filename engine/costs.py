@@ -140,7 +140,7 @@ def tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) ->
     elements = float(size.n) ** 2 / 2 * size.count
     block = f"{tile} × {tile}"
     loads = float(size.n) ** 2 / 2 * (size.units / strip + size.rdms) * size.itemsize
-    memory = tile_memory(size, needs, tile, strip, speed.threads)
+    memory = tile_memory(size, needs, tile, strip, speed.sharing)
     rate = speed.float32 if size.itemsize == 4 else speed.float64
     flops = float(size.n) ** 2 * (size.units + size.products * len(needs.spaces))
     # Narrow representations do not reach the full rate of a large product.
@@ -168,7 +168,9 @@ def moment_step(size: Size, budget: float, speed: Speed) -> Step:
     flops = size.moment_flops()
     rate = speed.float32 if size.itemsize == 4 else speed.float64
     memory = moment_memory(size, size.groups, budget)
-    memory += 6.0 * speed.threads * shape_rows(size.n) ** 2 * size.itemsize  # samples for the tail of the null
+    memory += (
+        6.0 * speed.threads * shape_rows(size.n) ** 2 * size.itemsize
+    )  # samples for the tail of the null
     read = float(size.n) * size.units * size.itemsize
     return Step(
         "moments", "exact", "4096 rows", flops, read, memory, flops / (0.8 * rate) + 2 * read / speed.read
@@ -208,7 +210,7 @@ def held_out_step(size: Size, needs: Needs, budget: float, speed: Speed, permuta
             kept += 8.0 * m * size.units
     seconds += flops / (0.7 * speed.float64)
     thread = 80.0 * largest**2 + 8.0 * widest * (4 * 4096 + 4 * widest) + ALLOCATOR
-    memory = kept + speed.threads * thread
+    memory = kept + speed.sharing * thread
     if any(need.fits for need in needs.held_out):
         memory += moment_memory(replace(size, itemsize=8), 1, budget)
     return Step("held-out samples", "exact", "4096 rows", flops, read, memory, seconds)

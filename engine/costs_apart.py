@@ -44,7 +44,7 @@ def union_step(size: Size, needs: Needs, speed: Speed, permutations: int, evalua
         products = 10.0 * size.n * width * size.count**2 * (evaluations + permutations)
         seconds += products / (0.4 * speed.float64)
     read = float(size.n) * size.units * size.itemsize
-    memory = speed.threads * (12 * 8.0 * 2**20 + 8.0 * size.n * max(size.widths) + ALLOCATOR)
+    memory = speed.sharing * (12 * 8.0 * 2**20 + 8.0 * size.n * max(size.widths) + ALLOCATOR)
     return Step("unions", "exact", "samples", flops, read, memory, seconds + flops / (0.5 * speed.float64))
 
 
@@ -53,7 +53,7 @@ def triangle_step(size: Size, needs: Needs, speed: Speed, evaluations: int) -> S
     entries = float(size.n) ** 2 / 2
     sorts = needs.triangles * entries * len(size.pairs) * evaluations
     seconds = sorts * SORT_NS * size.n.bit_length() * 1e-9 / speed.threads
-    memory = 8.0 * size.n**2 * (size.count + 6 * speed.threads) + ALLOCATOR
+    memory = 8.0 * size.n**2 * (size.count + 6 * speed.sharing) + ALLOCATOR
     return Step("whole matrices", "exact", "all samples", sorts, 0.0, memory, seconds)
 
 
@@ -67,6 +67,6 @@ def _matrices(name: str, block: str, size: Size, speed: Speed, flops: float, row
     elements = float(size.n) * rows * size.count * spaces
     seconds = flops / (0.5 * rate) + read / speed.read + elements * 2 * SPACE_NS * 1e-9 / speed.threads
     tiles = (2.0 + 4 * spaces) * size.count * rows**2 * size.itemsize
-    memory = speed.threads * (tiles + 2.0 * rows * size.units * size.itemsize + ALLOCATOR) + size.beside
+    memory = speed.sharing * (tiles + 2.0 * rows * size.units * size.itemsize + ALLOCATOR) + size.beside
     how = "sampled" if name == "sampled tiles" else "exact"
     return Step(name, how, block, flops, read, memory, seconds)

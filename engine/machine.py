@@ -13,12 +13,25 @@ from consilience.engine.errors import BadInput
 
 @dataclass(frozen=True)
 class Speed:
-    """Floating-point operations per second of matrix products, and bytes per second read; all threads together."""
+    """Floating-point operations per second of matrix products, and bytes per second read; all threads together.
+
+    `together` of the `threads` share the memory of a process (0: all of them).
+    """
 
     float32: float
     float64: float
     read: float
     threads: int
+    together: int = 0
+
+    @property
+    def sharing(self) -> int:
+        return self.together or self.threads
+
+
+def cores() -> int:
+    """Cores that this process may use; a container or `taskset` may allow fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_device(device: str) -> str:
@@ -39,10 +52,10 @@ def check_device(device: str) -> str:
     return device
 
 
-def nominal(device: str = "cpu") -> Speed:
-    """Some machine with this many threads: for choices that do not rest on its speed."""
-    threads = len(os.sched_getaffinity(0)) if device == "cpu" else 1
-    return Speed(1e11 * threads, 5e10 * threads, 1e10, threads)
+def nominal(device: str = "cpu", workers: int = 0, together: int = 0) -> Speed:
+    """Some machine with so many workers (0: as many as this one): for choices that do not rest on its speed."""
+    threads = workers or (cores() if device == "cpu" else 1)
+    return Speed(1e11 * threads, 5e10 * threads, 1e10, threads, together)
 
 
 @cache
@@ -50,7 +63,7 @@ def speed(device: str = "cpu") -> Speed:
     """Measure once in a process."""
     import torch
 
-    threads = len(os.sched_getaffinity(0)) if device == "cpu" else 1
+    threads = cores() if device == "cpu" else 1
     rates = []
     for dtype in (torch.float32, torch.float64):
         x = torch.ones(1024, 1024, dtype=dtype, device=device)

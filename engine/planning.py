@@ -97,7 +97,7 @@ def make_plan(
     elif by_moments:
         steps.append(moment_step(size, budget, speed))
     elif needs.spaces or needs.searches:
-        tile_rows, strip_rows = _blocks(size, needs, budget, speed.threads)
+        tile_rows, strip_rows = _blocks(size, needs, budget, speed)
         steps += tile_steps(size, needs, tile_rows, strip_rows, speed)
     if needs.first_order:
         few = first_order_groups(size.groups, size.whole)
@@ -117,13 +117,13 @@ def make_plan(
     return Plan(tuple(steps), by_moments, tile_rows, strip_rows, budget)
 
 
-def _blocks(size: Size, needs: Needs, budget: float, threads: int) -> tuple[int, int]:
-    # Strips so short that there are several pairs of them for each thread.
+def _blocks(size: Size, needs: Needs, budget: float, speed: Speed) -> tuple[int, int]:
+    # Strips so short that there are several pairs of them for each worker.
     longest = LONG_STRIP_ROWS if size.count <= FEW else STRIP_ROWS
-    tile, strip = TILE_ROWS, min(longest, max(TILE_ROWS // 4, size.n // (2 * threads)))
-    while tile_memory(size, needs, tile, strip, threads) > budget and tile > LEAST_ROWS:
+    tile, strip = TILE_ROWS, min(longest, max(TILE_ROWS // 4, size.n // (2 * speed.threads)))
+    while tile_memory(size, needs, tile, strip, speed.sharing) > budget and tile > LEAST_ROWS:
         tile, strip = tile // 2, strip // 2
-    least = tile_memory(size, needs, tile, strip, threads)
+    least = tile_memory(size, needs, tile, strip, speed.sharing)
     if least > budget:
         raise BadInput(
             f"a tile pass within the budget of {gigabytes(budget)}",

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ from consilience.engine.inference.subsets import deal, subsets
 from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import registered
-from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import frame
+from consilience.engine.passes.executors import Executor, on_executor
 from consilience.engine.profile_plan import ProfilePlan, covariance_bytes, plan_profile
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
@@ -49,6 +49,7 @@ class Profile:
         device: str = "cpu",
         seed: int = 0,
         executor: str = "threads",
+        address: str | None = None,
         threads: int | None = None,
         preprocess: preprocessing.Preprocess = (),
         progress: Progress = silent,
@@ -60,14 +61,14 @@ class Profile:
         if groups < 1:
             raise BadInput("groups of 1 or more", f"groups={groups}", "use groups=20, the default")
         self.joined = on_same_samples(read(features), self.requests)
-        self.seed, self.device, self.executor = seed, check_device(device), executor
+        self.seed, self.device = seed, check_device(device)
+        self.run_on = Executor(executor, address, threads, device)
         self.labels = self._labels(labels)
-        self.threads = threads or executors.workers(device)
         self.groups = deal(self.joined.n, groups if se else 1, seed)
         self.budget = read_bytes(budget)
         self.representations = preprocessing.preprocessed(
             self.joined.representations, steps, seed=seed, budget=self.budget, progress=progress,
-            run=partial(executors.run, executor=executor, threads=self.threads),
+            run=self.run_on,
         )  # fmt: skip
 
     def _labels(self, given: Any) -> np.ndarray | None:
@@ -90,7 +91,7 @@ class Profile:
         widths = [r.d for r in self.representations]
         return plan_profile(
             self.joined.n, widths, self.groups.count, self.requests, budget=self.budget,
-            speed=measured or nominal(self.device),
+            speed=measured or nominal(self.device, self.run_on.workers, self.run_on.together),
         )  # fmt: skip
 
     def run(self, progress: Progress = silent) -> xr.Dataset:
@@ -101,7 +102,7 @@ class Profile:
             tuple(self.representations), tuple(frame(r) for r in self.representations), self.groups,
             subsets(self.groups.count, halves=False), self.device, plan.batch, plan.tile_rows,
             plan.strip_rows, covariance_bytes(self.budget),
-            partial(executors.run, executor=self.executor, threads=self.threads, progress=progress),
+            replace(self.run_on, progress=progress),
             self.seed, self.labels,
         )  # fmt: skip
         found: dict[str, Profiled] = {}
@@ -114,6 +115,7 @@ class Profile:
         return table.assign_attrs(preprocessing.attributes(self.representations))
 
 
+@on_executor
 def profile(
     features: Features, metrics: Metrics | None = None, *, progress: Progress = silent, **options: Any
 ) -> xr.Dataset:
@@ -130,7 +132,7 @@ def profile(
         budget: memory above the inputs, for instance ``"8GB"``.
         device: of the block kernels, ``"cpu"`` or ``"cuda"``.
         seed: decides the row groups, and which half of the samples a probe is fitted on.
-        executor: ``"threads"``. threads: how many (default: all cores).
+        executor, address, threads: as for `compare`.
         preprocess: as for `compare`.
         progress: called as progress(stage, done, total).
 

@@ -74,7 +74,7 @@ def plan_profile(
     if "probe" in needs.statistics:
         steps.append(_probe_step(size, [r for r in requests if r.needs == "probe"], budget, speed))
     if needs.directions or needs.candidates:
-        batch, tile, strip = _blocks(size, needs, budget, speed.threads)
+        batch, tile, strip = _blocks(size, needs, budget, speed)
         steps.append(_tile_step(size, needs, batch, tile, strip, speed))
     return ProfilePlan(tuple(steps), False, tile, strip, budget, batch)
 
@@ -97,13 +97,13 @@ def tile_memory(size: Size, needs: Single, batch: int, tile: int, strip: int, th
     return threads * (numbers * ITEM + ALLOCATOR) + lists
 
 
-def _blocks(size: Size, needs: Single, budget: float, threads: int) -> tuple[int, int, int]:
+def _blocks(size: Size, needs: Single, budget: float, speed: Speed) -> tuple[int, int, int]:
     """Representations together, rows of a tile and of a strip: large tiles before many representations."""
     tile = min(TILE_ROWS, -(-size.n // size.groups))
-    strip = min(STRIP_ROWS, max(TILE_ROWS // 4, size.n // (2 * threads)))
+    strip = min(STRIP_ROWS, max(TILE_ROWS // 4, size.n // (2 * speed.threads)))
 
     def memory(batch: int) -> float:
-        return tile_memory(size, needs, batch, tile, strip, threads)
+        return tile_memory(size, needs, batch, tile, strip, speed.sharing)
 
     while memory(1) > budget and tile > LEAST_ROWS:
         tile, strip = tile // 2, strip // 2
@@ -123,7 +123,7 @@ def _covariance_step(size: Size, budget: float, speed: Speed) -> Step:
     seconds = flops / (0.7 * speed.float64) + spectra / (DECOMPOSITION_RATE * speed.float64)
     matrices = min(size.groups * squares, max(covariance_bytes(budget) / ITEM, size.groups * widest**2))
     rows = min(BLOCK_ROWS, -(-size.n // size.groups)) * size.units
-    memory = ITEM * (2 * matrices + speed.threads * (4 * widest**2 + rows)) + ALLOCATOR * speed.threads
+    memory = ITEM * (2 * matrices + speed.sharing * (4 * widest**2 + rows)) + ALLOCATOR * speed.sharing
     read = float(size.n) * size.units * ITEM
     return Step(
         "covariances and spectra", "exact", f"{BLOCK_ROWS} rows", flops + spectra, read, memory, seconds
@@ -132,17 +132,17 @@ def _covariance_step(size: Size, budget: float, speed: Speed) -> Step:
 
 def _row_step(size: Size, speed: Speed) -> Step:
     features = float(size.n) * size.units
-    block = speed.threads * BLOCK_ROWS * max(size.widths)
-    memory = 4.0 * ITEM * (block + size.groups * size.units) + ALLOCATOR * speed.threads
+    block = speed.sharing * BLOCK_ROWS * max(size.widths)
+    memory = 4.0 * ITEM * (block + size.groups * size.units) + ALLOCATOR * speed.sharing
     seconds = features * ROW_NS * 1e-9 / speed.threads
     return Step("row sums", "exact", f"{BLOCK_ROWS} rows", 6 * features, features * ITEM, memory, seconds)
 
 
 def _probe_step(size: Size, probes: Sequence[Request], budget: float, speed: Speed) -> Step:
     rows = [min(r.parameters["samples"], size.n // 2 + 1) for r in probes]
-    widest = sum(sorted(size.widths)[-speed.threads :])
-    numbers = PROBE_COPIES * max(rows) * widest + speed.threads * 3.0 * BLOCK_ROWS * max(size.widths)
-    memory = ITEM * numbers + ALLOCATOR * speed.threads
+    widest = sum(sorted(size.widths)[-speed.sharing :])
+    numbers = PROBE_COPIES * max(rows) * widest + speed.sharing * 3.0 * BLOCK_ROWS * max(size.widths)
+    memory = ITEM * numbers + ALLOCATOR * speed.sharing
     if memory > budget:
         raise BadInput(
             f"probes within the budget of {gigabytes(budget)}", f"{gigabytes(memory)} for {max(rows):,} train samples",
@@ -162,5 +162,5 @@ def _tile_step(size: Size, needs: Single, batch: int, tile: int, strip: int, spe
     seconds = flops / (0.65 * speed.float64) + (loads + 4 * again) / speed.read
     nanoseconds = DIRECTION_NS * needs.directions + 2 * NEIGHBOUR_NS * bool(needs.candidates)
     seconds += float(size.n) ** 2 / 2 * size.count * nanoseconds * 1e-9 / speed.threads
-    memory = tile_memory(size, needs, batch, tile, strip, speed.threads)
+    memory = tile_memory(size, needs, batch, tile, strip, speed.sharing)
     return Step("tiles", "exact", f"{tile} × {tile}", flops, loads + again, memory, seconds)

@@ -21,6 +21,13 @@ app = typer.Typer(
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file (YAML).")]
 Store = Annotated[Path, typer.Option(help="The folder of feature tables.")]
+Executor = Annotated[
+    str | None,
+    typer.Option(help="Where passes run: threads, distributed, ray, or an address with its scheme."),
+]
+Address = Annotated[
+    str | None, typer.Option(help="The Dask scheduler or Ray cluster; default: this machine.")
+]
 
 
 def main() -> None:
@@ -53,18 +60,19 @@ def demo(
 
 
 @app.command()
-def run(study: StudyFile) -> None:
+def run(study: StudyFile, executor: Executor = None, address: Address = None) -> None:
     """Run a study: extract what is missing, compare what is new, write scores and report."""
     from consilience.pipelines.console import Console
 
-    _run(study, Console())
+    _run(study, Console(), executor, address)
 
 
-def _run(study: Path, console: Any) -> None:
+def _run(study: Path, console: Any, executor: str | None = None, address: str | None = None) -> None:
+    from consilience.pipelines.study import load_study
     from consilience.pipelines.zoo import run as run_study
 
     try:
-        scores = run_study(study, console=console)
+        scores = run_study(load_study(study).elsewhere(executor, address), console=console)
     except KeyboardInterrupt:
         console.say(INTERRUPTION)
         raise typer.Exit(INTERRUPTED) from None
@@ -89,10 +97,12 @@ def brain(
     output: Annotated[
         Path | None, typer.Option(help="Where a shipped study goes; default: consilience-STUDY.")
     ] = None,
+    executor: Executor = None,
+    address: Address = None,
 ) -> None:
     """Run a study of brains: align layers with regions over subjects, predict responses, write tables and report."""
     from consilience.pipelines.brain import run as brains
-    from consilience.pipelines.brain.study import study_file
+    from consilience.pipelines.brain.study import load_brain_study, study_file
     from consilience.pipelines.console import Console
 
     console = Console()
@@ -103,7 +113,7 @@ def brain(
         brains.plan(path, console=console).show(console)
         return
     try:
-        brains.run(path, console=console)
+        brains.run(load_brain_study(path).elsewhere(executor, address), console=console)
     except KeyboardInterrupt:
         console.say(INTERRUPTION)
         raise typer.Exit(INTERRUPTED) from None
@@ -149,6 +159,8 @@ def compare(
         list[str] | None,
         typer.Option(help="Preprocessing step, such as pca:variance=0.9; may be repeated, in order."),
     ] = None,
+    executor: Executor = None,
+    address: Address = None,
 ) -> None:
     """Compare every layer of some feature tables with every other, without a study."""
     from consilience.pipelines.console import Console
@@ -158,7 +170,7 @@ def compare(
     with console.watching() as progress:
         report = compare_tables(
             tables, metric, output, seed=seed, permutations=permutations, groups=groups, budget=budget,
-            preprocess=preprocess or (), progress=progress,
+            preprocess=preprocess or (), executor=executor or "threads", address=address, progress=progress,
         )  # fmt: skip
     console.say(f"Report: {report}")
 

@@ -63,7 +63,7 @@ def compute(prepared: Prepared, work: Work, progress: Any) -> "xr.Dataset":
         precision=study.precision,
         until_se=study.until_se,
         labels=prepared.labels if any(takes_labels(m) for m in work.metrics) else None,
-        executor=study.executor,
+        **study.placed,
         preprocess={m: [x.id for x in asked] for m, asked in steps_of(prepared).items() if m in models},
         progress=progress,
     )

@@ -56,7 +56,7 @@ class Prepared:
         return digest(
             {
                 "version": version("consilience"),
-                "study": self.study.model_dump(mode="json"),
+                "study": self.study.decisive(),
                 "tables": {x.name: x.digest for x in self.seats},
                 "left_out": sorted(self.left_out),
                 "labels": self.labels,

@@ -128,7 +128,7 @@ def compute(prepared: Prepared, every: Sequence[Name], work: Profiling, progress
     joined = join(sorted(prepared.representations(every), key=lambda r: r.model)).representations
     return profile(
         [r for r in joined if (r.model, r.layer) in work.a], work.metrics, groups=study.groups, budget=study.budget,
-        device=study.device, seed=study.seed, executor=study.executor, progress=progress,
+        device=study.device, seed=study.seed, progress=progress, **study.placed,
         preprocess={model: [x.id for x in steps[model]] for model, _ in work.a},
         labels=prepared.labels if any(takes_labels(m) for m in work.metrics) else None,
     )  # fmt: skip

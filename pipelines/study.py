@@ -22,7 +22,8 @@ precision: exact           # or fast, auto: products of all-pairs CKA in bfloat1
 until_se: null             # draw random pairs of samples until the standard errors are this small, such as 0.005
 labels: null               # a CSV or Parquet file with the columns sample_id and label, for `probe`, and
                            # for `{name: cka, by: label}`
-executor: threads
+executor: threads          # or distributed, a Dask cluster; or ray, the Ray cluster that also extracts
+address: null              # of that cluster, such as tcp://host:8786 or host:6379; null: processes on this machine
 device: cpu                # of the comparison
 reject_limit: 0.05         # share of rejected samples of one model above which the run ends with exit code 3
 tracking: sqlite:///runs.db   # null: no tracking
@@ -108,7 +109,6 @@ class Study(StudyFile):
     precision: Literal["exact", "fast", "auto"] = "exact"
     until_se: float | None = Field(None, gt=0)
     labels: str | None = None
-    executor: str = "threads"
     device: str = "cpu"
     reject_limit: float = Field(0.05, ge=0, le=1)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
@@ -75,6 +75,8 @@ class StudyFile(Strict):
     store: str = "features"
     seed: int = Field(0, ge=0)
     budget: str = Field("8GB", pattern=r"^\d+(\.\d+)? ?([kMGT]i?)?B$")
+    executor: str = "threads"
+    address: str | None = None
     tracking: str | None = "sqlite:///runs.db"
     output: str = "out"
 
@@ -94,6 +96,27 @@ class StudyFile(Strict):
     def names_stimuli(self) -> Loc:
         """The key that says which stimuli they are."""
         return ("stimuli",)
+
+    @property
+    def placed(self) -> dict[str, Any]:
+        """Where passes run, as options of the engine. StudyError for an executor that there is not."""
+        from consilience.engine.execution.sessions import resolved
+
+        try:
+            resolved(self.executor, self.address)
+        except BadInput as bad:
+            raise self.error(("executor",), bad) from bad
+        return {"executor": self.executor, "address": self.address}
+
+    def elsewhere(self, executor: str | None, address: str | None) -> Self:
+        """The same study with the executor of a command line in place of its own, if one is given there."""
+        if executor is None and address is None:
+            return self
+        return self.model_copy(update={"executor": executor or self.executor, "address": address})
+
+    def decisive(self) -> dict[str, Any]:
+        """All of it that decides the results: where they are computed does not."""
+        return self.model_dump(mode="json", exclude={"executor", "address"})
 
     def error(self, loc: Loc, bad: BadInput) -> StudyError:
         """`bad`, with the place in the file where it comes from."""

@@ -49,7 +49,8 @@ def open_table(path: Path) -> FeatureTable:
 
 def compare_tables(
     paths: Sequence[Path], metrics: Sequence[str], output: Path, *, seed: int = 0, permutations: int = 20,
-    groups: int = 20, budget: str = "8GB", preprocess: Sequence[str] = (), progress: Progress = silent,
+    groups: int = 20, budget: str = "8GB", preprocess: Sequence[str] = (), executor: str = "threads",
+    address: str | None = None, progress: Progress = silent,
 ) -> Path:  # fmt: skip
     """Compare the tables in `paths`; write ``scores.nc``, ``scores.parquet`` and the report, and return its path."""
     from consilience.engine.comparison import compare
@@ -59,7 +60,7 @@ def compare_tables(
     tables = [open_table(x) for x in paths]
     scores = compare(
         tables, metrics=list(metrics), seed=seed, permutations=permutations, groups=groups, budget=budget,
-        preprocess=list(preprocess), progress=progress,
+        preprocess=list(preprocess), executor=executor, address=address, progress=progress,
     )  # fmt: skip
     output.mkdir(parents=True, exist_ok=True)
     save(scores, output / "scores.nc")

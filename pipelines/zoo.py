@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from consilience.engine.errors import unknown
+from consilience.engine.execution.sessions import opened
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Prepared, prepare
 from consilience.pipelines.provenance import describe, track
@@ -38,8 +38,7 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     """
     study = study if isinstance(study, Study) else load_study(study)
     console = console or Console()
-    output = writable(study.path(study.output))
-    _refuse_unsupported(study)
+    output, placed = writable(study.path(study.output)), study.placed
     uri = tracking_of(study)
     prepared = prepare(study)
     before = before_of(output)
@@ -60,16 +59,18 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     plan.show(console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     elapsed: dict[str, float] = {}
-    began = time.perf_counter()
-    prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
-    elapsed["extraction"] = time.perf_counter() - began
-    began = time.perf_counter()
-    scores = compare_missing(prepared, console, plan.pairs)
-    elapsed["comparison"] = time.perf_counter() - began
-    began = time.perf_counter()
-    profile = profile_missing(prepared, console)
-    if profile is not None:
-        elapsed["profile"] = time.perf_counter() - began
+    with opened(**placed) as session:
+        session.begin()
+        began = time.perf_counter()
+        prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
+        elapsed["extraction"] = time.perf_counter() - began
+        began = time.perf_counter()
+        scores = compare_missing(prepared, console, plan.pairs)
+        elapsed["comparison"] = time.perf_counter() - began
+        began = time.perf_counter()
+        profile = profile_missing(prepared, console)
+        if profile is not None:
+            elapsed["profile"] = time.perf_counter() - began
     scores.attrs.update(describe(scores, prepared, elapsed))
     return _finish(scores, profile, prepared, output, uri, before, console)
 
@@ -108,10 +109,3 @@ def _tell(console: Console, scores: "xr.Dataset", output: Path) -> None:
     for sentence in json.loads(scores.attrs["summary"]):
         console.say(sentence)
     console.say(f"\nReport: {output / REPORT}\nScores: {output / SCORES}", style="bold")
-
-
-def _refuse_unsupported(study: Study) -> None:
-    from consilience.engine.passes.executors import EXECUTORS
-
-    if study.executor not in EXECUTORS:
-        raise study.error(("executor",), unknown("executor", study.executor, EXECUTORS))

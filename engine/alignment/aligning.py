@@ -21,12 +21,14 @@ from consilience.engine.comparison import Comparison
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.maximum import LEAST_PERMUTATIONS
 from consilience.engine.linalg import one_thread
+from consilience.engine.passes.executors import on_executor
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics
 
 LEAST_BOOTSTRAPS = 100
 
 
+@on_executor
 def align(
     models: Features,
     brains: Brains,
@@ -55,8 +57,8 @@ def align(
         hierarchy: regions, from the first to the last in the hierarchy.
         permutations: of the stimuli, the same for all layers and subjects; 0 for none, else 19 or more.
         bootstraps: of stimuli, of subjects (Turing test) and of models (universality); 100 or more.
-        options: `groups`, `budget`, `device`, `executor`, `threads`, `precision`, `labels`, `by` and `preprocess` of
-            `compare`.
+        options: `groups`, `budget`, `device`, `executor`, `address`, `threads`, `precision`, `labels`, `by` and
+            `preprocess` of `compare`.
 
     Returns:
         A Dataset over (metric, representation, region, subject, model, model_b, other); NaN, or "", where a subject

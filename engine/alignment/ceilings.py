@@ -12,7 +12,7 @@ from consilience.engine.ceiling import subject_ceilings
 from consilience.engine.comparison import Comparison
 from consilience.engine.metrics.registry import Request
 
-TAKEN = ("budget", "device", "seed", "executor", "threads")
+TAKEN = ("budget", "device", "seed", "executor", "address", "threads")
 
 
 def ceilings(

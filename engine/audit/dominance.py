@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,8 @@ from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.linalg import one_thread
 from consilience.engine.machine import read_bytes
-from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import frame
+from consilience.engine.passes.executors import Executor
 from consilience.engine.passes.moment_state import over_groups
 from consilience.engine.passes.moments import MomentPass, moments
 from consilience.engine.planning import gigabytes
@@ -46,7 +45,7 @@ def covariances(
     pairs = ((0, 0), (1, 1), (0, 1))
     work = MomentPass((x, y), (frame(x), frame(y)), whole, pairs, np.dtype(np.float64), device)
     with one_thread() if device == "cpu" else nullcontext():
-        state = moments(work, run=partial(executors.run, progress=progress))
+        state = moments(work, run=Executor(device=device, progress=progress))
     xx, yy, xy = (next(over_groups(state, pair, np.ones((1, 1), bool)))[0] for pair in pairs)
     return xx, yy, xy
 

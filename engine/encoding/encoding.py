@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,8 +32,8 @@ from consilience.engine.features.representation import Representation
 from consilience.engine.inference.null import from_permutations
 from consilience.engine.linalg import one_thread
 from consilience.engine.machine import check_device, read_bytes
-from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype
+from consilience.engine.passes.executors import Executor, on_executor
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, on_same_samples, read
 from consilience.engine.scoring.table import provenance
@@ -65,6 +64,7 @@ class Encoding:
         device: str = "cpu",
         seed: int = 0,
         executor: str = "threads",
+        address: str | None = None,
         threads: int | None = None,
     ):
         self.penalties = read_penalties(penalties)
@@ -86,8 +86,8 @@ class Encoding:
         self.joined, checked = joined, iter(joined.representations)
         self.spaces, self.responses, given = ([next(checked) for _ in side] for side in sides)
         self.folds: Folds = folds_of(joined, folds, groups)
-        self.device, self.seed, self.executor = check_device(device), seed, executor
-        self.threads, self.budget = threads or executors.workers(device), read_bytes(budget)
+        self.device, self.seed, self.budget = check_device(device), seed, read_bytes(budget)
+        self.run_on = Executor(executor, address, threads, device)
         self.nested, self.standardise, self.bands = nested, standardise, bands
         self.joint, self.choose_layer, self.permutations = joint, choose_layer, permutations
         self.nuisance = bool(given)
@@ -113,7 +113,7 @@ class Encoding:
     def run(self, progress: Progress = silent) -> xr.Dataset:
         """The table."""
         start = time.perf_counter()
-        run = partial(executors.run, executor=self.executor, threads=self.threads, progress=progress)
+        run = replace(self.run_on, progress=progress)
         constant = constant_units(self.responses)
         with one_thread() if self.device == "cpu" else nullcontext():
             fitting = Fitting(
@@ -179,6 +179,7 @@ def _read(features: Any, name: str) -> list[Representation]:
     return read({name: features} if hasattr(features, "shape") else features)
 
 
+@on_executor
 def encode(
     features: Features | Any,
     responses: Features | Any,
@@ -226,7 +227,7 @@ def encode(
             circle inside each group; see `consilience.engine.encoding.null`. Default: none, for it fits as many times
             more.
         budget: memory above the inputs, for instance ``"8GB"``.
-        device, seed, executor, threads, progress: as for `compare`.
+        device, seed, executor, address, threads, progress: as for `compare`.
 
     Returns:
         A Dataset over (space, target, fold); see `consilience.engine.encoding.table`.

@@ -1,9 +1,8 @@
 """Every model on every response: the responses stream through in runs of units whose sums fit the memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from consilience.engine.encoding.sources import beside
 from consilience.engine.encoding.statistics import Design, Targets, targets
 from consilience.engine.errors import BadInput
 from consilience.engine.features.representation import Representation
+from consilience.engine.passes.executors import Run
 
 RUN_BYTES = 256e6  # of the sums of a run of units: more would save no work
 WORKING = 8  # matrices while a covariance is decomposed, on two threads
@@ -58,7 +58,7 @@ class Fitting:
     standardise: bool
     seed: int
     budget: float
-    run: Callable[..., Any]
+    run: Run
 
     def __post_init__(self) -> None:
         self._designs = [self.design.only(model.spaces) for model in self.models]

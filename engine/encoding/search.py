@@ -13,7 +13,6 @@ are those on the same folds, and a little too good for it. F eigendecompositions
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ import torch
 from consilience.engine.encoding import ridge
 from consilience.engine.encoding.statistics import Design, Targets
 from consilience.engine.passes import executors
+from consilience.engine.passes.executors import Run
 
 SLOPE = (
     1e-10  # of log10(penalty), taken from the error: of penalties that fit equally well the larger is chosen
@@ -75,7 +75,7 @@ class Solvers:
     outer: list[ridge.Solver]
 
 
-def decomposed(of: Design, search: Search, weighting: int, run: Callable[..., Any]) -> Solvers:
+def decomposed(of: Design, search: Search, weighting: int, run: Run) -> Solvers:
     """All decompositions for a weighting; `run` runs tasks."""
     folds = len(of.n)
     weights = np.empty(of.sum.shape[1])
@@ -94,9 +94,7 @@ def _decompose(
     return [ridge.solver(of, without, without, weights, standardise)]
 
 
-def searched(
-    of: Design, y: Targets, search: Search, solvers: Callable[[int], Solvers], run: Callable[..., Any]
-) -> Best:
+def searched(of: Design, y: Targets, search: Search, solvers: Callable[[int], Solvers], run: Run) -> Best:
     """The best penalty and weighting of every response, and its scores.
 
     Args:
@@ -109,7 +107,7 @@ def searched(
         np.full((choices, count), -np.inf), nothing, nothing.copy(), np.zeros((choices, count), int), unscored,
         unscored.copy(),
     )  # fmt: skip
-    step = max(1, min(TASK_UNITS, -(-count // executors.workers(of.device))))
+    step = max(1, min(TASK_UNITS, -(-count // run.workers)))
     parts = [slice(a, min(a + step, count)) for a in range(0, count, step)]
     for k in range(len(search.weightings)):
         ready = solvers(k)

@@ -3,16 +3,16 @@
 Training statistics are the sums of all folds but those held out; means are always those of the training rows.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes.blocks import Frame, frame
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.moment_state import Moments, Pair, State
 from consilience.engine.passes.moments import MomentPass, moments
 
@@ -104,7 +104,7 @@ def design(
     groups: Groups,
     dtype: np.dtype,
     device: str,
-    run: Callable[..., Any],
+    run: Run,
 ) -> Design:
     """The sums of the folds, which are the `groups`, in one pass; products of the `pairs` (a <= b) of spaces."""
     frames = tuple(map(_frame, representations))
@@ -120,7 +120,7 @@ def design(
     )  # fmt: skip
 
 
-def targets(of: Design, responses: Representation, run: Callable[..., Any]) -> Targets:
+def targets(of: Design, responses: Representation, run: Run) -> Targets:
     """X'Y of the folds in one pass, Y (n, v) the responses."""
     last = len(of.spaces)
     work = MomentPass(

@@ -2,18 +2,42 @@
 
 import logging
 import os
+import socket
+import tempfile
+import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from consilience.engine.errors import BadInput
+from consilience.engine.execution.code import SEND, Found, by_value, installed, lacking, packed
+from consilience.engine.machine import cores as usable_cores
 
 _OBJECT_STORE = 128 << 20  # only models and receipts pass through it; features go straight to disk
+_PATIENCE = 5.0  # seconds for a connection; Ray itself would try for many minutes
+_CHECKED: set[str] = set()  # jobs all of whose nodes run the code of this process
+
+__all__ = ["ray_running", "usable_cores"]
 
 
 @contextmanager
-def ray_running(address: str | None = None) -> Iterator[None]:
+def ray_running(
+    address: str | None = None, *, store: int = _OBJECT_STORE, cores: int | None = None
+) -> Iterator[None]:
     """Ray, initialised. If it is already, it is used and left running; else it is started and shut down afterwards.
 
-    `address` is what ``ray.init`` takes; None starts one on this machine. Wrap several extractions in one
-    ``with ray_running():`` to start Ray once for all of them.
+    Every node of a cluster must run the code of this process. A node without the package is sent it; with
+    CONSILIENCE_SEND_CODE=1 all are, whatever they have.
+
+    Args:
+        address: what ``ray.init`` takes; None starts one on this machine, which only this machine can reach. Wrap
+            several extractions in one ``with ray_running():`` to start Ray once for all of them.
+        store, cores: of a Ray that is started: bytes of its object store, and how many cores it has (None: all).
+
+    Raises:
+        BadInput: for an address that does not answer, and for a node with another version of the package.
     """
     # Read when Ray is imported or started: no data leaves the machine, and CPU actors on a GPU machine see no GPU.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -21,24 +45,101 @@ def ray_running(address: str | None = None) -> Iterator[None]:
     import ray
 
     if ray.is_initialized():
+        _refuse_another(address)
+        _check_code()
         yield
         return
-    local = address in (None, "local")
-    ray.init(
-        address="local" if local else address,
-        include_dashboard=False if local else None,
-        num_cpus=usable_cores() if local else None,
-        object_store_memory=_OBJECT_STORE if local else None,
-        configure_logging=True,
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-    )
+    with ExitStack() as stack:
+        stack.callback(ray.shutdown)
+        if address in (None, "local"):
+            with _loopback():
+                _init(
+                    address="local",
+                    include_dashboard=False,
+                    num_cpus=cores or usable_cores(),
+                    object_store_memory=store,
+                )
+            _CHECKED.add(ray.get_runtime_context().get_job_id())  # these are processes of this machine
+        else:
+            _reach(address)
+            _init(address=address)
+            if os.environ.get(SEND) or _check_code():
+                ray.shutdown()
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                with zipfile.ZipFile(BytesIO(packed())) as files:
+                    files.extractall(folder)
+                _init(address=address, runtime_env={"py_modules": [str(x) for x in sorted(folder.iterdir())]})
+                if none := _check_code():
+                    raise BadInput(
+                        "nodes that import what they are sent", f"none on {none[0]}", "install the package"
+                    )
+        yield
+
+
+def _init(**options: Any) -> None:
+    import ray
+
+    ray.init(configure_logging=True, logging_level=logging.ERROR, log_to_driver=False, **options)
+
+
+@contextmanager
+def _loopback() -> Iterator[None]:
+    """A Ray started meanwhile listens on 127.0.0.1 alone, as it does by itself where it cannot have other nodes."""
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
     try:
         yield
     finally:
-        ray.shutdown()
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
-def usable_cores() -> int:
-    """Cores this process may use; a container or `taskset` may allow fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _reach(address: str) -> None:
+    """BadInput where nobody listens at HOST:PORT; other forms of an address are left to Ray."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), _PATIENCE).close()
+    except OSError as error:
+        raise BadInput(
+            f"a Ray cluster at {address}",
+            f"no answer ({error})",
+            "start one with `ray start --head`, and give its address",
+        ) from error
+
+
+def _refuse_another(address: str | None) -> None:
+    """BadInput for the address of another cluster than the one that this process is connected to."""
+    import ray
+
+    if address is None or address in ("local", "auto") or address.startswith("ray://"):
+        return
+    here = ray.get_runtime_context().gcs_address
+    if address.rpartition(":")[2] != here.rpartition(":")[2]:  # a host has several names
+        raise BadInput(
+            f"the address {here}, of the Ray that this process is connected to",
+            address,
+            "call ray.shutdown() first",
+        )
+
+
+def _check_code() -> list[str]:
+    """The nodes without the package; BadInput for one with another version. Each job is looked at once."""
+    import ray
+    from ray import cloudpickle
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    job = ray.get_runtime_context().get_job_id()
+    if job in _CHECKED:
+        return []
+    with by_value(cloudpickle):
+        ask = ray.remote(num_cpus=0)(installed)
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        there = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
+        answers: list[Found] = ray.get([ask.options(scheduling_strategy=x).remote() for x in there])
+    none = lacking({node["NodeManagerAddress"]: found for node, found in zip(nodes, answers)})
+    if not none:
+        _CHECKED.add(job)
+    return none

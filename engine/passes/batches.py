@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.sample import sample_tile
 from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.tiles import TilePass
@@ -18,7 +19,7 @@ def batch_parts(
     work: TilePass,
     parts: Mapping[str, tuple[str, Part]],
     dealt: Sequence[tuple[int, int]],
-    run: Callable[..., Any],
+    run: Run,
     batches_a_task: int = 4,
 ) -> Parts:
     """The contributions of some batches, which are the groups of rows of `work`.

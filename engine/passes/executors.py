@@ -1,78 +1,162 @@
-"""Run the tasks of a pass as one Dask graph and fold their results in a fixed tree, so that order never matters."""
+"""Run the tasks of a pass as one Dask graph, on threads or on a cluster; see `consilience.engine.execution`."""
 
-import os
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from dataclasses import dataclass
+from functools import partial, wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-from consilience.engine.errors import unknown
+from consilience.engine import machine
+from consilience.engine.execution.graph import tree
+from consilience.engine.execution.sessions import call, opened, resolved
 from consilience.engine.progress import Progress, silent
 
-EXECUTORS = ("threads",)
-FAN_IN = 8
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-def workers(device: str = "cpu") -> int:
-    """Threads that compute at the same time: the cores this process may use, or one for a GPU."""
-    return len(os.sched_getaffinity(0)) if device == "cpu" else 1
+class Run(Protocol):
+    """``combine`` of ``function(*call)`` over `calls`, combined in a fixed tree in the order of the calls.
 
-
-def joined(parts: list[list[Any]]) -> list[Any]:
-    """All of several lists in one, in their order: a `combine` for `run`."""
-    return [value for part in parts for value in part]
-
-
-def serial(
-    function: Callable[..., Any],
-    calls: Sequence[tuple[Any, ...]],
-    combine: Callable[[list[Any]], Any],
-    **_: Any,
-) -> Any:
-    """As `run`, one call after the other: for a task that is one of many already."""
-    return combine([function(*call) for call in calls])
-
-
-def run(
-    function: Callable[..., Any],
-    calls: Sequence[tuple[Any, ...]],
-    combine: Callable[[list[Any]], Any],
-    *,
-    executor: str = "threads",
-    threads: int | None = None,
-    costs: Sequence[float] | None = None,
-    stage: str = "",
-    progress: Progress = silent,
-) -> Any:
-    """``combine`` of ``function(*call)`` over `calls`, combined eight at a time in the order of the calls.
-
-    Args:
-        costs: relative cost of each call, so that progress is in work done and not in tasks.
+    `costs` are those of the calls relative to each other, so that progress is in work done and not in tasks. `workers`
+    calls are done at the same time, `together` of these in one process, whose memory they share.
     """
-    if executor not in EXECUTORS:
-        raise unknown("executor", executor, EXECUTORS)
+
+    @property
+    def workers(self) -> int: ...
+
+    @property
+    def together(self) -> int: ...
+
+    def __call__(
+        self,
+        function: Callable[..., Any],
+        calls: Sequence[tuple[Any, ...]],
+        combine: Callable[[list[Any]], Any],
+        *,
+        costs: Sequence[float] | None = None,
+        stage: str = "",
+    ) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Executor:
+    """A `Run` on threads of this process, on a Dask cluster (``distributed``) or on a Ray cluster (``ray``).
+
+    `threads` are how many compute at the same time, of a cluster that is started here; None: the cores this process may
+    use, or one for a GPU.
+    """
+
+    executor: str = "threads"
+    address: str | None = None
+    threads: int | None = None
+    device: str = "cpu"
+    progress: Progress = silent
+
+    def __post_init__(self) -> None:
+        resolved(self.executor, self.address)
+
+    @property
+    def workers(self) -> int:
+        if self.executor == "threads":
+            return self._threads
+        with opened(self.executor, self.address, self._threads) as session:
+            return session.cluster.workers
+
+    @property
+    def together(self) -> int:
+        if self.executor == "threads":
+            return self._threads
+        with opened(self.executor, self.address, self._threads) as session:
+            return session.cluster.together
+
+    @property
+    def _threads(self) -> int:
+        return self.threads or (machine.cores() if self.device == "cpu" else 1)
+
+    def __call__(
+        self,
+        function: Callable[..., Any],
+        calls: Sequence[tuple[Any, ...]],
+        combine: Callable[[list[Any]], Any],
+        *,
+        costs: Sequence[float] | None = None,
+        stage: str = "",
+    ) -> Any:
+        costs = costs or [1.0] * len(calls)
+        done, total = 0.0, float(sum(costs))
+
+        def finished(k: int) -> None:
+            nonlocal done
+            done += costs[k]
+            self.progress(stage, done, total)
+
+        self.progress(stage, 0.0, total)
+        if self.executor == "threads":
+            return _on_threads(function, calls, combine, finished, self._threads)
+        with call(self.executor, self.address, self._threads) as session:
+            return session.cluster.run(function, calls, combine, finished, self.device != "cpu")
+
+
+def _on_threads(
+    function: Callable[..., Any],
+    calls: Sequence[tuple[Any, ...]],
+    combine: Callable[[list[Any]], Any],
+    finished: Callable[[int], None],
+    threads: int,
+) -> Any:
     from dask import threaded
     from dask.callbacks import Callback
 
-    costs = costs or [1.0] * len(calls)
     # A partial is opaque to Dask, which would otherwise search the arguments for task names.
-    graph: dict[Any, Any] = {("chunk", i): (partial(function, *call),) for i, call in enumerate(calls)}
-    level: list[Any] = [("chunk", i) for i in range(len(calls))]
-    depth = 0
-    while len(level) > 1 or depth == 0:
-        above = []
-        for i in range(0, len(level), FAN_IN):
-            key = ("combine", depth, i)
-            graph[key] = (combine, level[i : i + FAN_IN])
-            above.append(key)
-        level, depth = above, depth + 1
-    done, total = 0.0, float(sum(costs))
+    graph = tree([(partial(function, *arguments),) for arguments in calls], combine)
+    number = {key: k for k, key in enumerate(graph.chunks)}
 
-    def finished(key: Any, *_: Any) -> None:
-        nonlocal done
-        if isinstance(key, tuple) and key[0] == "chunk":
-            done += costs[key[1]]
-            progress(stage, done, total)
+    def posttask(key: Any, *_: Any) -> None:
+        if key in number:
+            finished(number[key])
 
-    progress(stage, 0.0, total)
-    with Callback(posttask=finished):
-        return threaded.get(graph, level[0], num_workers=threads or workers())
+    with Callback(posttask=posttask):
+        return threaded.get(graph.tasks, graph.last, num_workers=threads)
+
+
+@dataclass(frozen=True)
+class Serial:
+    """As `Executor`, one call after the other: for a task that is one of many already."""
+
+    workers: int = 1
+    together: int = 1
+
+    def __call__(
+        self,
+        function: Callable[..., Any],
+        calls: Sequence[tuple[Any, ...]],
+        combine: Callable[[list[Any]], Any],
+        *,
+        costs: Sequence[float] | None = None,
+        stage: str = "",
+    ) -> Any:
+        return combine([function(*arguments) for arguments in calls])
+
+
+run = Executor()
+serial = Serial()
+
+
+def joined(parts: list[list[Any]]) -> list[Any]:
+    """All of several lists in one, in their order: a `combine` for `Run`."""
+    return [value for part in parts for value in part]
+
+
+def on_executor(function: Callable[P, T]) -> Callable[P, T]:
+    """A function with the options `executor`, `address` and `threads`, whose passes all run on one cluster."""
+
+    @wraps(function)
+    def inside(*arguments: P.args, **options: P.kwargs) -> T:
+        given: dict[str, Any] = dict(options)
+        executor, address = given.get("executor", "threads"), given.get("address")
+        if executor == "threads":
+            return function(*arguments, **options)
+        with call(executor, address, given.get("threads")):
+            return function(*arguments, **options)
+
+    return inside

@@ -3,14 +3,14 @@
 With k_ij = x_i'x_j for i ≠ j, q_i = ‖x_i‖² and s = Σ x_i: r_i = x_i's - q_i, and tr(K L) = ‖X'Y‖² - Σ q_i p_i.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
 from consilience.engine.inference.subsets import Groups, Subsets
 from consilience.engine.passes import executors
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.moment_state import Moments, Pair, State
 from consilience.engine.passes.moments import MomentPass
 from consilience.engine.passes.sums import Sums
@@ -32,7 +32,7 @@ def fill(
     work: MomentPass,
     state: State,
     masks: np.ndarray,
-    run: Callable[..., Any] = executors.run,
+    run: Run = executors.run,
 ) -> None:
     """Enter the pairs of `work` into `sums`, both ways round, for every mask (subset, group). `run` executes tasks.
 

@@ -4,7 +4,7 @@ Cost n d_a d_b multiply-adds a pair, half of that for a representation with itse
 whatever n is. Block products are made in the dtype of the pass and added up in float64.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -18,6 +18,7 @@ from consilience.engine.inference.subsets import Groups
 from consilience.engine.linalg import product
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import Frame, centred
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.moment_state import Moments, Pair, State, combine
 from consilience.engine.passes.workspace import Pool, Workspace
 
@@ -80,16 +81,15 @@ class MomentPass:
         return first
 
 
-def moments(work: MomentPass, *, run: Callable[..., Any] = executors.run, stage: str = "moments") -> State:
+def moments(work: MomentPass, *, run: Run = executors.run, stage: str = "moments") -> State:
     """The sums of every group. `run` executes the tasks."""
-    calls = [(work, *rows) for rows in runs(work.groups)]
+    calls = [(work, *rows) for rows in runs(work.groups, run.workers)]
     costs = [float(stop - start) for _, _, start, stop in calls]
     return run(_task, calls, combine, costs=costs, stage=stage)
 
 
-def runs(groups: Groups) -> Iterator[tuple[int, int, int]]:
-    """Group, first and last + 1 of runs of rows, each inside one group, so many that the threads end together."""
-    workers = executors.workers()
+def runs(groups: Groups, workers: int) -> Iterator[tuple[int, int, int]]:
+    """Group, first and last + 1 of runs of rows, each inside one group, so many that the workers end together."""
     target = max(BLOCK_ROWS, min(TASK_BLOCKS * BLOCK_ROWS, groups.n // (8 * workers)))
     for g, (start, stop) in enumerate(pairwise(groups.edges)):
         pieces = max(1, -(-(stop - start) // target))

@@ -5,13 +5,13 @@ less than float32 can tell apart. The right neighbours are then among the candid
 differ by no more than about 1e-6, candidates themselves may be missed: near ones are found, not all nearest.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from consilience.engine.passes import executors
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.neighbours import Neighbours
 from consilience.engine.passes.tiles import TilePass
 
@@ -19,7 +19,7 @@ MARGIN = 8  # candidates more than are wanted, where float32 ranks them
 CHUNK_ELEMENTS = 2**20
 
 
-def with_values(work: TilePass, found: Neighbours, run: Callable[..., Any]) -> Neighbours:
+def with_values(work: TilePass, found: Neighbours, run: Run) -> Neighbours:
     """The same with x_i'x_j of every sample with each of its neighbours, in float64 on the features as they are."""
     calls = [(work, r, lists[r]) for lists in found.scopes for r in range(len(lists))]
     costs = [float(work.representations[r].d) for _, r, _ in calls]
@@ -33,7 +33,7 @@ def _inner_products(work: TilePass, r: int, lists: np.ndarray) -> list[np.ndarra
     return [similarities(work, "inner", r, order, order[lists])]
 
 
-def reordered(work: TilePass, space: str, found: Neighbours, run: Callable[..., Any]) -> Neighbours:
+def reordered(work: TilePass, space: str, found: Neighbours, run: Run) -> Neighbours:
     """The same candidates by their exact similarity in `space`, nearest first, ties by row number. `run` runs tasks.
 
     Of cosines only the lists in which two are close are looked at: their errors are known, not so those of distances.

@@ -6,21 +6,20 @@ gather of n²/2 entries a permutation for each right side, whatever the widths; 
 each pair, whatever the memory.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 
 from consilience.engine.linalg import product
-from consilience.engine.passes import executors
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.moment_state import Pair
 from consilience.engine.passes.sums import Sums
 
 GATHERED = 2**18  # entries at a time: they stay in the cache until they are multiplied
-TASKS = 8  # a thread
+TASKS = 8  # a worker
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,12 @@ def permuted(
 
 
 def crosses(
-    left: Sequence[np.ndarray], right: Sequence[np.ndarray], orders: np.ndarray, run: Callable[..., Any]
+    left: Sequence[np.ndarray], right: Sequence[np.ndarray], orders: np.ndarray, run: Run
 ) -> np.ndarray:
     """(P, A, B): tr(K L) of symmetric matrices with zero diagonals, the right ones in each order. `run` runs tasks."""
-    n, threads = len(left[0]), executors.workers()
+    n, workers = len(left[0]), run.workers
     blocks = n**2 * max(len(left), len(right)) / 2 / GATHERED
-    count = int(np.clip(blocks, threads, TASKS * threads))
+    count = int(np.clip(blocks, workers, TASKS * workers))
     # Cut so that the parts of the upper triangle are of equal size.
     edges = np.unique((n * (1 - np.sqrt(1 - np.arange(count + 1) / count))).round().astype(int))
     calls = [(left, right, orders, int(start), int(stop)) for start, stop in pairwise(edges)]

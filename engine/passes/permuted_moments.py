@@ -1,14 +1,14 @@
 """Sums over two linear kernels when the samples of one are permuted, from moments: no n×n matrix is held."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
 
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import centred
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.moment_state import Pair
 from consilience.engine.passes.moments import BLOCK_ROWS, MomentPass, moments
 from consilience.engine.passes.permuted import Margins
@@ -19,7 +19,7 @@ def crosses_by_moments(
     batches: Sequence[Sequence[Pair]],
     margins: Margins,
     orders: np.ndarray,
-    run: Callable[..., Any],
+    run: Run,
 ) -> np.ndarray:
     """(P, R, R): tr(K L) = ‖X'Y‖² - Σ q_i p_i of linear kernels, for the pairs of `batches`; NaN elsewhere.
 
@@ -45,7 +45,7 @@ def _squares(work: MomentPass, p: int) -> list[tuple[int, tuple[Pair, ...], list
     return [(p, work.pairs, [float(np.square(product).sum()) for product in products])]
 
 
-def linear_margins(work: MomentPass, run: Callable[..., Any]) -> Margins:
+def linear_margins(work: MomentPass, run: Run) -> Margins:
     """Of the linear kernels of all representations: ‖x_i‖², and x_i's - ‖x_i‖² with s = Σ x_i. `run` runs tasks."""
     calls = [(work, k) for k in range(len(work.representations))]
     diag, rows = zip(*run(_linear_margin, calls, executors.joined, stage="margins"))

@@ -1,7 +1,6 @@
 """What each unit alone contributes to the unbiased HSIC of its representation with itself: four power sums a unit."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import Frame, centred
+from consilience.engine.passes.executors import Run
 
 BLOCK_ROWS = 4096
 
@@ -20,7 +20,7 @@ def single_units(
     groups: Groups,
     masks: np.ndarray,
     device: str,
-    run: Callable[..., Any],
+    run: Run,
 ) -> np.ndarray:
     """Σ_j HSIC(k_j, k_j), (S, R), with k_j = x_j x_j' the Gram matrix of unit j alone; times n(n-3), as in `Sums`.
 

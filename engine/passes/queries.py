@@ -1,13 +1,12 @@
 """The nearest neighbours of some samples among all, without those of the others."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 
 from consilience.engine.passes.blocks import TORCH_DTYPE, load, products
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.keys import LOW, NOTHING, encoded, largest
 from consilience.engine.passes.near import MARGIN, similarities
 from consilience.engine.passes.spaces import transform
@@ -16,9 +15,7 @@ from consilience.engine.passes.tiles import TilePass
 BLOCK_ROWS = 2048
 
 
-def nearest_of(
-    work: TilePass, space: str, queries: np.ndarray, k: int, run: Callable[..., Any]
-) -> np.ndarray:
+def nearest_of(work: TilePass, space: str, queries: np.ndarray, k: int, run: Run) -> np.ndarray:
     """Row numbers (R, q, k) of the features, nearest first, for the pass rows `queries`; ties by lower row number."""
     n, own = work.groups.n, work.groups.order[queries]
     width = min(k + MARGIN, n - 1)

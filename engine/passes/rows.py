@@ -3,15 +3,15 @@
 In float64 on the features as they are, so that a mean keeps its digits however far from the origin the samples lie.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes import executors
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.moment_state import combine
 from consilience.engine.passes.moments import BLOCK_ROWS, runs
 
@@ -58,11 +58,9 @@ class Means:
         return self.typical * max(self.n, len(self.mean)) * float(np.finfo(np.float64).eps)
 
 
-def row_sums(
-    representations: Sequence[Representation], groups: Groups, *, run: Callable[..., Any] = executors.run
-) -> State:
+def row_sums(representations: Sequence[Representation], groups: Groups, *, run: Run = executors.run) -> State:
     """The sums of every group of rows. `run` executes the tasks."""
-    calls = [(representations, groups, *rows) for rows in runs(groups)]
+    calls = [(representations, groups, *rows) for rows in runs(groups, run.workers)]
     costs = [float(stop - start) for *_, start, stop in calls]
     return run(_task, calls, combine, costs=costs, stage="row sums")
 

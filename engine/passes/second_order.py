@@ -1,8 +1,7 @@
 """One sweep over the tiles for every space and every neighbour search that the metrics ask for."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ import torch
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups, Subsets
 from consilience.engine.passes.blocks import Frame, compute_dtype
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.gram import GramSums
 from consilience.engine.passes.layout import Layout
 from consilience.engine.passes.near import MARGIN, reordered
@@ -45,7 +45,7 @@ def second_order(
     strip_rows: int,
     device: str = "cpu",
     seed: int = 0,
-    run: Callable[..., Any],
+    run: Run,
     medians: tuple[float, ...] | None = None,
     fast: bool = False,
     lefts: tuple[int, ...] | None = None,
@@ -96,7 +96,7 @@ def second_order(
 
 
 def rank_tables(
-    work: TilePass, spaces: Sequence[str], *, seed: int, strip_rows: int, run: Callable[..., Any]
+    work: TilePass, spaces: Sequence[str], *, seed: int, strip_rows: int, run: Run
 ) -> dict[str, tuple[RankTable, ...]]:
     """The rank tables of those of `spaces` that are of ranks, by space."""
     return {
@@ -104,9 +104,7 @@ def rank_tables(
     }
 
 
-def _tables(
-    work: TilePass, space: str, seed: int, strip_rows: int, run: Callable[..., Any]
-) -> tuple[RankTable, ...]:
+def _tables(work: TilePass, space: str, seed: int, strip_rows: int, run: Run) -> tuple[RankTable, ...]:
     """Rank tables of the distances of every representation."""
     tables, steps, edges = [], [], []
     for step, distances, all_rows in sampled_distances(work, space, seed):

@@ -16,6 +16,7 @@ from consilience.engine.inference.subsets import Groups
 from consilience.engine.linalg import low_product
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load, products
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.layout import Layout
 from consilience.engine.passes.spaces import COSINE, needs_raw, normalised, transform
 from consilience.engine.passes.workspace import Pool, Workspace
@@ -156,7 +157,7 @@ def sweep(
     work: TilePass,
     *,
     strip_rows: int,
-    run: Callable[..., Any] = executors.run,
+    run: Run = executors.run,
     stage: str = "tiles",
 ) -> list[Any]:
     """The final state of each statistic after one sweep over all pairs of blocks. `run` executes the tasks."""

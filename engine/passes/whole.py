@@ -1,13 +1,14 @@
 """Whole n×n matrices, held in memory, for what looks at their entries again and again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from consilience.engine.passes import executors
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.ranks_table import RankTable
 from consilience.engine.passes.tiles import Tile, TilePass, sweep
 
@@ -45,7 +46,7 @@ def whole(
     some: Sequence[int],
     *,
     strip_rows: int,
-    run: Callable[..., Any] = executors.run,
+    run: Run = executors.run,
 ) -> dict[int, np.ndarray]:
     """The matrices (n, n), in pass rows and with their diagonals, of the representations `some`. `run` runs tasks."""
 

@@ -1,7 +1,7 @@
 """Steps in their order: read, refused where they cannot be done, fitted one after the other, and told of."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -13,6 +13,7 @@ from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features.representation import Representation
 from consilience.engine.features.schema import digest
 from consilience.engine.passes import executors
+from consilience.engine.passes.executors import Run
 from consilience.engine.preprocessing.load import Load, Shape
 from consilience.engine.preprocessing.registry import Asked, parse
 from consilience.engine.preprocessing.rows import Preprocessed, Rows
@@ -47,7 +48,7 @@ def preprocessed(
     *,
     seed: int = 0,
     budget: float = float("inf"),
-    run: Callable[..., Any] = executors.run,
+    run: Run = executors.run,
     progress: Progress = silent,
 ) -> list[Representation]:
     """The same representations with the steps applied, in the same order; those of a model without steps as they are.
@@ -75,7 +76,7 @@ def preprocessed(
                 "name the models whose features are to be preprocessed: preprocess={model: steps}",
             )  # fmt: skip
     shapes = [Shape.of(r, chain) for r, chain in zip(representations, chains)]
-    Load(tuple(shapes)).refuse(budget, executors.workers())
+    Load(tuple(shapes)).refuse(budget, run.together)
     done = []
     for k, (r, chain) in enumerate(zip(representations, chains)):
         done.append(_fitted(r, chain, seed, run) if chain else r)
@@ -84,7 +85,7 @@ def preprocessed(
     return done
 
 
-def _fitted(of: Representation, chain: Chain, seed: int, run: Callable[..., Any]) -> Representation:
+def _fitted(of: Representation, chain: Chain, seed: int, run: Run) -> Representation:
     source = Preprocessed(of, (), (), of.d)
     for k, asked in enumerate(chain):
         current = _read_through(source)

@@ -127,7 +127,7 @@ class Load:
         if not asked:
             return plan
         fit, read = total(s.fitting(speed.threads) for s in asked), total(s.applying() for s in self.shapes)
-        memory = size.beside + max(cost.memory for s in asked for cost in s.costs(speed.threads))
+        memory = size.beside + max(cost.memory for s in asked for cost in s.costs(speed.sharing))
         block, once = f"{BLOCK_BYTES >> 20} MiB", float(size.n) * size.units * size.itemsize
         first = planning.Step(
             "preprocessing", "exact", block, fit.flops, fit.bytes, memory, fit.seconds(speed)

@@ -11,6 +11,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features.representation import Representation
 from consilience.engine.linalg import one_thread
 from consilience.engine.passes import executors
+from consilience.engine.passes.executors import Run
 from consilience.engine.preprocessing.registry import Asked, Step
 
 Combine = Callable[[list[Any]], Any]
@@ -68,7 +69,7 @@ class Rows:
 
     representation: Representation
     seed: int = 0
-    run: Callable[..., Any] = executors.run
+    run: Run = executors.run
 
     @property
     def n(self) -> int:

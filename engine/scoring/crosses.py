@@ -91,7 +91,7 @@ def _by_moments(setting: Setting) -> Iterator[tuple[np.ndarray, np.ndarray, Marg
     reps, pairs = setting.representations, pairs_of_two(setting)
     work = MomentPass(reps, setting.frames, setting.groups, tuple(pairs), compute_dtype(reps), setting.device)
     margins = linear_margins(work, setting.run)
-    chunks = list(batches(reps, pairs, 1, setting.plan.budget / 4 / setting.threads))
+    chunks = list(batches(reps, pairs, 1, setting.plan.budget / 4 / setting.run.together))
     for some in map(np.array, runs(setting)):
         yield some, crosses_by_moments(work, chunks, margins, some, setting.run), margins
 

@@ -1,9 +1,7 @@
 """What every family of metrics is evaluated with."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +11,7 @@ from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.pairs import covering
 from consilience.engine.passes.blocks import Frame, compute_dtype
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.layout import layout
 from consilience.engine.passes.spaces import RBF
 from consilience.engine.passes.tiles import TilePass
@@ -42,8 +41,7 @@ class Setting:
     permutations: int
     seed: int
     device: str
-    threads: int
-    run: Callable[..., Any]
+    run: Run
     progress: Progress
     labels: np.ndarray | None = None
     until_se: float | None = None

@@ -1,8 +1,7 @@
 """Metrics of one representation, with their standard errors: those on covariances and on means of rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from consilience.engine.inference.subsets import Groups, Subsets
 from consilience.engine.metrics.linear import Own
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import Frame
-from consilience.engine.passes.executors import joined
+from consilience.engine.passes.executors import Run, joined
 from consilience.engine.passes.moment_state import State, over_groups
 from consilience.engine.passes.moments import MomentPass, batches, moments
 from consilience.engine.passes.rows import means, row_sums
@@ -56,7 +55,7 @@ class SingleWork:
     tile_rows: int
     strip_rows: int
     budget: float
-    run: Callable[..., Any]
+    run: Run
     seed: int = 0
     labels: np.ndarray | None = None
     pool: Pool = field(default_factory=Pool, compare=False)

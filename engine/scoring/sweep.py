@@ -11,12 +11,13 @@ from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import Frame
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.moment_state import Pair, State
 from consilience.engine.passes.moments import MomentPass, batches, moments
 from consilience.engine.passes.workspace import Pool
 from consilience.engine.scoring.setting import Setting
 
-# What follows on the moments is the work: pairs go to the threads in about this many chunks each.
+# What follows on the moments is the work: pairs go to the workers in about this many chunks each.
 CHUNKS = 8
 NEAR = 12  # representations; pairs of one chunk come from few of them, so that few are read
 
@@ -34,9 +35,8 @@ class Sweep:
     representations: tuple[Representation, ...]
     frames: tuple[Frame, ...]
     device: str
-    threads: int
     budget: float
-    run: Callable[..., Any]
+    run: Run
     pool: Pool = field(
         default_factory=Pool, compare=False
     )  # one for all passes: each would keep its own memory
@@ -55,8 +55,8 @@ class Sweep:
 
     def over(self, make: Make, pairs: Sequence[Pair], groups: Groups | None, stage: str) -> Made:
         """What `make` gives of `pairs`, and of their moments over `groups` if given."""
-        if groups is not None and len(pairs) < CHUNKS * self.threads:
-            # The rows of few pairs go to the threads instead.
+        if groups is not None and len(pairs) < CHUNKS * self.run.workers:
+            # The rows of few pairs go to the workers instead.
             return self._by_rows(make, pairs, groups, "moments", stage)
         return self.finish(self.calls(make, pairs, groups), stage)
 
@@ -98,10 +98,10 @@ class Sweep:
 
     def _chunks(self, pairs: Sequence[Pair], groups: Groups | None, times: int) -> Iterator[list[Pair]]:
         """Pairs of near representations, of about equal cost, whose matrices fit the budget of one thread."""
-        most = times * sum(map(self.cost, pairs)) / (CHUNKS * self.threads)
+        most = times * sum(map(self.cost, pairs)) / (CHUNKS * self.run.workers)
         count = 0 if groups is None else groups.count
         for _, near in groupby(sorted(pairs, key=lambda pair: (_area(pair), pair)), _area):
-            for batch in batches(self.representations, list(near), count, self.budget / self.threads):
+            for batch in batches(self.representations, list(near), count, self.budget / self.run.together):
                 chunk: list[Pair] = []
                 for pair in batch:
                     chunk.append(pair)
@@ -124,8 +124,7 @@ def _area(pair: Pair) -> tuple[int, int]:
 def sweep_of(setting: Setting) -> Sweep:
     """The sweep over all representations of a comparison, within a quarter of its budget."""
     return Sweep(
-        setting.representations, setting.frames, setting.device, setting.threads, setting.plan.budget / 4,
-        setting.run,
+        setting.representations, setting.frames, setting.device, setting.plan.budget / 4, setting.run,
     )  # fmt: skip
 
 

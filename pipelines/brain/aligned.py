@@ -51,7 +51,7 @@ def aligned(prepared: Prepared, metric: str, progress: Any) -> "xr.Dataset":
     return align(
         prepared.layers(), prepared.brains(), [metric], hierarchy=study.hierarchy, permutations=study.permutations,
         bootstraps=study.bootstraps, seed=study.seed, budget=study.budget, preprocess=_preprocess(prepared),
-        progress=progress,
+        progress=progress, **study.placed,
     )  # fmt: skip
 
 

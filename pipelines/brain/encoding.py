@@ -129,7 +129,7 @@ def encoded(prepared: Prepared, spaces: Spaces, subject: str) -> "xr.Dataset":
     common: dict[str, Any] = {
         "folds": settings.folds, "delays": settings.delays, "bands": settings.bands, "seed": study.seed,
         "groups": None if groups is None else dict(zip(ids, groups)), "budget": study.budget,
-        "permutations": settings.permutations,
+        "permutations": settings.permutations, **study.placed,
     }  # fmt: skip
     found = encode(
         spaces.on(ids, groups), responses, list(nuisance.values()) or None,

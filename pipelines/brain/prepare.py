@@ -50,7 +50,7 @@ class Prepared:
         return digest(
             {
                 "version": version("consilience"),
-                "study": self.study.model_dump(mode="json"),
+                "study": self.study.decisive(),
                 "recordings": self.recordings.digests(),
                 "tables": {seat.name: seat.digest for seat in self.seats},
                 "left_out": sorted(self.left_out),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.connectors.brains import Brains
+from consilience.engine.execution.sessions import opened
 from consilience.pipelines.brain.prepare import Prepared, prepare
 from consilience.pipelines.brain.study import BrainStudy, load_brain_study
 from consilience.pipelines.console import Console
@@ -36,7 +37,7 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
     """
     study = study if isinstance(study, BrainStudy) else load_brain_study(study)
     console = console or Console()
-    output = writable(study.path(study.output))
+    output, placed = writable(study.path(study.output)), study.placed
     uri = tracking_of(study)
     prepared = prepare(study, _announced(console))
     before = before_of(output)
@@ -56,15 +57,17 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     elapsed: dict[str, float] = {}
     results: dict[str, Any] = {}
-    began = time.perf_counter()
-    prepared = prepared.seated(extract_missing(prepared.seats, prepared.store, console))
-    elapsed["extraction"] = time.perf_counter() - began
-    for what, compute in (("alignment", align_missing), ("encoding", encode_missing)):
+    with opened(**placed) as session:
+        session.begin()
         began = time.perf_counter()
-        found_here = compute(prepared, cache, console)
-        if found_here is not None:
-            results[what] = found_here
-            elapsed[what] = time.perf_counter() - began
+        prepared = prepared.seated(extract_missing(prepared.seats, prepared.store, console))
+        elapsed["extraction"] = time.perf_counter() - began
+        for what, compute in (("alignment", align_missing), ("encoding", encode_missing)):
+            began = time.perf_counter()
+            found_here = compute(prepared, cache, console)
+            if found_here is not None:
+                results[what] = found_here
+                elapsed[what] = time.perf_counter() - began
     return _finish(results, prepared, elapsed, output, uri, before, console)
 
 

@@ -23,6 +23,7 @@ bootstraps: 2000
 seed: 0
 store: features
 budget: 8GB
+executor: threads          # or distributed, or ray; address: see a study of models
 tracking: sqlite:///runs.db   # null: no tracking
 output: out
 ```

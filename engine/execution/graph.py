@@ -1,0 +1,40 @@
+"""The graph of a pass: its tasks, and a fixed tree that combines their results, so that order never matters."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+FAN_IN = 8
+CHUNK = "chunk-"  # how the keys of the tasks given begin
+
+Key = tuple[str | int, ...]
+
+
+class Graph(NamedTuple):
+    """Tasks by key, for a Dask scheduler; `chunks` are the keys of those given, in order, `last` of the result."""
+
+    tasks: dict[Key, tuple[Any, ...]]
+    chunks: list[Key]
+    last: Key
+
+
+def tree(
+    tasks: Sequence[tuple[Any, ...]], combine: Callable[..., Any], beside: Sequence[Any] = (), name: str = ""
+) -> Graph:
+    """The graph of `tasks`, each a function and its arguments.
+
+    Args:
+        combine: called with a list of results, eight at a time in the order of the tasks, then of what that gave; also
+            with a single one. `beside` are further arguments of each such call.
+        name: tells the keys from those of other graphs.
+    """
+    chunks: list[Key] = [(CHUNK + name, i) for i in range(len(tasks))]
+    graph: dict[Key, tuple[Any, ...]] = dict(zip(chunks, tasks))
+    level, depth = chunks, 0
+    while len(level) > 1 or depth == 0:
+        above: list[Key] = []
+        for i in range(0, len(level), FAN_IN):
+            key = (f"combine-{name}", depth, i)
+            graph[key] = (combine, level[i : i + FAN_IN], *beside)
+            above.append(key)
+        level, depth = above, depth + 1
+    return Graph(graph, chunks, level[0])
