@@ -168,7 +168,8 @@ def moment_step(size: Size, budget: float, speed: Speed) -> Step:
     flops = size.moment_flops()
     rate = speed.float32 if size.itemsize == 4 else speed.float64
     memory = moment_memory(size, size.groups, budget)
-    memory += 6.0 * speed.threads * shape_rows(size.n) ** 2 * size.itemsize  # samples for the tail of the null
+    # Samples for the tail of the null.
+    memory += 6.0 * speed.threads * shape_rows(size.n) ** 2 * size.itemsize
     read = float(size.n) * size.units * size.itemsize
     return Step(
         "moments", "exact", "4096 rows", flops, read, memory, flops / (0.8 * rate) + 2 * read / speed.read
