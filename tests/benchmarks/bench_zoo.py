@@ -1,6 +1,6 @@
 """What one model more costs: a zoo of 20 models, extraction through Ray included, and then the same with a 21st.
 
-The models are stacks of random layers that work for about as long a sample as a small network does. Everything that a run
+The models are stacks of random layers that work about as long as a small network does. Everything that a run
 does is counted: Ray's start, processes, features, the pairs of the model with itself and all others, the score table of
 the whole, and the report.
 """
