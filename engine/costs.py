@@ -1,5 +1,6 @@
 """What each kind of pass costs: operations, bytes read, memory, and seconds on a machine of a given speed."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -68,8 +69,12 @@ class Size:
             sum(self.widths[a] * self.widths[b] * min(self.widths[a], self.widths[b]) for a, b in self.pairs)
         )
 
+    def areas(self) -> float:
+        """Σ d_a d_b over the pairs: the numbers in their matrices."""
+        return float(sum(self.widths[a] * self.widths[b] for a, b in self.pairs))
+
     def moment_flops(self) -> float:
-        return 2.0 * self.n * sum(self.widths[a] * self.widths[b] for a, b in self.pairs)
+        return 2.0 * self.n * self.areas()
 
 
 @dataclass(frozen=True)
@@ -168,10 +173,12 @@ def moment_step(size: Size, budget: float, speed: Speed) -> Step:
     flops = size.moment_flops()
     rate = speed.float32 if size.itemsize == 4 else speed.float64
     memory = moment_memory(size, size.groups, budget)
-    memory += (
-        6.0 * speed.threads * shape_rows(size.n) ** 2 * size.itemsize
-    )  # samples for the tail of the null
-    read = float(size.n) * size.units * size.itemsize
+    # Samples for the tail of the null.
+    memory += 6.0 * speed.threads * shape_rows(size.n) ** 2 * size.itemsize
+    # Where the matrices of all pairs do not fit, there is a sweep for as many as do.
+    sweeps = max(1, math.ceil(8.0 * size.groups * size.areas() / (budget / 4)))
+    together = min(size.count, 2 * math.sqrt(len(size.pairs) / sweeps))
+    read = float(size.n) * size.units / size.count * together * sweeps * size.itemsize
     return Step(
         "moments", "exact", "4096 rows", flops, read, memory, flops / (0.8 * rate) + 2 * read / speed.read
     )

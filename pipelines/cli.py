@@ -82,12 +82,29 @@ def _run(study: Path, console: Any, executor: str | None = None, address: str | 
 
 
 @app.command()
-def plan(study: StudyFile) -> None:
-    """Show what a run would do: passes, memory and seconds on this machine."""
+def plan(
+    study: StudyFile,
+    nodes: Annotated[int, typer.Option(min=0, help="Of a cluster that is simulated; 0: none is.")] = 0,
+    gpus: Annotated[int, typer.Option(min=0, help="Of each node; 0: models run on its cores.")] = 0,
+    rate: Annotated[
+        float,
+        typer.Option(min=0.001, help="Samples a second through a model, of one replica on the cluster."),
+    ] = 1000.0,
+) -> None:
+    """Show what a run would do: passes, memory and seconds on this machine, or hours on a cluster."""
     from consilience.pipelines.console import Console
-    from consilience.pipelines.study import plan as plan_study
+    from consilience.pipelines.prepare import prepare
+    from consilience.pipelines.study import load_study
 
-    plan_study(study).show(Console())
+    prepared, console = prepare(load_study(study)), Console()
+    prepared.plan().show(console)
+    if nodes:
+        from consilience.engine.simulation import Cluster
+        from consilience.pipelines.scale import Rates, of_study
+
+        rates = Rates(forward=rate)
+        console.say(rates.told() + "\n")
+        of_study(prepared, Cluster(nodes, gpus), rates).show(console)
 
 
 @app.command()

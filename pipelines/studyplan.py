@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.costs import Size
 from consilience.engine.costs_apart import SAMPLED_FROM
 from consilience.engine.errors import BadInput
+from consilience.engine.machine import Speed
 from consilience.engine.pairs import with_own
 from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of
 from consilience.pipelines.console import Console
@@ -135,8 +136,8 @@ def features_of(seats: Sequence[Seat]) -> tuple[Features, ...]:
     )  # fmt: skip
 
 
-def study_plan(prepared: Prepared) -> StudyPlan:
-    """The plan of `prepared`, without the scores that are kept already.
+def study_plan(prepared: Prepared, rate: Speed | None = None) -> StudyPlan:
+    """The plan of `prepared`, without the scores that are kept already, on a machine of that speed (default: this one).
 
     Raises StudyError where the budget cannot hold the comparison; it names both numbers.
     """
@@ -144,7 +145,7 @@ def study_plan(prepared: Prepared) -> StudyPlan:
     pairs = tuple(Pairs(prepared, comparison) for comparison in prepared.comparisons())
     scores = {metric: one.counts(metric) for one in pairs for metric in one.comparison.metrics}
     comparisons = [
-        Passes(work.metrics, len(work.names), _passes(prepared, work), int(work.missing.sum()))
+        Passes(work.metrics, len(work.names), _passes(prepared, work, rate), int(work.missing.sum()))
         for one in pairs
         for work in one.works()
     ]
@@ -152,14 +153,15 @@ def study_plan(prepared: Prepared) -> StudyPlan:
     for profiled in (Profiles(prepared, profiling) for profiling in prepared.profiles()):
         scores |= {metric: profiled.counts(metric) for metric in profiled.profiling.metrics}
         profiles += [
-            Passes(part.metrics, len(part.a), _profile_passes(prepared, part)) for part in profiled.works()
+            Passes(part.metrics, len(part.a), _profile_passes(prepared, part, rate))
+            for part in profiled.works()
         ]
     return StudyPlan(
         prepared.study.name, features, tuple(comparisons), tuple(profiles), scores, prepared.left_out, pairs
     )
 
 
-def _passes(prepared: Prepared, work: Work) -> Plan:
+def _passes(prepared: Prepared, work: Work, rate: Speed | None) -> Plan:
     """As `Comparison.plan` of the engine, from the shapes alone: the features may not exist yet."""
     from consilience.engine.machine import read_bytes, speed
     from consilience.engine.metrics import parse
@@ -169,7 +171,7 @@ def _passes(prepared: Prepared, work: Work) -> Plan:
     pairs = with_own([(at[a], at[b]) for a, b in work.named], range(len(names)))
     units = _units(prepared, names)
     n = len(work.pairs.samples.ids)
-    budget, rate = read_bytes(study.budget), speed(study.device)
+    budget, rate = read_bytes(study.budget), rate or speed(study.device)
     load = _load(prepared, dict(zip(names, units)), n, budget, rate.threads)
     widths = tuple(shape.widths()[-1] for shape in load.shapes)
     size = Size(
@@ -205,7 +207,7 @@ def _load(prepared: Prepared, units: Mapping[Name, int], n: int, budget: float, 
     return Load(tuple(shapes))
 
 
-def _profile_passes(prepared: Prepared, profiling: Profiling) -> Plan:
+def _profile_passes(prepared: Prepared, profiling: Profiling, rate: Speed | None) -> Plan:
     """As `Profile.plan` of the engine, from the shapes alone."""
     from consilience.engine.machine import read_bytes, speed
     from consilience.engine.metrics import parse
@@ -213,7 +215,7 @@ def _profile_passes(prepared: Prepared, profiling: Profiling) -> Plan:
 
     study = prepared.study
     n, units = min(x.samples for x in prepared.seats), _units(prepared, profiling.a)
-    budget, rate = read_bytes(study.budget), speed(study.device)
+    budget, rate = read_bytes(study.budget), rate or speed(study.device)
     load = _load(prepared, dict(zip(profiling.a, units)), n, budget, rate.threads)
     widths = [shape.widths()[-1] for shape in load.shapes]
     try:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -168,3 +169,14 @@ def batches(
         used += size
     if batch:
         yield batch
+
+
+def near(
+    representations: Sequence[Representation], pairs: Sequence[Pair], groups: int, budget: float
+) -> list[Pair]:
+    """The same pairs in squares of about as many as fit `budget`: p pairs of one batch are then of 2√p representations,
+    and every sweep reads those few."""
+    if not pairs:
+        return []
+    side = max(1, isqrt(int(budget // max(pair_bytes(representations, pair, groups) for pair in pairs))))
+    return sorted(pairs, key=lambda pair: (pair[0] // side, pair[1] // side, pair))

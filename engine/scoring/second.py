@@ -11,7 +11,7 @@ from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.layout import layout
 from consilience.engine.passes.moment_sums import empty, fill
-from consilience.engine.passes.moments import MomentPass, batches, moments
+from consilience.engine.passes.moments import MomentPass, batches, moments, near
 from consilience.engine.passes.near import with_values
 from consilience.engine.passes.neighbours import Neighbours
 from consilience.engine.passes.powers import single_units
@@ -109,7 +109,10 @@ def _moment_sums(setting: Setting) -> Sums:
     reps = setting.representations
     sums = empty(setting.groups, setting.subsets, len(reps))
     pool, dtype = Pool(), compute_dtype(reps)
-    for batch in batches(reps, setting.pairs, setting.groups.count, setting.plan.budget / 4):
+    budget = setting.plan.budget / 4
+    for batch in batches(
+        reps, near(reps, setting.pairs, setting.groups.count, budget), setting.groups.count, budget
+    ):
         work = MomentPass(
             reps, setting.frames, setting.groups, tuple(batch), dtype, setting.device, norms=True, pool=pool
         )

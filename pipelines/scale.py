@@ -1,0 +1,147 @@
+"""What a zoo costs on a cluster: extraction by simulation of its driver, comparison by the plan of its passes.
+
+``python -m consilience.pipelines.scale --models 100 --samples 10000000 --nodes 64 --gpus 8`` tells it of a zoo
+that does not exist; ``consilience plan STUDY --nodes 64 --gpus 8`` of what a study has left to do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from consilience.engine.costs import Size
+from consilience.engine.extraction.shards import shard_rows
+from consilience.engine.machine import Speed
+from consilience.engine.pairs import pairs_of
+from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of
+from consilience.engine.simulation import Cluster, ModelWork, ShardCost, Simulated, simulate
+from consilience.pipelines.console import Console
+from consilience.pipelines.prepare import Prepared
+from consilience.pipelines.studyplan import study_plan
+
+ITEM = 4  # bytes of a feature
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Of one replica: samples a second through the model and through decoding, bytes a second to disk, seconds to load.
+    Of the driver: seconds a shard. Of one GPU: operations a second of float32 products, a tenth of it in float64. Of
+    one node: bytes a second read."""
+
+    forward: float = 1000.0
+    read: float = 1500.0
+    write: float = 1e9
+    load: float = 30.0
+    dispatch: float = 0.003
+    flops: float = 20e12
+    disk: float = 5e9
+
+    def told(self) -> str:
+        """In words."""
+        return (
+            f"Assumed of a replica: {self.forward:,.0f} samples/s through the model, {self.read:,.0f}/s decoded, "
+            f"{gigabytes(self.write)}/s written, {self.load:g} s to load; {self.dispatch * 1e3:g} ms a shard in the "
+            f"driver; {self.flops / 1e12:g} TFLOP/s a GPU; {gigabytes(self.disk)}/s read by a node."
+        )
+
+    def work(self, name: str, samples: int, units: int) -> ModelWork:
+        """The extraction of one model with so many units in all its layers."""
+        row = ITEM * units
+        rows = shard_rows(samples, BATCH, row)
+        size = float(rows * row)
+        cost = ShardCost(
+            self.load, rows / self.read, rows / self.forward, size / self.write, self.dispatch, size,
+            max(1, rows // BATCH),
+        )  # fmt: skip
+        return ModelWork(name, -(-samples // rows), cost)
+
+    def speed(self, cluster: Cluster) -> Speed:
+        """Of one node."""
+        each = cluster.gpus or cluster.cores
+        return Speed(self.flops * each, self.flops * each / 10, self.disk, each)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Hours and bytes of both halves. The comparison is spread evenly over the nodes."""
+
+    cluster: Cluster
+    extraction: Simulated
+    plans: tuple[Plan, ...]
+
+    @property
+    def hours(self) -> tuple[float, float]:
+        """Of extraction and of comparison."""
+        return self.extraction.seconds / 3600, sum(x.seconds for x in self.plans) / self.cluster.nodes / 3600
+
+    @property
+    def dominant(self) -> str:
+        """What takes most of the time."""
+        extraction, comparison = self.hours
+        if extraction >= comparison:
+            return f"extraction, by {self.extraction.bottleneck}"
+        step = max((s for plan in self.plans for s in plan.steps), key=lambda s: s.seconds)
+        return f"comparison, by {step.name}"
+
+    def show(self, console: Console) -> None:
+        """Print it."""
+        nodes, each = self.cluster.nodes, self.cluster.gpus
+        what = f"{nodes} nodes x {each} GPUs" if each else f"{nodes} nodes x {self.cluster.cores} cores"
+        found = self.extraction
+        rows = [("extraction", f"{self.hours[0]:.2f}", gigabytes(found.bytes), "", "")]
+        rows += [
+            (
+                s.name, f"{s.seconds / nodes / 3600:.2f}", gigabytes(s.bytes), f"{s.flops:.1e}", gigabytes(s.memory),
+            )
+            for plan in self.plans
+            for s in plan.steps
+        ]  # fmt: skip
+        console.table(f"On {what}", ("part", "hours", "written or read", "FLOP", "memory a node"), rows)
+        busy = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found.busy.items())
+        if found.received:
+            console.say(f"Of the time of extraction, busy: {busy}. Its bottleneck: {found.bottleneck}.")
+        console.say(f"Most of the time goes to {self.dominant}.")
+
+
+def of_study(prepared: Prepared, cluster: Cluster, rates: Rates) -> Scale:
+    """What a study has left to do: features that the store lacks, and scores that are not kept."""
+    plan = study_plan(prepared, rates.speed(cluster))
+    works = [rates.work(x.name, x.samples, sum(x.layers.values())) for x in prepared.seats if x.table is None]
+    return Scale(cluster, simulate(works, cluster), tuple(x.plan for x in plan.comparisons + plan.profiles))
+
+
+def zoo(
+    models: int, layers: int, units: int, samples: int, metrics: Sequence[str], cluster: Cluster, rates: Rates
+) -> Scale:
+    """A zoo of models all alike."""
+    from consilience.engine.metrics import parse
+
+    count, budget = models * layers, 0.5 * cluster.memory
+    size = Size(samples, (units,) * count, ITEM, 20, pairs_of(range(count), range(count)))
+    made = make_plan(size, needs_of([parse(m) for m in metrics]), budget=budget, speed=rates.speed(cluster))
+    works = [rates.work(f"model {i + 1}", samples, units * layers) for i in range(models)]
+    return Scale(cluster, simulate(works, cluster), (made,))
+
+
+def _main(
+    models: int = 100,
+    layers: int = 12,
+    units: int = 768,
+    samples: int = 10_000_000,
+    nodes: int = 64,
+    gpus: int = 8,
+    metric: Annotated[list[str] | None, typer.Option()] = None,
+    forward: Annotated[
+        float, typer.Option(help="Samples a second through the model, of one replica.")
+    ] = 1000.0,
+) -> None:
+    """What such a zoo costs on such a cluster."""
+    rates, console = Rates(forward=forward), Console()
+    console.say(rates.told() + "\n")
+    zoo(models, layers, units, samples, metric or ["cka"], Cluster(nodes, gpus), rates).show(console)
+
+
+if __name__ == "__main__":
+    typer.run(_main)
