@@ -34,7 +34,7 @@ from consilience.engine.machine import cores
 
 LOOPBACK = "127.0.0.1"
 PATIENCE = 15  # seconds for a scheduler to answer, and for it to have a worker
-ATTEMPTS = 3  # at a pass for which a value was lost with all workers that held it
+ATTEMPTS = 10  # at a pass for which a value was lost with all workers that held it
 PLUGIN = "consilience-code"
 
 
