@@ -23,7 +23,9 @@ def features(n: int, widths: tuple[int, ...] = (20, 24, 15), seed: int = 0) -> d
     rng = np.random.default_rng(seed)
     common = rng.standard_normal((n, 12))
     return {
-        f"m{k % 2}/{k}": (common @ rng.standard_normal((12, d)) + rng.standard_normal((n, d))).astype(np.float32)
+        f"m{k % 2}/{k}": (common @ rng.standard_normal((12, d)) + rng.standard_normal((n, d))).astype(
+            np.float32
+        )
         for k, d in enumerate(widths)
     }
 
@@ -40,7 +42,9 @@ def tables(tmp: Any, **where: Any) -> xr.Dataset:
 
 
 def aligned(**where: Any) -> xr.Dataset:
-    brains = {f"s{s}": {"V1": features(24, (9,), s)["m0/0"], "IT": features(24, (7,), s)["m0/0"]} for s in range(3)}
+    brains = {
+        f"s{s}": {"V1": features(24, (9,), s)["m0/0"], "IT": features(24, (7,), s)["m0/0"]} for s in range(3)
+    }
     metrics = ["rsa", "procrustes"]
     return cs.align(features(24), brains, metrics, permutations=19, bootstraps=200, groups=4, **where)
 
@@ -111,7 +115,9 @@ def test_tables_are_read_where_the_tasks_are(cluster, tmp_path):
 def test_one_score(cluster):
     x, y, _ = features(100).values()
     assert cs.score("cka", x, y, **cluster) == pytest.approx(cs.score("cka", x, y), abs=1e-9)
-    assert cs.score("participation_ratio", x, **cluster) == pytest.approx(cs.score("participation_ratio", x), abs=1e-6)
+    assert cs.score("participation_ratio", x, **cluster) == pytest.approx(
+        cs.score("participation_ratio", x), abs=1e-6
+    )
 
 
 def test_progress_is_in_work_done(cluster):
@@ -136,7 +142,7 @@ def test_an_array_may_change_between_two_calls(cluster, monkeypatch):
 
 def test_what_a_task_raises_is_raised_here(cluster):
     run = executors.Executor(**cluster)
-    with pytest.raises(cs.BadInput, match="expected one; got two. Fix: three"):
+    with pytest.raises(cs.BadInput, match=r"expected one; got two\. Fix: three"):
         run(refuse, [(k,) for k in range(20)], sum)
 
 

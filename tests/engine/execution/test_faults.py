@@ -42,7 +42,9 @@ def test_a_worker_killed_in_a_comparison_is_survived(session):
             killed.append(victim.pid)
             victim.kill()
 
-    found = cs.compare(x, metrics=["mutual_knn", "cka"], executor=session.kind, threads=WORKERS, progress=progress)
+    found = cs.compare(
+        x, metrics=["mutual_knn", "cka"], executor=session.kind, threads=WORKERS, progress=progress
+    )
     wanted = cs.compare(x, metrics=["mutual_knn", "cka"])
     assert len(killed) == 1
     for name in ("score", "se", "z"):
