@@ -5,9 +5,9 @@ import logging
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent import futures
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import cloudpickle
@@ -34,7 +34,7 @@ from consilience.engine.machine import cores
 
 LOOPBACK = "127.0.0.1"
 PATIENCE = 15  # seconds for a scheduler to answer, and for it to have a worker
-ATTEMPTS = 3  # at a pass for which a value was lost with all workers that held it
+ATTEMPTS = 10  # at a pass for which a value was lost with all workers that held it
 PLUGIN = "consilience-code"
 
 
@@ -88,21 +88,28 @@ class DaskCluster:
 
 
 class SameCode(WorkerPlugin):
-    """Keeps workers out that come later with other code; gives the package to those that have none, if it was sent."""
+    """Keeps workers with other code out that come after those `known`; gives the package, if it is sent, to those
+    without.
 
-    def __init__(self, expected: Found, sent: bytes | None, always: bool):
-        self.expected, self.sent, self.always = expected, sent, always
+    Without an import of this package: a worker may have none.
+    """
 
-    async def setup(self, worker: Worker) -> None:
+    def __init__(self, expected: Found, known: Collection[str], sent: bytes | None, always: bool):
+        self.expected, self.known, self.sent, self.always = expected, known, sent, always
+
+    def setup(self, worker: Worker) -> None:
         found = installed()
         if self.sent is not None and found != self.expected and (self.always or found is None):
             unpack(self.sent, tempfile.mkdtemp(dir=worker.local_directory))
             found = installed()
-        if found != self.expected and worker.status == Status.init:
+        if found != self.expected and worker.address not in self.known:
             logging.getLogger("distributed.worker").error(
                 "expected consilience %s; got %s", self.expected, found
             )
-            await worker.close(nanny=True, reason="other code than that of the work")
+            worker.status = (
+                Status.paused
+            )  # no task begins; its nanny takes an order to close once both are up
+            worker.loop.add_callback(worker.close, nanny=True, reason="other code than that of the work")
 
 
 @contextmanager
@@ -168,9 +175,14 @@ def _check_code(client: Client, stack: ExitStack) -> None:
     with by_value(cloudpickle, SameCode):
         found: dict[str, Found] = client.run(installed)
         sent = packed() if always or lacking(found) else None
-        client.register_plugin(SameCode(running()[:2], sent, always), name=PLUGIN)
-        stack.callback(client.unregister_worker_plugin, PLUGIN)
+        client.register_plugin(SameCode(running()[:2], set(found), sent, always), name=PLUGIN)
+        stack.callback(_leave, client)
         if sent and (none := lacking(client.run(installed))):
             raise BadInput(
                 "workers that import what they are sent", f"none on {none[0]}", "install the package there"
             )
+
+
+def _leave(client: Client) -> None:
+    with suppress(OSError):  # of a scheduler or worker that is gone: so is the plugin
+        client.unregister_worker_plugin(PLUGIN)

@@ -79,7 +79,16 @@ def ray_running(
 def _init(**options: Any) -> None:
     import ray
 
-    ray.init(configure_logging=True, logging_level=logging.ERROR, log_to_driver=False, **options)
+    try:
+        ray.init(configure_logging=True, logging_level=logging.ERROR, log_to_driver=False, **options)
+    except (ConnectionError, RuntimeError) as error:  # the latter for another version of Ray or Python there
+        if options["address"] == "local":
+            raise
+        told = str(error.__cause__ or error).strip()
+        raise BadInput(
+            f"a Ray cluster at {options['address']}", told.splitlines()[-1],
+            "start one with `ray start --head`, of the versions of Ray and Python here",
+        ) from error  # fmt: skip
 
 
 @contextmanager

@@ -84,11 +84,14 @@ class Executor:
     ) -> Any:
         costs = costs or [1.0] * len(calls)
         done, total = 0.0, float(sum(costs))
+        left = set(range(len(calls)))
 
         def finished(k: int) -> None:
             nonlocal done
-            done += costs[k]
-            self.progress(stage, done, total)
+            if k in left:  # and not done once more, because what it gave was lost
+                left.remove(k)
+                done += costs[k]
+                self.progress(stage, done, total)
 
         self.progress(stage, 0.0, total)
         if self.executor == "threads":

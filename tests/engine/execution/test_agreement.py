@@ -142,7 +142,7 @@ def test_an_array_may_change_between_two_calls(cluster, monkeypatch):
 
 def test_what_a_task_raises_is_raised_here(cluster):
     run = executors.Executor(**cluster)
-    with pytest.raises(cs.BadInput, match="expected one; got two. Fix: three"):
+    with pytest.raises(cs.BadInput, match=r"expected one; got two\. Fix: three"):
         run(refuse, [(k,) for k in range(20)], sum)
 
 
