@@ -68,12 +68,20 @@ Tell = Callable[[Member, Outcome], None]
 
 
 class Scheduler:
-    """Gets the shards of several works done by one crew. `tell` hears of every outcome, before anything follows."""
+    """Gets the shards of several works done by one crew.
+
+    `tell` hears of every outcome, before anything follows; `look` is called about once a second of `clock`.
+    """
 
     def __init__(
-        self, works: Sequence[Work], crew: Crew, tell: Tell, look: Callable[[], None] = lambda: None
+        self,
+        works: Sequence[Work],
+        crew: Crew,
+        tell: Tell = lambda member, outcome: None,
+        look: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ):
-        self.open, self.crew, self.tell, self.look = list(works), crew, tell, look
+        self.open, self.crew, self.tell, self.look, self.clock = list(works), crew, tell, look, clock
         self._changed = True  # what replicas there are, or might be
         self._looked = 0.0
 
@@ -84,7 +92,7 @@ class Scheduler:
         """
         try:
             while self.open:
-                now = time.monotonic()
+                now = self.clock()
                 if self._changed or now - self._looked > LOOK:
                     self._changed, self._looked = False, now
                     self._spread(now)
@@ -101,7 +109,7 @@ class Scheduler:
 
     def _settle(self, member: Member, outcome: Outcome) -> None:
         self.tell(member, outcome)
-        work, now = member.work, time.monotonic()
+        work, now = member.work, self.clock()
         if isinstance(outcome, Exception):
             raise outcome
         if isinstance(outcome, Lost):

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,4 +79,4 @@ def test_random_deaths_beside_those_that_samples_cause_poison_no_other_sample(n,
 
 def min_gap(turns):
     turns = sorted(turns)
-    return min((b - a for a, b in zip(turns, turns[1:])), default=9)
+    return min((b - a for a, b in itertools.pairwise(turns)), default=9)
