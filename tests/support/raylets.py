@@ -14,7 +14,11 @@ import psutil
 import tiny
 
 # A dead raylet is noticed in seconds, where a cluster over a network would wait half a minute.
-_QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 3}
+_QUICK = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 3,
+}
 
 _DRIVER = """
 import pickle, sys
