@@ -12,7 +12,7 @@ from consilience.engine.extraction.queue import Run, ShardQueue, Task
 from consilience.engine.extraction.shards import Shard
 
 _LOADS = 3  # processes in a row that may die while they load the model
-_LATER_LOADS = 12  # the same, once the model has been loaded: then it is not the model
+_LATER_LOADS = 50  # the same, once the model has been loaded: then it is rarely the model
 _SLOW, _SLOW_SECONDS = (
     2.0,
     1.0,
@@ -101,7 +101,9 @@ class Work:
         self.leave(member)
         if not member.loaded:
             self._lost_loads += not blameless
-            if self._lost_loads >= (_LOADS if self._loading is None else _LATER_LOADS):
+            # Of many that load at once on different nodes, some may yet succeed.
+            limit = (_LOADS if self._loading is None else _LATER_LOADS) + len(self.loading())
+            if self._lost_loads >= limit:
                 raise _cannot_load(self.name, self._lost_loads, reason)
         elif task is None:
             return

@@ -93,7 +93,8 @@ def raylets(*cpus: int) -> Iterator[Raylets]:
         cluster.shutdown()
 
 
-def driver(folder: Path, pairs: Any, **options: Any) -> "subprocess.Popen[bytes]":
+@contextmanager
+def driver(folder: Path, pairs: Any, **options: Any) -> "Iterator[subprocess.Popen[bytes]]":
     """A process that extracts `pairs` of (model, stimuli) into ``folder/store``; its errors go to ``folder/errors``."""
     from ray import cloudpickle
 
@@ -103,8 +104,14 @@ def driver(folder: Path, pairs: Any, **options: Any) -> "subprocess.Popen[bytes]
     with what.open("wb") as file:
         cloudpickle.dump((pairs, folder / "store", options), file, protocol=pickle.HIGHEST_PROTOCOL)
     script = _DRIVER.format(support=str(Path(tiny.__file__).parent))
-    with (folder / "errors").open("ab") as errors:
-        return subprocess.Popen([sys.executable, "-c", script, str(what)], stderr=errors)
+    with (
+        (folder / "errors").open("ab") as errors,
+        subprocess.Popen([sys.executable, "-c", script, str(what)], stderr=errors) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def finished(process: "subprocess.Popen[bytes]", folder: Path, seconds: float = 120) -> None:

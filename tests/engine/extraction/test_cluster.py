@@ -1,4 +1,4 @@
-"""Extraction on a cluster of several raylets: nodes come and go, processes are killed at random, and tables do not change.
+"""Extraction on a cluster of several raylets: nodes come and go, processes are killed, and tables do not change.
 
 Each driver is a process of its own, so that the cluster is not mixed up with the Ray of the other tests.
 """
@@ -8,7 +8,6 @@ import random
 import signal
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from raylets import driver, finished, raylets
@@ -35,34 +34,31 @@ def contents(table):
 def test_twenty_random_kills_change_nothing(tmp_path, seed):
     luck = random.Random(seed)
     n, gate = 4096, tmp_path / "calm"
-    model, stimuli = (
-        Gated(seconds=0.05, nan=frozenset({9}), gate=gate, first=n - 1),
-        Numbers(n, unreadable=frozenset({77})),
-    )
+    model = Gated(seconds=0.05, nan=frozenset({9}), gate=gate, first=n - 1)
+    stimuli = Numbers(n, unreadable=frozenset({77}))
+    kills = Counter()
     with raylets(2, 2) as cluster:
-        process = driver(tmp_path, [(model, stimuli)], address=cluster.address)
-        wait_for(lambda: list(tmp_path.rglob("part-*.arrow")), process, tmp_path)
-        kills = Counter()
-        while kills.total() < 20:
-            time.sleep(luck.uniform(0.2, 1.0))
-            assert process.poll() is None, (tmp_path / "errors").read_text()
-            if kills["node"] < 4 and luck.random() < 0.25:
-                cluster.kill(luck.choice(cluster.nodes))
-                cluster.add(2)
-                kills["node"] += 1
-            elif actors := cluster.actors():
-                os.kill(luck.choice(actors), signal.SIGKILL)
-                kills["actor"] += 1
-        gate.touch()
-        finished(process, tmp_path)
-        calm = driver(tmp_path / "clean", [(model, stimuli)], address=cluster.address)
-        finished(calm, tmp_path / "clean")
+        with driver(tmp_path, [(model, stimuli)], address=cluster.address) as process:
+            wait_for(lambda: list(tmp_path.rglob("part-*.arrow")), process, tmp_path)
+            while kills.total() < 20:
+                time.sleep(luck.uniform(0.2, 1.0))
+                assert process.poll() is None, (tmp_path / "errors").read_text()
+                if kills["node"] < 4 and luck.random() < 0.25:
+                    cluster.kill(luck.choice(cluster.nodes))
+                    cluster.add(2)
+                    kills["node"] += 1
+                elif actors := cluster.actors():
+                    os.kill(luck.choice(actors), signal.SIGKILL)
+                    kills["actor"] += 1
+            gate.touch()
+            finished(process, tmp_path)
+        with driver(tmp_path / "clean", [(model, stimuli)], address=cluster.address) as calm:
+            finished(calm, tmp_path / "clean")
     (table,) = FeatureStore(tmp_path / "store").tables()
     (clean,) = FeatureStore(tmp_path / "clean" / "store").tables()
-    assert sorted([*table.sample_ids, *table.rejected["sample_id"].to_pylist()]) == sorted(
-        stimuli.sample_ids()
-    )
-    assert set(table.rejected["sample_id"].to_pylist()) == {"s9", "s77"}
+    rejected = table.rejected["sample_id"].to_pylist()
+    assert sorted(rejected) == ["s77", "s9"]
+    assert sorted([*table.sample_ids, *rejected]) == sorted(stimuli.sample_ids())
     assert contents(table) == contents(clean)
     assert {**table.manifest, "times": 0} == {**clean.manifest, "times": 0}
     assert kills["node"]
@@ -72,9 +68,11 @@ def test_twenty_random_kills_change_nothing(tmp_path, seed):
 
 def test_a_node_that_joins_is_used_and_the_loss_of_the_first_is_survived(tmp_path):
     n, gate = 2048, tmp_path / "calm"
-    with raylets(1) as cluster:
-        model = Gated(seconds=0.05, gate=gate, first=n - 1)
-        process = driver(tmp_path, [(model, Numbers(n))], address=cluster.address)
+    model = Gated(seconds=0.3, gate=gate, first=n - 1)
+    with (
+        raylets(1) as cluster,
+        driver(tmp_path, [(model, Numbers(n))], address=cluster.address) as process,
+    ):
         wait_for(lambda: list(tmp_path.rglob("part-*.arrow")), process, tmp_path)
         (folder,) = (tmp_path / "store").glob("*/*/*")
         first = cluster.nodes[0]
@@ -94,14 +92,13 @@ def nodes_of(folder):
 
 def test_replicas_go_where_the_gpus_are_and_share_them(tmp_path):
     """No GPU is needed for what the cluster is told of one: the model leaves it alone."""
+    pairs = [(Tiny(seconds=0.2), Numbers(2000))]
     with raylets(2) as cluster:
         with_gpu = cluster.add(cpus=2, gpus=1)
-        process = driver(
-            tmp_path, [(Tiny(seconds=0.05), Numbers(1500))], address=cluster.address, device="cuda", gpus=0.5
-        )
-        finished(process, tmp_path)
-        (table,) = FeatureStore(tmp_path / "store").tables()
-        (run,) = read_runs(table.path)
-        loaded = [x for x in run.lines.to_pylist() if x["event"] == "loaded"]
-        assert len({x["pid"] for x in loaded}) == 2
-        assert {x["node"] for x in loaded} == {with_gpu.node_id}
+        with driver(tmp_path, pairs, address=cluster.address, device="cuda", gpus=0.5) as process:
+            finished(process, tmp_path)
+    (table,) = FeatureStore(tmp_path / "store").tables()
+    (run,) = read_runs(table.path)
+    loaded = [x for x in run.lines.to_pylist() if x["event"] == "loaded"]
+    assert len({x["pid"] for x in loaded}) == 2
+    assert {x["node"] for x in loaded} == {with_gpu.node_id}
