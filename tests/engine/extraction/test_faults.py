@@ -1,7 +1,11 @@
 """What may go wrong on one machine, and several models at once: the table is what it would have been."""
 
+import threading
+import time
+import urllib.request
+
 import pytest
-from tiny import Cramped, Crashing, Numbers, SlowOnce, Tiny
+from tiny import Cramped, Crashing, Gated, Numbers, SlowOnce, Tiny
 
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction import Extraction, extract, extract_all
@@ -130,3 +134,38 @@ def test_the_log_is_no_part_of_the_table(tmp_path):
 def test_costs_of_a_log_without_shards_are_refused():
     with pytest.raises(BadInput, match=r"the log of a run that wrote a shard; got none"):
         shard_costs([])
+
+
+def test_prometheus_reads_what_the_replicas_count_while_they_work(tmp_path):
+    import ray
+
+    gate = tmp_path / "gate"
+    model = Gated(name="counted", seconds=0.02, nan=frozenset({9}), gate=gate, first=699)
+    (node,) = ray.nodes()
+    url = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+    found = {}
+
+    def scrape():
+        deadline = time.monotonic() + 60
+        while found.get("consilience_rows_total") != 640 and time.monotonic() < deadline:
+            time.sleep(0.5)
+            found.clear()
+            for line in urllib.request.urlopen(url, timeout=5).read().decode().splitlines():
+                if line.startswith("ray_consilience_") and 'model="counted"' in line:
+                    name, value = line.split("{")[0].removeprefix("ray_"), float(line.split()[-1])
+                    phase = line.partition('phase="')[2].partition('"')[0]
+                    key = f"{name}:{phase}" if phase else name
+                    found[key] = found.get(key, 0) + value
+        gate.touch()
+
+    watcher = threading.Thread(target=scrape)
+    watcher.start()
+    extract(model, Numbers(700), FeatureStore(tmp_path / "store"))
+    watcher.join()
+    assert found["consilience_rows_total"] == 640
+    assert found["consilience_bytes_total"] == 640 * 12 * 4
+    assert found["consilience_rejects_total"] == 1
+    assert found["consilience_seconds_total:forward"] >= 20 * 0.02
+    assert {f"consilience_seconds_total:{x}" for x in ("wait", "load", "write")} <= set(found)
+    assert found["consilience_shard_seconds_count"] == 5
+    assert found["consilience_batch_size"] % 32 == 0
