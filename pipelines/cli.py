@@ -160,6 +160,31 @@ def extract(
 
 
 @app.command()
+def status(
+    place: Annotated[
+        Path,
+        typer.Argument(metavar="[STORE|STUDY|OUTPUT]", help="A store, a study file, or its output folder."),
+    ] = Path("features"),
+) -> None:
+    """Say how far an extraction is that runs in another shell, or ran; and which shards were slow."""
+    from datetime import UTC, datetime
+
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.status import HEADER
+    from consilience.pipelines.status import status as read_status
+
+    console, now = Console(), datetime.now(UTC)
+    found = read_status(place, now)
+    console.table(f"Extraction into {place}", HEADER, [x.facts(now) for x in found])
+    for one in found:
+        slow = ", ".join(
+            f"{seconds:.1f} s shard {shard} on {node[:8]}" for seconds, shard, node in one.slowest
+        )
+        if slow:
+            console.say(f"{one.model}, slowest: {slow}")
+
+
+@app.command()
 def compare(
     tables: Annotated[
         list[Path], typer.Argument(help="Folders of feature tables: STORE/MODEL/STIMULI[/DIGEST].")

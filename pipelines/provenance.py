@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, float]) -> dict[str, str | int]:
     """The attributes of a study's score table, JSON where nested, with the findings in sentences as `summary`."""
+    from consilience.pipelines.report.run import run_facts
     from consilience.pipelines.words import summary
 
     study = prepared.study
@@ -28,6 +29,7 @@ def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, flo
         "layers": {m: x.layers.words() for m, x in zip(prepared.metric_ids(), study.metrics, strict=True)},
         "left_out": prepared.left_out,
         "elapsed": {k: round(v, 2) for k, v in elapsed.items()},
+        "run": run_facts([x.table.path for x in prepared.seats if x.table is not None]),
     }
     plain: dict[str, str | int] = {
         "version": version("consilience"),

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -35,7 +34,7 @@ class Seat:
     @property
     def samples(self) -> int:
         """Samples of the table; of one not yet extracted, before any is rejected."""
-        return self.table.n if self.table else len(self.job.ids) if self.job else 0
+        return self.table.n if self.table else self.job.samples if self.job else 0
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -169,29 +168,18 @@ def cards(seats: Sequence[Seat]) -> dict[str, dict[str, Any]]:
 
 
 def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console) -> tuple[Seat, ...]:
-    """The same seats with a table in each; Ray starts once, and only if a table is missing."""
-    if all(seat.table is not None for seat in given):
+    """The same seats with a table in each; Ray starts only if a table is missing, and extracts side by side."""
+    wanting = [seat for seat in given if seat.table is None]
+    if not wanting:
         return tuple(given)
-    from consilience.engine.extraction import extract, ray_running
+    from consilience.engine.extraction import Extraction, extract_all
 
-    seats: list[Seat] = []
-    with ExitStack() as stack:
-        console.say("Extraction")
-        progress = stack.enter_context(console.watching())
-        stack.enter_context(ray_running())
-        for seat in given:
-            if seat.table is None:
-                assert seat.model is not None
-                assert seat.stimuli is not None
-                entry = seat.entry
-                table = extract(
-                    seat.model,
-                    seat.stimuli,
-                    store,
-                    layers=entry.wanted,
-                    pool=entry.pool,
-                    progress=progress,
-                )
-                seat = replace(seat, table=table)
-            seats.append(seat)
-    return tuple(seats)
+    wanted = []
+    for seat in wanting:
+        assert seat.model is not None
+        assert seat.stimuli is not None
+        wanted.append(Extraction(seat.model, seat.stimuli, seat.entry.wanted, seat.entry.pool))
+    console.say("Extraction")
+    with console.watching() as progress:
+        tables = iter(extract_all(wanted, store, progress=progress))
+    return tuple(replace(seat, table=next(tables)) if seat.table is None else seat for seat in given)

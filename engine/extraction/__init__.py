@@ -6,12 +6,17 @@
 - ``job``         what is to be extracted, settled before anything is loaded; the digest
 - ``replica``     one loaded model: read, preprocess, forward, pool, write
 - ``queue``       which shard is next, and what a death means
+- ``placement``   what a replica asks of the cluster, and whether there is room
+- ``work``        one table: its shards, its replicas, which shard is late
+- ``scheduler``   which model has which room, which replica which shard
+- ``actors``      the replicas as Ray actors; ``meters`` what they count for Prometheus
+- ``runlog``      what became of every shard, kept beside the table; ``recorder`` writes it, ``costs`` sums it up
 - ``cluster``     Ray, found or started
 - ``driver``      all of it together
 """
 
 from consilience.engine.extraction.cluster import ray_running
-from consilience.engine.extraction.driver import extract
+from consilience.engine.extraction.driver import Extraction, extract, extract_all
 from consilience.engine.extraction.job import plan_job, table_spec
 
-__all__ = ["extract", "plan_job", "ray_running", "table_spec"]
+__all__ = ["Extraction", "extract", "extract_all", "plan_job", "ray_running", "table_spec"]

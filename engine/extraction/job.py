@@ -18,17 +18,20 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Job:
-    """One table to extract. `rows` is the shard size; `ids` are all sample ids, in the order of the stimulus set."""
+    """One table to extract. `samples` is how many there are, `rows` how many of them a shard has.
+
+    Their ids stay with the stimulus set: there may be millions, and every replica asks it for them.
+    """
 
     view: str
     layers: tuple[Layer, ...]
     pool: str
     batch_size: int
     rows: int
-    ids: tuple[str, ...]
+    samples: int
 
     def shards(self) -> list[Shard]:
-        return shards(len(self.ids), self.rows)
+        return shards(self.samples, self.rows)
 
     def schema(self) -> dict[str, tuple[int, str]]:
         """Layer name -> (units, dtype), as the feature store wants it."""
@@ -56,8 +59,8 @@ def plan_job(
             f"{stimuli.name}, which has {', '.join(stimuli.views())}",
             "choose a model and stimuli of one modality",
         )
-    ids = tuple(stimuli.sample_ids())
-    if not ids:
+    samples = len(stimuli.sample_ids())
+    if not samples:
         raise BadInput(
             "at least one stimulus", f"{stimuli.name}, which is empty", "check what it is made from"
         )
@@ -65,8 +68,8 @@ def plan_job(
         batch_size = BATCH[card.modality]
     if batch_size < 1:
         raise BadInput("batch_size of 1 or more", str(batch_size), "leave it out to get the default")
-    rows = shard_rows(len(ids), batch_size, 4 * sum(layer.units for layer in chosen))
-    return Job(card.modality, chosen, pool, batch_size, rows, ids)
+    rows = shard_rows(samples, batch_size, 4 * sum(layer.units for layer in chosen))
+    return Job(card.modality, chosen, pool, batch_size, rows, samples)
 
 
 def select_layers(known: Sequence[Layer], wanted: str | Sequence[str]) -> tuple[Layer, ...]:

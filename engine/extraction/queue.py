@@ -1,8 +1,9 @@
 """Which shard is handed out next, and what follows when the process that had it dies. No Ray here: pure state.
 
 A shard whose process dies goes back to the front. If it kills again it is suspect: its halves are probed (run without
-writing), halves of a half that kills again, until single samples are found that kill alone. They are poison: the
-shard runs once more without them.
+writing), halves of a half that kills again, until single samples are found that kill alone, and do so twice. They are
+poison: the shard runs once more without them. Processes also die of what no sample does, so a round that finds nobody
+to blame is followed by another run, and only several such rounds end the extraction.
 """
 
 from collections import Counter, deque
@@ -12,7 +13,8 @@ from dataclasses import dataclass, field
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.shards import Shard
 
-_CHANCES = 2
+_CHANCES = 2  # deaths until a shard is suspect, and until a sample alone is poison
+_ROUNDS = 3  # of probing one shard
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,22 @@ class Probe:
     start: int
     stop: int
 
-    def halves(self) -> "tuple[Probe, Probe]":
+    def halves(self) -> "tuple[Probe, ...]":
+        """Two halves; a probe of one row stays what it is."""
+        if self.stop - self.start == 1:
+            return (self,)
         middle = (self.start + self.stop) // 2
         return Probe(self.shard, self.start, middle), Probe(self.shard, middle, self.stop)
 
 
+Task = Run | Probe
+
+
 @dataclass
 class _Suspect:
+    rounds: int = 0
     open: int = 0
+    alone: Counter[int] = field(default_factory=Counter)  # row -> deaths while nothing else ran with it
     poison: list[int] = field(default_factory=list)
 
 
@@ -46,50 +56,61 @@ class ShardQueue:
     """Tasks in the order in which their shards began to wait."""
 
     def __init__(self, shards: Iterable[Shard]):
-        self._waiting: deque[Run | Probe] = deque(Run(shard) for shard in shards)
+        self._waiting: deque[Task] = deque(Run(shard) for shard in shards)
         self._deaths: Counter[int] = Counter()
         self._suspects: dict[int, _Suspect] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def take(self) -> Run | Probe:
+    def take(self) -> Task:
         """The task that has waited longest."""
         return self._waiting.popleft()
 
-    def give_back(self, task: Run | Probe) -> None:
-        """A task that no process began comes back without blame."""
+    def give_back(self, task: Task) -> None:
+        """A task whose process went for a reason that is known comes back without blame."""
         self._waiting.appendleft(task)
 
-    def done(self, task: Run | Probe) -> None:
+    def deaths(self, shard: Shard) -> int:
+        """How many processes died with the whole of `shard`, so far."""
+        return self._deaths.get(shard.index, 0)
+
+    def done(self, task: Task) -> None:
         """`task` ended well."""
         if isinstance(task, Probe):
             self._close(task)
+            return
+        self._deaths.pop(task.shard.index, None)
+        self._suspects.pop(task.shard.index, None)
 
-    def died(self, task: Run | Probe) -> None:
-        """The process died with `task`. Raises BadInput when no sample can be blamed for it."""
-        if isinstance(task, Probe):
-            suspect = self._suspects[task.shard.index]
-            if task.stop - task.start == 1:
-                suspect.poison.append(task.start)
-            else:
-                self._probe(task)
+    def died(self, task: Task) -> None:
+        """The process died with `task`. Raises BadInput when again and again no sample can be blamed for it."""
+        if isinstance(task, Run):
+            self._run_died(task)
+            return
+        suspect = self._suspects[task.shard.index]
+        if task.stop - task.start > 1:
+            self._probe(task)
             self._close(task)
             return
+        suspect.alone[task.start] += 1
+        if suspect.alone[task.start] < _CHANCES:
+            self._waiting.appendleft(task)
+            return
+        suspect.poison.append(task.start)
+        self._close(task)
+
+    def _run_died(self, task: Run) -> None:
         shard = task.shard
         self._deaths[shard.index] += 1
-        if shard.index in self._suspects:
-            raise _blameless(shard)
         if self._deaths[shard.index] < _CHANCES:
             self._waiting.appendleft(task)
             return
-        self._suspects[shard.index] = _Suspect()
-        whole = Probe(shard, shard.start, shard.stop)
-        if len(shard) == 1:
-            self._suspects[shard.index].poison.append(shard.start)
-            self._waiting.appendleft(Run(shard, (shard.start,)))
-        else:
-            self._probe(whole)
+        rounds = self._suspects[shard.index].rounds if shard.index in self._suspects else 0
+        if rounds == _ROUNDS:
+            raise _blameless(shard)
+        self._suspects[shard.index] = _Suspect(rounds + 1)
+        self._probe(Probe(shard, shard.start, shard.stop))
 
     def _probe(self, task: Probe) -> None:
         halves = task.halves()
@@ -100,8 +121,6 @@ class ShardQueue:
         suspect = self._suspects[task.shard.index]
         suspect.open -= 1
         if not suspect.open:
-            if not suspect.poison:
-                raise _blameless(task.shard)
             self._waiting.appendleft(Run(task.shard, tuple(sorted(suspect.poison))))
 
 

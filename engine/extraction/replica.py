@@ -3,11 +3,12 @@
 A plain class: Ray makes an actor of it, a test or a benchmark can call it in its own process.
 """
 
-from collections import deque
-from collections.abc import Collection, Iterator
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,27 @@ from consilience.engine.extraction.shards import Shard, batches
 from consilience.engine.features.writer import TableWriter
 
 _RAISED = "the model raised"
+PHASES = ("load", "forward", "write")
 _AHEAD = 2  # batches that are prepared while one is in the model
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a shard: rows seen, rejects with their reasons, seconds it took."""
+    """What became of a shard: rows seen, bytes of features written, samples rejected, and where the time went.
+
+    Seconds: `wait` of the replica before it was given the shard, `load` of the model until samples were read and
+    preprocessed, `forward` in the model, `write`, and `seconds` of all but the wait. `began` is since 1970.
+    """
 
     rows: int
-    rejects: tuple[tuple[str, str], ...]
+    bytes: int
+    rejects: int
+    wait: float
+    load: float
+    forward: float
+    write: float
     seconds: float
+    began: float
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,10 @@ class Replica:
         self.model, self.stimuli, self.job, self.writer = model, stimuli, job, writer
         self.device, self.threads = device, threads
         self._readers = ThreadPoolExecutor(max_workers=max(2, threads))
-        self._limit = job.batch_size  # halved when the device is out of memory, for good
+        self.batch_limit = job.batch_size  # halved when the device is out of memory, for good
+        self._ids: Sequence[str] = ()
+        self._spent: dict[str, float] = defaultdict(float)  # phase -> seconds, of the shard at hand
+        self._free = perf_counter()  # since then there was nothing to do
 
     def load(self) -> None:
         """Load the weights."""
@@ -62,10 +77,14 @@ class Replica:
         # TF32 would move features by 1e-3 with the hardware they were made on.
         torch.backends.cudnn.allow_tf32 = False
         self.model.load(self.device)
+        self._ids = self.stimuli.sample_ids()
+        self._free = perf_counter()
 
     def run(self, shard: Shard, poison: Collection[int] = ()) -> Receipt:
         """Extract one shard and write its part. Rows in `poison` are rejected without being touched."""
-        began = perf_counter()
+        began, started = perf_counter(), time()
+        wait = began - self._free
+        self._spent.clear()
         out = {layer.name: np.empty((len(shard), layer.units), np.float32) for layer in self.job.layers}
         kept: list[int] = []
         reasons = dict.fromkeys(poison, "the process died whenever this sample was in it")
@@ -75,15 +94,28 @@ class Replica:
             kept += rows
         if not kept:
             self._refuse_hopeless(shard, reasons)
-        ids = self.job.ids
-        rejects = tuple((ids[row], reasons[row]) for row in sorted(reasons))
+        rejects = [(self._ids[row], reasons[row]) for row in sorted(reasons)]
         arrays = {name: values[: len(kept)] for name, values in out.items()}
-        self.writer.write_part(shard.index, [ids[row] for row in kept], arrays, rejects)
-        return Receipt(len(shard), rejects, perf_counter() - began)
+        with self._timed("write"):
+            rejected = self.writer.write_part(shard.index, [self._ids[row] for row in kept], arrays, rejects)
+        self._free = perf_counter()
+        nbytes = sum(values.nbytes for values in arrays.values())
+        phases = {phase: self._spent[phase] for phase in PHASES}
+        return Receipt(
+            len(shard), nbytes, rejected, wait, **phases, seconds=self._free - began, began=started
+        )
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            self._spent[phase] += perf_counter() - began
 
     def _refuse_hopeless(self, shard: Shard, reasons: dict[int, str]) -> None:
         """Stop, with nothing written, when the model raised on all of a full shard: it is the model to be mended."""
-        full = len(shard) >= min(self.job.rows, len(self.job.ids))
+        full = len(shard) >= min(self.job.rows, self.job.samples)
         if full and all(reason.startswith(_RAISED) for reason in reasons.values()):
             raise BadInput(
                 f"{self.model.card.name} to take samples {shard.start} to {shard.stop - 1}",
@@ -95,6 +127,7 @@ class Replica:
         """Do all that `run` does with these rows but write: does one of them kill the process?"""
         for _ in self._features(start, stop, {}):
             pass
+        self._free = perf_counter()
 
     def _features(
         self, start: int, stop: int, reasons: dict[int, str]
@@ -108,8 +141,9 @@ class Replica:
                 rows = [row for row in todo.popleft() if row not in poison]
                 ahead.append([(row, self._readers.submit(self._read, row)) for row in rows])
             inputs = {}
-            for row, future in ahead.popleft():
-                value = future.result()
+            with self._timed("load"):
+                values = [(row, future.result()) for row, future in ahead.popleft()]
+            for row, value in values:
                 if isinstance(value, Unreadable):
                     reasons[row] = value.reason
                 else:
@@ -133,14 +167,14 @@ class Replica:
         """The model on one batch, cut in halves when it raises, down to the sample that makes it raise."""
         import torch
 
-        if len(rows) <= self._limit:
+        if len(rows) <= self.batch_limit:
             try:
-                with torch.inference_mode():
+                with self._timed("forward"), torch.inference_mode():
                     features = self._pooled(inputs)
             except BadInput:
                 raise  # the model is not what it says: no fault of a sample
             except torch.cuda.OutOfMemoryError as error:
-                failed, self._limit = f"out of memory: {_words(error)}", max(1, len(rows) // 2)
+                failed, self.batch_limit = f"out of memory: {_words(error)}", max(1, len(rows) // 2)
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()
             except Exception as error:

@@ -58,15 +58,16 @@ class TableWriter:
         sample_ids: Sequence[str],
         layers: Mapping[str, np.ndarray],
         rejects: Iterable[tuple[str, str]] = (),
-    ) -> None:
-        """Write part `index`: row i of every array (rows, dim) is sample ``sample_ids[i]``.
+    ) -> int:
+        """Write part `index`: row i of every array (rows, dim) is sample ``sample_ids[i]``. Returns how many samples
+        were rejected.
 
         A row that is NaN or Inf in any layer is added to `rejects`, (sample_id, reason) pairs. A part that is
         already there is left as it is. Raises BadInput for wrong shapes or names, repeated ids, and a disk
         that is full or read-only.
         """
         if self.finished or self._has(index):
-            return
+            return 0
         ids, rejected = as_ids(sample_ids), [(str(i), str(reason)) for i, reason in rejects]
         if rejected:
             refuse_duplicates([*ids, *(i for i, _ in rejected)])
@@ -78,6 +79,7 @@ class TableWriter:
             rejected += found
             spreads = {name: spread(x) for name, x in arrays.items()} if ids else {}
         self._write(index, ids, arrays, rejected, spreads)
+        return len(rejected)
 
     def finish(self, *, times: Mapping[str, Any] | None = None) -> FeatureTable:
         """Make the table: write ``rejected.arrow`` and the manifest, and remove what only writing needed.

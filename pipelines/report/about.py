@@ -28,6 +28,7 @@ def about(scores: xr.Dataset, profile: xr.Dataset | None = None) -> dict[str, An
         "metrics": [_metric(scores, str(m)) for m in scores["metric"].values],
         "chains": chains(scores),
         "traits": told(profile),
+        "run": attr(scores, "run", {}),
         "tables": attr(scores, "tables", []),
         "join": attr(scores, "join", {}),
         "cards": attr(scores, "cards", {}),

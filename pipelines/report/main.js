@@ -42,6 +42,7 @@ async function draw() {
 function redraw() {
   draw();
   drawTraits();
+  drawRun();
 }
 
 async function drawAll() {
@@ -84,6 +85,7 @@ function bind() {
 async function start() {
   bind();
   drawTraits();
+  drawRun();
   await drawAll();
   heat.element.on("plotly_hover", ({ points: [{ pointIndex: [y, x] }] }) => showCell(y, x));
   heat.element.on("plotly_unhover", leaveCell);

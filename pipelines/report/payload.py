@@ -30,6 +30,7 @@ def payload(scores: xr.Dataset, profile: xr.Dataset | None = None) -> dict[str, 
         "reasons": reasons(scores),
         "metrics": [_metric(scores, str(m)) for m in scores["metric"].values],
         "traits": traits(profile),
+        "run": attr(scores, "run", {}),
     }
 
 

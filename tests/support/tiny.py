@@ -1,9 +1,12 @@
 """A model of a few lines, and stimuli for it, that can be told to fail in every way that extraction must survive."""
 
+import ctypes
 import os
+import resource
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,3 +101,58 @@ class Tiny:
                 "vector": vector * (1 + len(batch) * 1e-7),
             }
         )
+
+
+@dataclass
+class Gated(Tiny):
+    """The samples from `first` on wait until the file `gate` is there, so that nothing is finished before."""
+
+    gate: Path = Path()
+    first: int = 0
+
+    def forward(self, batch: Sequence[Any]) -> Outputs:
+        while max(batch) >= self.first and not self.gate.exists():
+            time.sleep(0.05)
+        return super().forward(batch)
+
+
+@dataclass
+class SlowOnce(Tiny):
+    """The first process that takes the number `late` needs `lasts` seconds for it; `seen` is a file that tells it."""
+
+    late: int = 0
+    lasts: float = 0.0
+    seen: Path = Path()
+
+    def forward(self, batch: Sequence[Any]) -> Outputs:
+        if self.late in batch:
+            with suppress(FileExistsError):
+                self.seen.touch(exist_ok=False)
+                time.sleep(self.lasts)
+        return super().forward(batch)
+
+
+@dataclass
+class Cramped(Tiny):
+    """From the number `after` on, its process may write files of `room` bytes only, while the file `full` is there."""
+
+    after: int = 0
+    room: int = 0
+    full: Path = Path()
+
+    def forward(self, batch: Sequence[Any]) -> Outputs:
+        if max(batch) >= self.after and self.full.exists():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.room, resource.RLIM_INFINITY))
+        return super().forward(batch)
+
+
+@dataclass
+class Crashing(Tiny):
+    """Takes down its process with a segmentation fault at the numbers `at`."""
+
+    at: frozenset[int] = frozenset()
+
+    def forward(self, batch: Sequence[Any]) -> Outputs:
+        if self.at & set(batch):
+            ctypes.string_at(0)
+        return super().forward(batch)

@@ -1,0 +1,55 @@
+"""What a shard costs, by phase, as the log of a run measured it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from consilience.engine.errors import BadInput
+from consilience.engine.extraction import runlog
+from consilience.engine.extraction.runlog import RunRecord
+
+_MEDIANS = ("rows", "bytes", "wait", "load", "forward", "write", "seconds")
+
+
+@dataclass(frozen=True)
+class ShardCosts:
+    """Medians over the shards of a run.
+
+    Attributes:
+        shards: how many were measured.
+        rows, bytes: samples of a shard, and bytes of features written.
+        wait: seconds for which a replica had nothing to do before it was given the next shard.
+        load: seconds for which the model waited for samples to be read and preprocessed.
+        forward: seconds in the model, pooling included.
+        write: seconds to write, read back and sum the part.
+        seconds: from the first sample to the written part: load, forward, write, and what lies between.
+        start: seconds from the start of a replica's loading until its model stood; NaN where the log holds none.
+    """
+
+    shards: int
+    rows: float
+    bytes: float
+    wait: float
+    load: float
+    forward: float
+    write: float
+    seconds: float
+    start: float
+
+
+def shard_costs(runs: Iterable[RunRecord]) -> ShardCosts:
+    """The costs over all shards that `runs` wrote, whole ones: the last of a table, which is shorter, is left out when
+    there are others. Raises BadInput when no shard was written.
+    """
+    tables = [run.lines for run in runs]
+    lines = pa.concat_tables([runlog.SCHEMA.empty_table(), *tables])
+    written = lines.filter(pc.equal(lines["event"], runlog.WRITTEN))
+    if not len(written):
+        raise BadInput("the log of a run that wrote a shard", "none", "extract a table first")
+    whole = written.filter(pc.equal(written["rows"], pc.max(written["rows"])))
+    starts = lines.filter(pc.equal(lines["event"], runlog.LOADED))["seconds"].to_numpy()
+    medians = {name: float(np.median(whole[name].to_numpy())) for name in _MEDIANS}
+    return ShardCosts(len(whole), start=float(np.median(starts)) if len(starts) else float("nan"), **medians)

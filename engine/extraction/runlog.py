@@ -1,0 +1,118 @@
+"""The log of an extraction: what became of every shard, appended beside the table while it is written, and kept.
+
+One file a run, replaced as a whole about once a second, so that whoever reads it finds it whole and a killed driver
+loses a second of it; a long run begins another file every thousand lines, so that the driver holds no more than those.
+The log is no part of the table: its digest and its manifest know nothing of it.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+
+from consilience.engine.features.disk import atomic, writing
+
+FOLDER = ".runs"
+RUNNING, FINISHED = "running", "finished"
+LOADED, WRITTEN, PROBED, DIED, DOUBLED = "loaded", "written", "probed", "died", "doubled"
+_SECONDS, _LINES = 1.0, 1024
+
+SCHEMA = pa.schema(
+    [
+        ("event", pa.string()),  # one of the five above
+        ("shard", pa.int64()),  # null for the loading of a model
+        ("rows", pa.int64()),
+        ("bytes", pa.int64()),  # of features written
+        ("rejects", pa.int64()),
+        ("wait", pa.float64()),  # seconds: of the replica, before it was given the shard
+        ("load", pa.float64()),  # of the model, for samples to be read and preprocessed
+        ("forward", pa.float64()),
+        ("write", pa.float64()),
+        ("seconds", pa.float64()),  # all of it but the wait
+        ("node", pa.string()),
+        ("pid", pa.int64()),
+        ("attempt", pa.int64()),
+        ("began", pa.timestamp("us", "UTC")),
+        ("ended", pa.timestamp("us", "UTC")),
+        ("reason", pa.string()),  # of a death
+    ]
+)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run as its log tells it: `about` as given to `RunLog`, its `state` and last sign of life; and the lines."""
+
+    about: dict[str, Any]
+    state: str
+    beat: datetime
+    lines: pa.Table
+
+
+class RunLog:
+    """Writes the log of one run into the folder of the table. `about` is JSON that heads every file of it."""
+
+    def __init__(self, table: Path, about: Mapping[str, Any]):
+        self._folder = table / FOLDER
+        self._name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
+        self._about = {**about, "began": _now()}
+        self._lines: list[dict[str, Any]] = []
+        self._file, self._flushed = 0, 0.0
+        self._flush(RUNNING)
+
+    def add(self, event: str, **values: Any) -> None:
+        """One line; `began` and `ended` are seconds since 1970."""
+        for key in ("began", "ended"):
+            values[key] = datetime.fromtimestamp(values[key], UTC)
+        self._lines.append({"event": event, **values})
+        if len(self._lines) == _LINES:
+            self._flush(RUNNING)
+            self._file, self._lines = self._file + 1, []
+
+    def beat(self, **about: Any) -> None:
+        """Write what is new, if the last time is a second ago; `about` changes the head."""
+        self._about.update(about)
+        if time.monotonic() - self._flushed > _SECONDS:
+            self._flush(RUNNING)
+
+    def close(self, state: str) -> None:
+        """The run has ended: `state` is FINISHED, or says what stopped it."""
+        self._flush(state)
+
+    def _flush(self, state: str) -> None:
+        head = json.dumps({"about": self._about, "state": state, "beat": _now()}, ensure_ascii=False)
+        table = pa.Table.from_pylist(self._lines, SCHEMA.with_metadata({"run": head}))
+        with writing(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+        with (
+            atomic(self._folder / f"{self._name}.{self._file:05d}.arrow") as temporary,
+            pa.OSFile(str(temporary), mode="w") as file,
+            pa.ipc.new_file(file, table.schema) as writer,
+        ):
+            writer.write_table(table)
+        self._flushed = time.monotonic()
+
+
+def read_runs(table: Path) -> list[RunRecord]:
+    """The runs that wrote into the folder of a table, finished or not, oldest first."""
+    files: dict[str, list[pa.Table]] = {}
+    for path in sorted((table / FOLDER).glob("*.arrow")):
+        with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
+            files.setdefault(path.name.split(".")[0], []).append(reader.read_all())
+    return [_record(tables) for tables in files.values()]
+
+
+def _record(tables: list[pa.Table]) -> RunRecord:
+    head = json.loads(tables[-1].schema.metadata[b"run"])
+    lines = pa.concat_tables([table.replace_schema_metadata() for table in tables])
+    return RunRecord(head["about"], head["state"], datetime.fromisoformat(head["beat"]), lines)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

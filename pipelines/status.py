@@ -1,0 +1,125 @@
+"""How far an extraction is, from its log beside each table: for another shell, while it runs or after it stopped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from consilience.engine.errors import BadInput
+from consilience.engine.extraction.runlog import DIED, DOUBLED, FOLDER, RUNNING, WRITTEN, RunRecord, read_runs
+
+_SILENT = timedelta(seconds=30)  # after which a run that says nothing is taken for dead
+_RECENT = timedelta(minutes=5)  # over which the rate is taken
+
+
+@dataclass(frozen=True)
+class Status:
+    """Of one table. `shards` and `samples` are done and in all; `slowest` are (seconds, shard, node)."""
+
+    model: str
+    stimuli: str
+    state: str
+    shards: tuple[int, int]
+    samples: tuple[int, int]
+    rate: float
+    left: float | None
+    rejects: int
+    retries: int
+    replicas: int
+    slowest: tuple[tuple[float, int, str], ...]
+    beat: datetime
+
+    def facts(self, now: datetime) -> tuple[str, ...]:
+        """The cells of its line."""
+        done, total = self.shards
+        return (
+            self.model,
+            self.stimuli,
+            f"{done}/{total}",
+            f"{self.rate:.1f}" if self.rate else "",
+            "" if self.left is None else _span(self.left),
+            str(self.rejects),
+            str(self.retries),
+            str(self.replicas or ""),
+            self.state,
+            f"{_span((now - self.beat).total_seconds())} ago",
+        )
+
+
+HEADER = (
+    "model", "stimuli", "shards", "samples/s", "left", "rejects", "retries", "replicas", "state", "last sign",
+)  # fmt: skip
+
+
+def status(place: str | Path, now: datetime | None = None) -> list[Status]:
+    """The tables of a store whose extraction left a log, the last to give a sign of life first.
+
+    `place` is the folder of a store, a study file, or a study's output folder. Raises BadInput where there is no log.
+    """
+    store = _store(Path(place))
+    now = now or datetime.now(UTC)
+    folders = sorted(path.parent for path in store.glob(f"*/*/*/{FOLDER}"))
+    found = [_status(read_runs(folder), now) for folder in folders]
+    if not found:
+        raise BadInput(
+            "a store into which something was extracted, a study file, or a study's output folder",
+            f"{place}, where no extraction left a log",
+            "name the folder given as --store, or the study",
+        )
+    return sorted(found, key=lambda x: x.beat, reverse=True)
+
+
+def _store(place: Path) -> Path:
+    from consilience.pipelines.study import load_study
+
+    study = place if place.is_file() else place / "study.yaml"
+    if not study.is_file():
+        return place
+    loaded = load_study(study)
+    return loaded.path(loaded.store)
+
+
+def _status(runs: Sequence[RunRecord], now: datetime) -> Status:
+    """Of one table: how far it is by its last run, rejects and retries of all of them."""
+    last = runs[-1]
+    written = [x for x in last.lines.to_pylist() if x["event"] == WRITTEN]
+    every = [x for run in runs for x in run.lines.to_pylist()]
+    about, state = last.about, last.state
+    if state == RUNNING and now - last.beat > _SILENT:
+        state = "no sign of life; the same command goes on from here"
+    samples = about["samples_before"] + sum(x["rows"] for x in written)
+    rate = _rate(written, last.beat)
+    left = (about["samples"] - samples) / rate if state == RUNNING and rate else None
+    slowest = sorted(written, key=lambda x: -x["seconds"])[:3]
+    return Status(
+        about["model"],
+        about["stimuli"],
+        state,
+        (about["shards_before"] + len(written), about["shards"]),
+        (samples, about["samples"]),
+        rate,
+        left,
+        sum(x["rejects"] for x in every if x["event"] == WRITTEN),
+        sum(x["event"] in (DIED, DOUBLED) for x in every),
+        about["replicas"] if state == RUNNING else 0,
+        tuple((x["seconds"], x["shard"], x["node"]) for x in slowest),
+        last.beat,
+    )
+
+
+def _rate(written: Sequence[dict[str, Any]], until: datetime) -> float:
+    """Samples a second over the last minutes in which the run was alive."""
+    recent = [x for x in written if until - x["ended"] < _RECENT]
+    if not recent:
+        return 0.0
+    seconds = (max(x["ended"] for x in recent) - min(x["began"] for x in recent)).total_seconds()
+    return sum(x["rows"] for x in recent) / seconds if seconds > 0 else 0.0
+
+
+def _span(seconds: float) -> str:
+    """A length of time in the unit that suits it."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

@@ -1,0 +1,158 @@
+"""What the scheduler decides, on a cluster that is not there and in a time that does not pass."""
+
+import tracemalloc
+from collections import Counter
+
+import pytest
+from fake_crew import FakeCrew
+
+from consilience.engine.errors import BadInput
+from consilience.engine.extraction.placement import Ask, Node
+from consilience.engine.extraction.queue import Run
+from consilience.engine.extraction.scheduler import Lost, Scheduler
+from consilience.engine.extraction.shards import Shard, shards
+from consilience.engine.extraction.work import Work
+
+
+def work(name, n, **ask):
+    return Work(name, shards(n, 1), Ask("cpu", **ask))
+
+
+def run(works, crew):
+    """Finish all; the names in the order in which they were finished, and the moments."""
+    return [(one.name, crew.now) for one in Scheduler(works, crew, clock=crew.clock).run()]
+
+
+def written(crew):
+    """How often each shard of each model was begun."""
+    return Counter((member.work.name, task.shard.index) for _, member, task in crew.called)
+
+
+def test_models_share_the_room_alike_and_leave_it_to_the_others_when_they_are_done():
+    crew = FakeCrew([Node("a", 4)])
+    done = dict(run([work("long", 60), work("short", 10)], crew))
+    at_first = Counter(name for when, name in crew.started if when == 0)
+    assert at_first == {"long": 2, "short": 2}
+    assert done["short"] == 2 + 10 / 2
+    # The last 50 shards of the other are shared by four, once two more have loaded.
+    assert done["long"] == pytest.approx(7 + 2 + (60 - 2 * 7) / 4, abs=1)
+    assert max(written(crew).values()) == 1
+
+
+def test_on_a_small_machine_a_replica_stays_with_its_model_until_its_shards_are_done():
+    crew = FakeCrew([Node("a", 2)], loading=5.0)
+    names = [f"m{i}" for i in range(6)]
+    run([work(name, 10) for name in names], crew)
+    # One after the other, each on both cores, would load twelve times; the last one may take the core that is free.
+    assert len(crew.started) <= 7
+    assert crew.now <= 6 * (5 + 10) / 2 + 5
+    assert max(written(crew).values()) == 1
+
+
+def test_a_second_replica_that_would_load_longer_than_the_rest_takes_is_not_started():
+    crew = FakeCrew([Node("a", 1)], loading=10.0, later={15.0: lambda: crew.there.append(Node("b", 1))})
+    run([work("m", 12)], crew)
+    assert len(crew.started) == 1
+    assert crew.now == 22
+
+
+def test_a_node_that_joins_is_used_and_one_that_leaves_is_survived():
+    crew = FakeCrew(
+        [Node("a", 1)],
+        later={10.0: lambda: crew.there.append(Node("b", 2)), 30.5: lambda: crew.lose("b")},
+    )
+    run([work("m", 80)], crew)
+    on = Counter(member.node for _, member, _ in crew.called)
+    assert on["b"] == pytest.approx(2 * 18, abs=3)
+    assert crew.now == pytest.approx(2 + 80 - on["b"] + 1, abs=3)
+    assert sum(written(crew).values()) == 80 + 2  # the two that ran on the lost node
+
+
+def test_replicas_are_not_placed_where_memory_or_their_number_forbids():
+    crew = FakeCrew([Node("a", 8, memory=10)])
+    run([work("fat", 20, memory=4), work("other", 20, memory=4)], crew)
+    assert len([x for x in crew.started if x[0] == 0]) == 2
+    crew = FakeCrew([Node("a", 8)])
+    run([work("capped", 20, most=3)], crew)
+    assert len(crew.started) == 3
+
+
+def slow_once(shard, seconds):
+    """A second a shard, but for the first time that one is run."""
+    seen = set()
+
+    def takes(member):
+        index = member.task.shard.index
+        if index == shard and index not in seen:
+            seen.add(index)
+            return seconds
+        return 1.0
+
+    return takes
+
+
+def test_a_shard_that_runs_well_past_the_typical_time_is_run_elsewhere_too():
+    crew = FakeCrew([Node("a", 2)], slow_once(3, 500.0))
+    run([work("m", 12)], crew)
+    assert crew.now < 20
+    counts = written(crew)
+    assert counts.pop(("m", 3)) == 2
+    assert set(counts.values()) == {1}
+    first = next(member for _, member, task in crew.called if task.shard.index == 3)
+    assert first in crew.stopped
+
+
+def test_no_shard_is_run_twice_while_others_wait_or_before_it_is_late():
+    crew = FakeCrew([Node("a", 2)], slow_once(0, 10.0))
+    run([work("m", 40)], crew)
+    assert max(written(crew).values()) == 1
+    crew = FakeCrew([Node("a", 2)], slow_once(11, 2.5))
+    run([work("m", 12)], crew)
+    assert max(written(crew).values()) == 1
+
+
+def test_of_a_shard_that_runs_twice_one_process_may_die():
+    one = work("m", 2)
+    crew = FakeCrew([Node("a", 2)], slow_once(1, 50.0))
+    scheduler = Scheduler([one], crew, clock=crew.clock)
+
+    def kill():
+        late = next(m for m, task in one.running.items() if m.since < 4)
+        scheduler._settle(late, Lost("killed", False))
+
+    crew.later = [(6.5, kill)]
+    crew.seconds = lambda member, usual=crew.seconds: 5.0 if crew.now > 4 else usual(member)
+    list(scheduler.run())
+    assert written(crew) == {("m", 0): 1, ("m", 1): 2}
+    assert crew.now < 15
+
+
+def test_a_process_that_dies_while_it_loads_is_replaced_and_the_third_in_a_row_stops_the_run():
+    one = work("m", 3)
+    crew = FakeCrew([Node("a", 1)])
+    crew.load = lambda member: crew._at(1, member, Lost("killed", False))
+    with pytest.raises(BadInput, match="m to load; got a process that died while it loaded, 3 times"):
+        run([one], crew)
+    assert len(crew.started) == 3
+    assert not one.members
+
+
+@pytest.mark.parametrize("shards_in_all", [1_000, 20_000])
+def test_what_the_driver_holds_does_not_grow_with_what_is_done(shards_in_all):
+    """Peak bytes above the list of shards, which there is one of per 128 MB of features."""
+    todo = (Shard(i, 128 * i, 128 * (i + 1)) for i in range(shards_in_all))
+    one = Work("m", todo, Ask("cpu"))
+    crew = FakeCrew([Node("a", 16)])
+    crew.called = Forgetful()
+    tracemalloc.start()
+    try:
+        assert run([one], crew)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 300_000
+
+
+class Forgetful(list):
+    def append(self, value):
+        assert isinstance(value[2], Run)

@@ -1,0 +1,119 @@
+"""How far an extraction is, as another shell sees it; and a driver that is killed at a random moment."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consilience.engine.errors import BadInput
+from consilience.engine.extraction.runlog import RunLog, read_runs
+from consilience.engine.features import FeatureStore
+from consilience.pipelines.extract import extract
+from consilience.pipelines.status import HEADER, status
+
+NOW = datetime.now(UTC)
+ABOUT = {
+    "model": "m", "stimuli": "s", "samples": 1000, "samples_before": 200, "shards": 10, "shards_before": 2,
+    "replicas": 2,
+}  # fmt: skip
+
+
+def line(shard: int, began: float, seconds: float, **values: Any) -> dict[str, Any]:
+    began += NOW.timestamp() - 100
+    line = {"shard": shard, "rows": 100, "bytes": 4, "rejects": 1, "wait": 0.1, "load": 0.1, "forward": seconds - 0.2,
+            "write": 0.1, "seconds": seconds, "node": "abcdef0123", "pid": 1, "attempt": 1}  # fmt: skip
+    return {**line, "began": began, "ended": began + seconds, **values}
+
+
+def logged(store: Path) -> RunLog:
+    log = RunLog(store / "m" / "s" / "0a1b", ABOUT)
+    for shard in range(4):
+        log.add("written", **line(shard, 10 * shard, 10.0 + shard))
+    log.add("died", shard=4, node="n", pid=2, attempt=1, began=NOW.timestamp(), ended=NOW.timestamp())
+    return log
+
+
+def test_status_of_a_running_and_of_a_stopped_extraction(tmp_path: Path) -> None:
+    logged(tmp_path)._flush("running")
+    (one,) = status(tmp_path)
+    assert one.shards == (6, 10)
+    assert one.samples == (600, 1000)
+    assert one.rate == pytest.approx(400 / 43)
+    assert one.left == pytest.approx(400 / (400 / 43))
+    assert (one.rejects, one.retries, one.replicas, one.state) == (4, 1, 2, "running")
+    assert one.slowest == ((13.0, 3, "abcdef0123"), (12.0, 2, "abcdef0123"), (11.0, 1, "abcdef0123"))
+    facts = dict(zip(HEADER, one.facts(one.beat + timedelta(seconds=3)), strict=True))
+    assert facts["shards"] == "6/10"
+    assert facts["left"] == "43 s"
+    assert facts["last sign"] == "3 s ago"
+    (late,) = status(tmp_path, datetime.now(UTC) + timedelta(minutes=5))
+    assert late.state == "no sign of life; the same command goes on from here"
+    assert late.left is None
+    assert late.facts(late.beat + timedelta(minutes=5))[-1] == "5 min ago"
+
+
+def test_a_long_log_begins_other_files_and_reads_as_one(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, ABOUT)
+    for shard in range(2500):
+        log.add("written", **line(shard, shard, 1.0))
+    log.close("finished")
+    assert len(list((tmp_path / ".runs").iterdir())) == 3
+    (run,) = read_runs(tmp_path)
+    assert run.lines["shard"].to_pylist() == list(range(2500))
+    assert run.state == "finished"
+
+
+def test_where_nothing_was_extracted_status_says_what_to_name(tmp_path: Path) -> None:
+    with pytest.raises(
+        BadInput, match=r"expected a store into which .* got .*where no extraction left a log"
+    ):
+        status(tmp_path)
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "consilience.pipelines.cli", *map(str, arguments)]
+
+
+def contents(table: Any) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted(table.path.glob("*.arrow"))}
+
+
+def test_a_command_killed_at_a_random_moment_goes_on_when_it_is_given_again(
+    tmp_path: Path, ray_local: None
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("\n".join(f"sentence number {i} of many" for i in range(1600)))
+    again = command(
+        "extract", "minilm", f"text:{texts}", "--store", tmp_path / "store", "--layers", "hidden.6"
+    )
+    first = subprocess.Popen(again, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "store").rglob("part-*.arrow")):
+        assert first.poll() is None, first.communicate()[1].decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(random.Random(0).uniform(0, 1))
+    said = subprocess.run(command("status", tmp_path / "store"), capture_output=True, text=True, check=True)
+    assert "running" in said.stdout
+    assert "minilm" in said.stdout
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    (folder,) = (tmp_path / "store").glob("*/*/*")
+    assert not (folder / "manifest.json").exists()
+
+    subprocess.run(again, check=True, capture_output=True)
+    (table,) = FeatureStore(tmp_path / "store").tables()
+    assert table.path == folder
+    assert 0 < table.manifest["times"]["shards"] < 13
+    assert list(table.sample_ids) == [str(i + 1) for i in range(1600)]
+    other = extract("minilm", f"text:{texts}", tmp_path / "clean", layers="hidden.6")
+    assert contents(table) == contents(other)
+    assert [run.state for run in read_runs(table.path)] == ["running", "finished"]
+    (one,) = status(tmp_path / "store")
+    assert (one.state, one.shards) == ("finished", (13, 13))
