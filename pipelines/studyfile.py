@@ -91,6 +91,19 @@ class StudyFile(Strict):
         return (self._file.parent / Path(value).expanduser()).resolve()
 
     @property
+    def store_place(self) -> Location:
+        """Where the feature tables are: a folder, or a place in an object store."""
+        return location(self.store if is_uri(self.store) else self.path(self.store))
+
+    @field_validator("store")
+    @classmethod
+    def _reachable(cls, value: str) -> str:
+        """A URI with credentials in it is refused, and not shown."""
+        if is_uri(value):
+            location(value)
+        return value
+
+    @property
     def names_stimuli(self) -> Loc:
         """The key that says which stimuli they are."""
         return ("stimuli",)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import FeatureStore, FeatureTable
+from consilience.engine.features.location import Location, is_uri, location, sizes
 from consilience.engine.progress import Progress, silent
 
 if TYPE_CHECKING:
     from consilience.engine.audit import Audit
 
 
-def listing(kind: str, store: Path) -> Iterator[tuple[str, ...]]:
+def listing(kind: str, store: str | Path) -> Iterator[tuple[str, ...]]:
     """The rows of ``consilience list``: name and one line on what it is."""
     if kind == "tables":
         for table in FeatureStore(store).tables():
@@ -36,19 +37,20 @@ def listing(kind: str, store: Path) -> Iterator[tuple[str, ...]]:
         yield name.ljust(width), line
 
 
-def open_table(path: Path) -> FeatureTable:
-    """The table in `path`, which is a table's folder or the folder of a model's tables of one stimulus set (then the
-    one that was finished last)."""
+def open_table(place: str | Location) -> FeatureTable:
+    """The table in `place`, which is a table's folder or the folder of a model's tables of one stimulus set (then the
+    one that was finished last); or the URI of either."""
+    path = location(place)
     if (path / "manifest.json").is_file() or not path.is_dir():
         return FeatureTable(path)
-    found = [FeatureTable(x.parent) for x in path.glob("*/manifest.json")]
+    found = [FeatureTable(path / name) for name in sizes(path) if (path / name / "manifest.json").is_file()]
     if not found:
         raise BadInput("a folder of feature tables", f"{path}, which holds none", "give STORE/MODEL/STIMULI")
     return max(found, key=lambda x: x.manifest["times"]["created"])
 
 
 def compare_tables(
-    paths: Sequence[Path], metrics: Sequence[str], output: Path, *, seed: int = 0, permutations: int = 20,
+    paths: Sequence[str | Location], metrics: Sequence[str], output: Path, *, seed: int = 0, permutations: int = 20,
     groups: int = 20, budget: str = "8GB", preprocess: Sequence[str] = (), progress: Progress = silent,
 ) -> Path:  # fmt: skip
     """Compare the tables in `paths`; write ``scores.nc``, ``scores.parquet`` and the report, and return its path."""
@@ -76,9 +78,9 @@ def open_layer(text: str) -> Any:
     if text.endswith(".npy"):
         return read_file(Path(text), ExitStack())[1]
     # A folder's name may hold a colon, and so may a layer's.
-    cuts = [i for i, letter in enumerate(text) if letter == ":" and Path(text[:i]).is_dir()]
-    at = cuts[0] if cuts and not Path(text).is_dir() else len(text)
-    table, layer = open_table(Path(text[:at])), text[at + 1 :]
+    cuts = [i for i, letter in enumerate(text) if letter == ":" and _is_table(text[:i])]
+    at = cuts[0] if cuts and not _is_table(text) else len(text)
+    table, layer = open_table(text[:at]), text[at + 1 :]
     if not layer and len(table.layers) > 1:
         raise BadInput(
             f"one layer of {text}", f"a table of {len(table.layers)}",
@@ -87,6 +89,13 @@ def open_layer(text: str) -> Any:
     if layer and layer not in table.layers:
         raise unknown(f"layer of {table.model}", layer, table.layers)
     return next(r for r in representations([table]) if r.layer == layer or not layer)
+
+
+def _is_table(text: str) -> bool:
+    """Whether `text` is a folder, or a URI as far as its settings go: no request is made to a store named by half."""
+    if is_uri(text):
+        return not re.search(r"[?&]\w+=(https?|[^&]*//[^&:]+)$", text)
+    return Path(text).is_dir()
 
 
 def audit_layers(
