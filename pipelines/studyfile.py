@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from consilience.engine.errors import BadInput
+from consilience.engine.features.location import Location, is_uri, location
 from consilience.pipelines.located import Loc, Located, StudyError, read_yaml
 from consilience.pipelines.mistakes import in_words
 
@@ -95,14 +96,6 @@ class StudyFile(Strict):
         """Where the feature tables are: a folder, or a place in an object store."""
         return location(self.store if is_uri(self.store) else self.path(self.store))
 
-    @field_validator("store")
-    @classmethod
-    def _reachable(cls, value: str) -> str:
-        """A URI with credentials in it is refused, and not shown."""
-        if is_uri(value):
-            location(value)
-        return value
-
     @property
     def names_stimuli(self) -> Loc:
         """The key that says which stimuli they are."""
@@ -143,6 +136,10 @@ def parsed(kind: type[Kind], text: str, path: Path, models: Mapping[Loc, type[Ba
     except ValidationError as error:
         raise in_words(error, located, models) from error
     study._file, study._located = path, located
+    try:
+        location(study.store)
+    except BadInput as bad:  # credentials in a URI, which are not shown
+        raise study.error(("store",), bad) from bad
     names = [x.name for x in study.models]
     for i, name in enumerate(names):
         if name in names[:i]:

@@ -1,5 +1,6 @@
 """Feature tables by hand, without a study: import, list, compare, audit."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -77,9 +78,7 @@ def open_layer(text: str) -> Any:
 
     if text.endswith(".npy"):
         return read_file(Path(text), ExitStack())[1]
-    # A folder's name may hold a colon, and so may a layer's.
-    cuts = [i for i, letter in enumerate(text) if letter == ":" and _is_table(text[:i])]
-    at = cuts[0] if cuts and not _is_table(text) else len(text)
+    at = _cut(text)
     table, layer = open_table(text[:at]), text[at + 1 :]
     if not layer and len(table.layers) > 1:
         raise BadInput(
@@ -91,11 +90,15 @@ def open_layer(text: str) -> Any:
     return next(r for r in representations([table]) if r.layer == layer or not layer)
 
 
-def _is_table(text: str) -> bool:
-    """Whether `text` is a folder, or a URI as far as its settings go: no request is made to a store named by half."""
+def _cut(text: str) -> int:
+    """Where the table ends and the layer begins: at a folder's end, or at the last colon of a URI that is not of a
+    scheme or a port."""
     if is_uri(text):
-        return not re.search(r"[?&]\w+=(https?|[^&]*//[^&:]+)$", text)
-    return Path(text).is_dir()
+        found = re.search(r":(?!//|\d+$)[^:]*$", text)
+        return found.start() if found else len(text)
+    # A folder's name may hold a colon, and so may a layer's.
+    cuts = [i for i, letter in enumerate(text) if letter == ":" and Path(text[:i]).is_dir()]
+    return cuts[0] if cuts and not Path(text).is_dir() else len(text)
 
 
 def audit_layers(
