@@ -67,13 +67,14 @@ def extract(
         progress(stage, n, n)
         return found
     began, every = perf_counter(), job.shards()
-    missing = [every[index] for index in writer.missing(len(every))]
-    if missing:
-        progress(stage, n - sum(map(len, missing)), n)
-        with ray_running(address):
-            where = place(device, replicas, gpus, model.card.parameters)
-            _run(model, stimuli, job, writer, where, missing, lambda done: progress(stage, done, n))
-    return writer.finish(times={"seconds": perf_counter() - began, "shards": len(missing)})
+    with writer.lease():  # another driver may be at the same table
+        missing = [every[index] for index in writer.missing(len(every))]
+        if missing:
+            progress(stage, n - sum(map(len, missing)), n)
+            with ray_running(address):
+                where = place(device, replicas, gpus, model.card.parameters)
+                _run(model, stimuli, job, writer, where, missing, lambda done: progress(stage, done, n))
+        return writer.finish(times={"seconds": perf_counter() - began, "shards": len(missing)})
 
 
 def place(device: str, replicas: int | None, gpus: float | None, parameters: int = 0) -> Placement:

@@ -1,6 +1,7 @@
 """Writing a feature table part by part, from any number of processes, killed and resumed at any point."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,8 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features import manifest as manifests
 from consilience.engine.features import receipts
 from consilience.engine.features.disk import writing
+from consilience.engine.features.lease import FILE as LEASE
+from consilience.engine.features.lease import lease
 from consilience.engine.features.location import Location, each, sizes, write_bytes, write_json
 from consilience.engine.features.objects import ObjectPath
 from consilience.engine.features.parts import part_ids, part_name, write_part_file
@@ -47,6 +50,10 @@ class TableWriter:
     def finished(self) -> bool:
         """Whether the table exists."""
         return (self.path / manifests.FILE).is_file()
+
+    def lease(self) -> AbstractContextManager[None]:
+        """To be held by whoever has the parts written; waits while another process does. See `lease`."""
+        return lease(self.path, lambda: self.finished)
 
     def missing(self, n_parts: int) -> list[int]:
         """Which of the parts 0..n_parts-1 are still to be written; any that is damaged is among them, and removed.
@@ -204,7 +211,7 @@ class TableWriter:
 
 def clear(folder: Location) -> None:
     """Remove from a finished table's folder what only writing needed."""
-    leftover = [name for name in sizes(folder) if name.startswith(".part-") or name == manifests.ASIDE]
+    leftover = [name for name in sizes(folder) if name.startswith(".part-") or name in (manifests.ASIDE, LEASE)]
     each(lambda name: (folder / name).unlink(missing_ok=True), leftover, folder)
 
 
