@@ -1,7 +1,6 @@
-"""Where connectors find files: inside installed packages (without importing them), and in the user's cache folder."""
+"""Where connectors find files: inside installed packages, without importing them."""
 
 import hashlib
-import os
 from collections.abc import Iterable
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -37,11 +36,3 @@ def sha256(paths: Iterable[Path]) -> str:
         with path.open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()
-
-
-def cache_folder() -> Path:
-    """``$CONSILIENCE_CACHE``, else ``consilience`` in the user's cache folder. It may be deleted at any time."""
-    named = os.environ.get("CONSILIENCE_CACHE")
-    if named:
-        return Path(named).expanduser().absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "consilience"

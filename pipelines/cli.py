@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file (YAML).")]
-Store = Annotated[Path, typer.Option(help="The folder of feature tables.")]
+Store = Annotated[str, typer.Option(help="The folder of feature tables, or s3://BUCKET/PREFIX.")]
 Executor = Annotated[
     str | None,
     typer.Option(help="Where passes run: threads, distributed, ray, or an address with its scheme."),
@@ -140,7 +140,7 @@ def brain(
 def extract(
     model: Annotated[str, typer.Argument(help="A model's name; see `consilience list models`.")],
     stimuli: Annotated[str, typer.Argument(help="A stimulus set's name; see `consilience list stimuli`.")],
-    store: Store = Path("features"),
+    store: Store = "features",
     layers: Annotated[
         list[str] | None, typer.Option(help="Layer name or glob pattern; may be repeated.")
     ] = None,
@@ -187,7 +187,7 @@ def status(
 @app.command()
 def compare(
     tables: Annotated[
-        list[Path], typer.Argument(help="Folders of feature tables: STORE/MODEL/STIMULI[/DIGEST].")
+        list[str], typer.Argument(help="Folders of feature tables: STORE/MODEL/STIMULI[/DIGEST].")
     ],
     metric: Annotated[
         list[str], typer.Option(help="Metric id, such as cka:estimator=biased; may be repeated.")
@@ -249,7 +249,7 @@ def import_(
     files: Annotated[list[Path], typer.Argument(help="npz, npy, safetensors, parquet or h5 files.")],
     model: Annotated[str, typer.Option(help="The name of the model whose features these are.")],
     stimuli: Annotated[str, typer.Option(help="The name of the stimulus set.")],
-    store: Store = Path("features"),
+    store: Store = "features",
     ids: Annotated[
         Path | None, typer.Option(help="Sample ids for files that hold none: text or npy.")
     ] = None,
@@ -265,7 +265,7 @@ def import_(
 @app.command(name="list")
 def list_(
     kind: Annotated[str, typer.Argument(help="metrics, preprocessing, models, stimuli, brains or tables.")],
-    store: Store = Path("features"),
+    store: Store = "features",
 ) -> None:
     """List the registered metrics, preprocessing steps, models, stimuli or brains, or the tables of a store."""
     from consilience.pipelines.console import Console

@@ -178,7 +178,7 @@ class Prepared:
 
 def prepare(study: Study) -> Prepared:
     """Look up every name of `study`. Raises StudyError, with the place in the file, for one that is not known."""
-    store = FeatureStore(study.path(study.store))
+    store = FeatureStore(study.store_place)
     seats, left_out = seated(study, study.stimuli, store)
     return Prepared(study, store, seats, left_out, _labels(study))
 

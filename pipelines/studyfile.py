@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from consilience.engine.errors import BadInput
+from consilience.engine.features.location import Location, is_uri, location
 from consilience.pipelines.located import Loc, Located, StudyError, read_yaml
 from consilience.pipelines.mistakes import in_words
 
@@ -93,6 +94,11 @@ class StudyFile(Strict):
         return (self._file.parent / Path(value).expanduser()).resolve()
 
     @property
+    def store_place(self) -> Location:
+        """Where the feature tables are: a folder, or a place in an object store."""
+        return location(self.store if is_uri(self.store) else self.path(self.store))
+
+    @property
     def names_stimuli(self) -> Loc:
         """The key that says which stimuli they are."""
         return ("stimuli",)
@@ -153,6 +159,10 @@ def parsed(kind: type[Kind], text: str, path: Path, models: Mapping[Loc, type[Ba
     except ValidationError as error:
         raise in_words(error, located, models) from error
     study._file, study._located = path, located
+    try:
+        location(study.store)
+    except BadInput as bad:  # credentials in a URI, which are not shown
+        raise study.error(("store",), bad) from bad
     names = [x.name for x in study.models]
     for i, name in enumerate(names):
         if name in names[:i]:

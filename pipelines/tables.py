@@ -1,5 +1,6 @@
 """Feature tables by hand, without a study: import, list, compare, audit."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import FeatureStore, FeatureTable
+from consilience.engine.features.location import Location, is_uri, location, sizes
 from consilience.engine.progress import Progress, silent
 
 if TYPE_CHECKING:
     from consilience.engine.audit import Audit
 
 
-def listing(kind: str, store: Path) -> Iterator[tuple[str, ...]]:
+def listing(kind: str, store: str | Path) -> Iterator[tuple[str, ...]]:
     """The rows of ``consilience list``: name and one line on what it is."""
     if kind == "tables":
         for table in FeatureStore(store).tables():
@@ -36,19 +38,20 @@ def listing(kind: str, store: Path) -> Iterator[tuple[str, ...]]:
         yield name.ljust(width), line
 
 
-def open_table(path: Path) -> FeatureTable:
-    """The table in `path`, which is a table's folder or the folder of a model's tables of one stimulus set (then the
-    one that was finished last)."""
+def open_table(place: str | Location) -> FeatureTable:
+    """The table in `place`, which is a table's folder or the folder of a model's tables of one stimulus set (then the
+    one that was finished last); or the URI of either."""
+    path = location(place)
     if (path / "manifest.json").is_file() or not path.is_dir():
         return FeatureTable(path)
-    found = [FeatureTable(x.parent) for x in path.glob("*/manifest.json")]
+    found = [FeatureTable(path / name) for name in sizes(path) if (path / name / "manifest.json").is_file()]
     if not found:
         raise BadInput("a folder of feature tables", f"{path}, which holds none", "give STORE/MODEL/STIMULI")
     return max(found, key=lambda x: x.manifest["times"]["created"])
 
 
 def compare_tables(
-    paths: Sequence[Path], metrics: Sequence[str], output: Path, *, seed: int = 0, permutations: int = 20,
+    paths: Sequence[str | Location], metrics: Sequence[str], output: Path, *, seed: int = 0, permutations: int = 20,
     groups: int = 20, budget: str = "8GB", preprocess: Sequence[str] = (), executor: str = "threads",
     address: str | None = None, progress: Progress = silent,
 ) -> Path:  # fmt: skip
@@ -76,10 +79,8 @@ def open_layer(text: str) -> Any:
 
     if text.endswith(".npy"):
         return read_file(Path(text), ExitStack())[1]
-    # A folder's name may hold a colon, and so may a layer's.
-    cuts = [i for i, letter in enumerate(text) if letter == ":" and Path(text[:i]).is_dir()]
-    at = cuts[0] if cuts and not Path(text).is_dir() else len(text)
-    table, layer = open_table(Path(text[:at])), text[at + 1 :]
+    at = _cut(text)
+    table, layer = open_table(text[:at]), text[at + 1 :]
     if not layer and len(table.layers) > 1:
         raise BadInput(
             f"one layer of {text}", f"a table of {len(table.layers)}",
@@ -88,6 +89,17 @@ def open_layer(text: str) -> Any:
     if layer and layer not in table.layers:
         raise unknown(f"layer of {table.model}", layer, table.layers)
     return next(r for r in representations([table]) if r.layer == layer or not layer)
+
+
+def _cut(text: str) -> int:
+    """Where the table ends and the layer begins: at a folder's end, or at the last colon of a URI that is not of a
+    scheme or a port."""
+    if is_uri(text):
+        found = re.search(r":(?!//|\d+$)[^:]*$", text)
+        return found.start() if found else len(text)
+    # A folder's name may hold a colon, and so may a layer's.
+    cuts = [i for i, letter in enumerate(text) if letter == ":" and Path(text[:i]).is_dir()]
+    return cuts[0] if cuts and not Path(text).is_dir() else len(text)
 
 
 def audit_layers(

@@ -5,12 +5,18 @@ from collections.abc import Iterator
 
 import pytest
 from data_sets import data_sets, published
+from s3 import s3, s3_server
 
-__all__ = ["data_sets", "published"]  # fixtures, for all who need a brain data set
+__all__ = ["data_sets", "published", "s3", "s3_server"]  # fixtures, for all who need them
 
 # Before Ray is imported anywhere: it reads them then.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+# Nor has the S3 server of the tests other credentials than those that its clients, Ray's workers too, find here.
+os.environ.update(
+    AWS_ACCESS_KEY_ID="AKIATESTTESTTEST", AWS_SECRET_ACCESS_KEY="kept/secret+key", AWS_REGION="us-east-1"
+)
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
 @pytest.fixture(scope="session")

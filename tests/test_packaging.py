@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MAPPING: dict[str, str] = PROJECT["tool"]["setuptools"]["package-dir"]
 HEAVY = ("torch", "ray", "mlflow", "transformers", "xarray", "dask", "pandas", "scipy", "sklearn", "plotly")
-FROM_ENGINE = {"errors", "progress", "extraction.interfaces"}
+FROM_ENGINE = {"cache", "errors", "progress", "extraction.interfaces"}
 
 
 def python(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from consilience.connectors.brains.registry import register
 from consilience.connectors.brains.volumes import in_mask
 from consilience.connectors.datasets import haxby as data
 from consilience.connectors.datasets.fetching import NotFetched, announce
-from consilience.connectors.files import cache_folder
+from consilience.engine.cache import cache_folder
 
 _URL = "http://data.pymvpa.org/datasets/haxby2001/"
 _SUBJECTS = 6

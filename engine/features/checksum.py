@@ -8,9 +8,10 @@ take more time than everything else in writing together.
 """
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
+
+from consilience.engine.features.location import Location, open_file
 
 NAME = "multilinear64-sha256"
 _WORDS = 8192
@@ -20,13 +21,13 @@ _WEIGHTS = np.frombuffer(hashlib.shake_256(b"consilience").digest(16 * _WORDS), 
 _BLOCKS = 16  # read at a time: fewer, and threads wait for the interpreter longer than they hash
 
 
-def file_checksum(path: Path) -> str:
+def file_checksum(path: Location) -> str:
     """The checksum (64 hex digits) of the file at `path`, read from front to back."""
     data = np.zeros((_BLOCKS, _WORDS), "<u8")
     upper = np.empty_like(data)
     raw = memoryview(data.reshape(-1)).cast("B")  # type: ignore[arg-type]
     total, size = hashlib.sha256(), 0
-    with open(path, "rb", buffering=0) as file:
+    with open_file(path) as file:
         while filled := _fill(file, raw):
             size += filled
             blocks = -(-filled // (8 * _WORDS))

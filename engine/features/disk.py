@@ -1,12 +1,10 @@
 """Files that appear whole or not at all, and the errors of a disk in words."""
 
 import errno
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -52,12 +50,6 @@ def atomic(path: Path) -> Iterator[Path]:
             with suppress(FileNotFoundError):
                 temporary.unlink()
             raise
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, atomically."""
-    with atomic(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
 def folder_name(name: str) -> str:

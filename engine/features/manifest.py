@@ -1,21 +1,28 @@
 """The manifest: the JSON file whose existence makes a folder of parts a feature table."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from pathlib import Path
 from typing import Any
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features import checksum
+from consilience.engine.features.location import Location
 from consilience.engine.features.parts import REPAIR, part_name
 from consilience.engine.features.receipts import Receipt
 from consilience.engine.features.schema import FEATURES, LayerInfo
 from consilience.engine.features.statistics import Spread
 
 FILE = "manifest.json"
+ASIDE = ".manifest.json"  # of a table whose damaged parts are to be written again
 FORMAT = "consilience feature table"
 VERSION = 1
+_TYPES = {
+    "model": str, "stimuli": str, "digest": str, "n": int, "rejected": int, "layers": dict, "parts": list,
+    "spec": dict, "meta": dict, "times": dict,
+}  # fmt: skip
+_CHECKSUM = re.compile("[0-9a-f]{64}")
 
 
 def build(
@@ -53,7 +60,13 @@ def build(
             for name, info in layers.items()
         },
         "parts": [
-            {"file": part_name(r.index), "rows": r.rows, "bytes": r.bytes, "checksum": r.checksum}
+            {
+                "file": part_name(r.index),
+                "rows": r.rows,
+                "bytes": r.bytes,
+                "checksum": r.checksum,
+                **({"rejected": len(r.rejected)} if r.rejected else {}),
+            }
             for r in receipts
         ],
         "spec": dict(spec),
@@ -62,7 +75,7 @@ def build(
     }
 
 
-def load(folder: Path) -> dict[str, Any]:
+def load(folder: Location) -> dict[str, Any]:
     """Read the manifest of the table in `folder`.
 
     Raises BadInput when there is none, when it is damaged, or when a newer version of consilience wrote it.
@@ -82,10 +95,25 @@ def load(folder: Path) -> dict[str, Any]:
         raise BadInput(
             f"a {FORMAT}", f"{path}, which is something else", "name the folder of a feature table"
         )
-    if value["version"] > VERSION:
+    if value.get("version", 0) > VERSION:
         raise BadInput(
             f"a feature table of format version {VERSION} or lower",
             f"version {value['version']} in {path}, written by a newer consilience",
             "upgrade with 'pip install --upgrade consilience'",
         )
+    if wrong := _wrong(value):
+        raise BadInput(f"the manifest of a {FORMAT}", f"{path} with {wrong}", REPAIR)
     return value
+
+
+def _wrong(value: dict[str, Any]) -> str | None:
+    """What is wrong with a manifest: something missing, or a part outside the table's folder."""
+    for key, kind in _TYPES.items():
+        if not isinstance(value.get(key), kind):
+            return f"no {key!r}"
+    for index, part in enumerate(value["parts"]):
+        if not isinstance(part, dict) or part.get("file") != part_name(index):
+            return f"another file than {part_name(index)} as part {index}"
+        if not isinstance(part.get("checksum"), str) or not _CHECKSUM.fullmatch(part["checksum"]):
+            return f"no checksum of part {index}"
+    return None

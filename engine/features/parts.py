@@ -1,15 +1,20 @@
 """One part of a feature table: an Arrow IPC file with one record batch, so that a layer lies in one piece."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 
 from consilience.engine.errors import BadInput
+from consilience.engine.features import fetched
 from consilience.engine.features.checksum import file_checksum
-from consilience.engine.features.disk import atomic
-from consilience.engine.features.schema import LayerInfo, arrow_schema
+from consilience.engine.features.disk import atomic, writing
+from consilience.engine.features.location import Location
+from consilience.engine.features.objects import ObjectPath
+from consilience.engine.features.schema import ID, LayerInfo, arrow_schema
 
 _ALIGNED = 64
 REPAIR = "restore the file from a copy, or delete the table's folder and extract or import it again"
@@ -21,7 +26,7 @@ def part_name(index: int) -> str:
 
 
 def write_part_file(
-    path: Path,
+    path: Location,
     sample_ids: Sequence[str],
     arrays: Mapping[str, np.ndarray],
     layers: Mapping[str, LayerInfo],
@@ -43,11 +48,30 @@ def write_part_file(
     batch = _aligned(
         pa.record_batch(columns, schema=schema), sum(-(-a.nbytes // 8) * 8 for a in arrays.values())
     )
-    with atomic(path) as temporary:
+    with _sealed(path) as temporary:
         with pa.OSFile(str(temporary), mode="w") as file, pa.ipc.new_file(file, batch.schema) as writer:
             writer.write_batch(batch)
         map_part(temporary, len(sample_ids), layers)
-        seal(temporary.stat().st_size, file_checksum(temporary))
+        checksum = file_checksum(temporary)
+        seal(temporary.stat().st_size, checksum)
+        if isinstance(path, ObjectPath):
+            fetched.keep(temporary, checksum)
+
+
+@contextmanager
+def _sealed(path: Location) -> Iterator[Path]:
+    """A local file for the block to write, which then stands at `path`, whole."""
+    if isinstance(path, Path):
+        with atomic(path) as temporary:
+            yield temporary
+        return
+    temporary = fetched.folder() / f".{uuid4().hex}.tmp"
+    try:
+        with writing(temporary):
+            yield temporary
+        path.upload(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _aligned(batch: pa.RecordBatch, features: int) -> pa.RecordBatch:
@@ -80,6 +104,24 @@ def map_part(path: Path, rows: int, layers: Mapping[str, LayerInfo]) -> pa.Recor
         got = "other columns" if batch is None else f"{batch.num_rows} rows"
         raise BadInput(f"{rows} rows of layers {', '.join(layers)}", f"{got} in {path}", REPAIR)
     return batch
+
+
+def open_part(
+    path: Location, rows: int, size: int, checksum: str, layers: Mapping[str, LayerInfo]
+) -> pa.RecordBatch:
+    """The part, mapped where it lies, or from a local copy of the object. Raises BadInput as `map_part` does."""
+    if isinstance(path, ObjectPath):
+        return fetched.opened(path, size, checksum, lambda copy: map_part(copy, rows, layers))
+    return map_part(path, rows, layers)
+
+
+def part_ids(path: Location, rows: int, layers: Mapping[str, LayerInfo]) -> pa.Array:
+    """The sample ids of a part. Of an object nothing else is read."""
+    if isinstance(path, Path):
+        return map_part(path, rows, layers).column(ID)
+    options = pa.ipc.IpcReadOptions(included_fields=[0])
+    with path.open() as file, pa.ipc.open_file(file, options=options) as reader:
+        return reader.get_batch(0).column(ID)
 
 
 def units(part: pa.RecordBatch, layer: str) -> np.ndarray:

@@ -1,9 +1,11 @@
 """The feature store: a folder of feature tables, ``<root>/<model>/<stimuli>/<digest>/``."""
 
+import re
 import shutil
 import time
 import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -13,11 +15,13 @@ from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import manifest as manifests
 from consilience.engine.features.arrays import checked_arrays, row_bytes, write_arrays
 from consilience.engine.features.disk import folder_name, writing
+from consilience.engine.features.location import Location, location, move, remove_folder, sizes
 from consilience.engine.features.schema import LayerInfo, digest, layer_infos
 from consilience.engine.features.table import FeatureTable
-from consilience.engine.features.writer import TableWriter
+from consilience.engine.features.writer import TableWriter, clear
 
-_WRITING = ".writing-"
+_WRITING = re.compile(r"\.writing-(\d+)-[0-9a-f]+")
+_ABANDONED = 7 * 86400  # seconds
 
 
 class RowsRejected(UserWarning):
@@ -25,10 +29,14 @@ class RowsRejected(UserWarning):
 
 
 class FeatureStore:
-    """Feature tables under one folder, each under its model, its stimuli and the digest of what made it."""
+    """Feature tables under one folder, each under its model, its stimuli and the digest of what made it.
 
-    def __init__(self, root: str | Path):
-        self.root = Path(root).expanduser().absolute()
+    `root` is a path, or the URI of a place in an object store, ``s3://bucket/prefix``; what follows a ``?`` says how to
+    reach it (``region``, ``endpoint_override``). Credentials come from the environment and are refused in the URI.
+    """
+
+    def __init__(self, root: str | Location):
+        self.root = location(root)
 
     def __repr__(self) -> str:
         return f"FeatureStore({str(self.root)!r})"
@@ -59,14 +67,14 @@ class FeatureStore:
         self._refuse_full_disk(len(ids) * row_bytes(infos))
         digest(meta or {})  # refused now rather than after the last part
         _clear_abandoned(self._folder(model, stimuli))
-        folder = self._folder(model, stimuli) / f"{_WRITING}{uuid4().hex}"
+        folder = self._folder(model, stimuli) / f".writing-{int(time.time())}-{uuid4().hex}"
         try:
             table = write_arrays(
                 TableWriter(folder, model, stimuli, "", {}, infos, dict(meta or {})), ids, arrays
             )
             table = self._put_in_place(table)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
         rejected = table.manifest["rejected"]
         if rejected:
             warnings.warn(
@@ -96,7 +104,7 @@ class FeatureStore:
 
     def find(self, model: str, stimuli: str, digest: str) -> FeatureTable | None:
         """The finished table of that digest, or None."""
-        folder = self._folder(model, stimuli) / digest
+        folder = self._folder(model, stimuli) / folder_name(digest)
         return FeatureTable(folder) if (folder / manifests.FILE).is_file() else None
 
     def open(self, model: str, stimuli: str, digest: str | None = None) -> FeatureTable:
@@ -128,26 +136,32 @@ class FeatureStore:
 
     def names(self) -> list[tuple[str, str]]:
         """The (model, stimuli) of every finished table, each once; opens none of them."""
-        found = {path.parents[1] for path in self.root.glob(f"*/*/[!.]*/{manifests.FILE}")}
-        return sorted((unquote(path.parent.name), unquote(path.name)) for path in found)
+        pairs = [(model, stimuli) for model in _folders(self.root) for stimuli in _folders(self.root / model)]
+        return sorted((unquote(m), unquote(s)) for m, s in pairs if self._paths(self.root / m / s))
 
-    def _folder(self, model: str, stimuli: str) -> Path:
+    def _folder(self, model: str, stimuli: str) -> Location:
         return self.root / folder_name(model) / folder_name(stimuli)
 
-    def _paths(self, folder: Path) -> list[Path]:
-        return sorted(path.parent for path in folder.glob(f"[!.]*/{manifests.FILE}"))
+    def _paths(self, folder: Location) -> list[Location]:
+        return [folder / name for name in _folders(folder) if (folder / name / manifests.FILE).is_file()]
 
     def _put_in_place(self, table: FeatureTable) -> FeatureTable:
         final = table.path.with_name(table.digest)
-        try:
-            with writing(final):
+        if isinstance(table.path, Path):
+            with suppress(OSError):  # there may be the same table, or what is left of it after a repair
                 table.path.rename(final)
-        except (OSError, BadInput):
-            if not (final / manifests.FILE).is_file():  # else the same table stands there already
-                raise
+        if not (final / manifests.FILE).is_file():
+            with writing(final):
+                if isinstance(final, Path):
+                    final.mkdir(exist_ok=True)
+                for name in sorted(sizes(table.path), key=lambda name: name == manifests.FILE):
+                    move(table.path / name, final / name)
+            clear(final)
         return FeatureTable(final)
 
     def _refuse_full_disk(self, nbytes: int) -> None:
+        if not isinstance(self.root, Path):
+            return
         with writing(self.root / "tables"):
             self.root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.root).free
@@ -159,8 +173,14 @@ class FeatureStore:
             )
 
 
-def _clear_abandoned(folder: Path) -> None:
-    """Remove what killed processes left behind while they wrote a user's arrays, once it is a day old."""
-    for path in folder.glob(f"{_WRITING}*"):
-        if time.time() - path.stat().st_mtime > 86400:
-            shutil.rmtree(path, ignore_errors=True)
+def _folders(folder: Location) -> list[str]:
+    """The names of the folders one level below, in order; those with a dot hold no table yet."""
+    return sorted(name for name, size in sizes(folder).items() if size is None and not name.startswith("."))
+
+
+def _clear_abandoned(folder: Location) -> None:
+    """Remove what killed processes left behind while they wrote a user's arrays, once it is a week old."""
+    for name in sizes(folder):
+        match = _WRITING.fullmatch(name)
+        if match and time.time() - int(match[1]) > _ABANDONED:
+            remove_folder(folder / name)

@@ -1,6 +1,5 @@
 """A feature table on disk, read through memory maps: one model (or one brain) on one stimulus set."""
 
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,8 @@ from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import manifest as manifests
 from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.gather import gather
-from consilience.engine.features.parts import REPAIR, map_part, units
+from consilience.engine.features.location import Location, each, location, sizes
+from consilience.engine.features.parts import REPAIR, open_part, units
 from consilience.engine.features.rdm import RDM
 from consilience.engine.features.schema import FEATURES, ID, RDM_KIND, LayerInfo
 
@@ -29,11 +29,13 @@ class FeatureTable:
 
     Opening reads the manifest and compares the size of every part with it (BadInput when one is missing or
     truncated, or when a newer version wrote the table); the parts are mapped on first use. Arrays that are
-    handed out without a copy are read-only. A table pickles to its path, so workers map the same files again.
+    handed out without a copy are read-only. A table pickles to its path, so workers map the same files again. Parts on an object
+    store are fetched once, whole, into the cache folder of each machine, and mapped from there.
     """
 
-    def __init__(self, path: str | Path):
-        self.path = Path(path).resolve()
+    def __init__(self, path: str | Location):
+        place = location(path)
+        self.path = place.resolve() if isinstance(place, Path) else place
         self.manifest: dict[str, Any] = manifests.load(self.path)
         self.model: str = self.manifest["model"]
         self.stimuli: str = self.manifest["stimuli"]
@@ -72,8 +74,7 @@ class FeatureTable:
     def rejected(self) -> pa.Table:
         """The samples that are not in the table: columns ``sample_id`` and ``reason``."""
         try:
-            with pa.memory_map(str(self.path / REJECTED)) as file:
-                return pa.ipc.open_file(file).read_all()
+            return pa.ipc.open_file((self.path / REJECTED).read_bytes()).read_all()
         except (pa.ArrowException, OSError) as error:
             raise BadInput(
                 "a readable list of rejects", f"{self.path / REJECTED}: {error}", REPAIR
@@ -154,8 +155,11 @@ class FeatureTable:
 
     @cached_property
     def _mapped(self) -> list[pa.RecordBatch]:
-        parts = [part for part in self.manifest["parts"] if part["rows"]]
-        return [map_part(self.path / part["file"], part["rows"], self.layers) for part in parts]
+        def mapped(part: dict[str, Any]) -> pa.RecordBatch:
+            where = self.path / part["file"]
+            return open_part(where, part["rows"], part["bytes"], part["checksum"], self.layers)
+
+        return each(mapped, [part for part in self.manifest["parts"] if part["rows"]], self.path)
 
     @cached_property
     def _starts(self) -> np.ndarray:
@@ -163,10 +167,9 @@ class FeatureTable:
         return np.cumsum([0, *rows[:-1]], dtype=np.int64)
 
     def _check_sizes(self) -> None:
-        with os.scandir(self.path) as entries:
-            sizes = {entry.name: entry.stat().st_size for entry in entries if entry.name.endswith(".arrow")}
+        found = sizes(self.path)
         for part in self.manifest["parts"]:
-            size = sizes.get(part["file"])
+            size = found.get(part["file"])
             if size != part["bytes"]:
                 got = "no such file" if size is None else f"{size} bytes"
                 raise BadInput(f"{self.path / part['file']} of {part['bytes']} bytes", got, REPAIR)

@@ -1,9 +1,9 @@
 """Writing a feature table part by part, from any number of processes, killed and resumed at any point."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,18 @@ import pyarrow.compute as pc
 from consilience.engine.errors import BadInput
 from consilience.engine.features import manifest as manifests
 from consilience.engine.features import receipts
-from consilience.engine.features.disk import atomic, write_json, writing
-from consilience.engine.features.parts import map_part, part_name, write_part_file
+from consilience.engine.features.disk import writing
+from consilience.engine.features.lease import FILE as LEASE
+from consilience.engine.features.lease import lease
+from consilience.engine.features.location import Location, each, sizes, write_bytes, write_json
+from consilience.engine.features.objects import ObjectPath
+from consilience.engine.features.parts import part_ids, part_name, write_part_file
 from consilience.engine.features.receipts import Receipt
-from consilience.engine.features.schema import ID, RDM_KIND, LayerInfo, as_ids, refuse_duplicates
+from consilience.engine.features.schema import RDM_KIND, LayerInfo, as_ids, refuse_duplicates
 from consilience.engine.features.statistics import finite_rows, spread
 from consilience.engine.features.table import REJECTED, FeatureTable
+
+_READERS = 4  # threads that compare checksums
 
 
 @dataclass
@@ -30,7 +36,7 @@ class TableWriter:
     the manifest.
     """
 
-    path: Path
+    path: Location
     model: str
     stimuli: str
     digest: str
@@ -44,13 +50,25 @@ class TableWriter:
         """Whether the table exists."""
         return (self.path / manifests.FILE).is_file()
 
+    def lease(self) -> AbstractContextManager[None]:
+        """To be held by whoever has the parts written; waits while another process does. See `lease`."""
+        return lease(self.path, lambda: self.finished)
+
     def missing(self, n_parts: int) -> list[int]:
-        """Which of the parts 0..n_parts-1 are still to be written, among them any that is cut short."""
+        """Which of the parts 0..n_parts-1 are still to be written; any that is damaged is among them, and removed.
+
+        On disk every part is read and its checksum compared. Of objects only the sizes are: a store has checksums of
+        its own, and what is fetched later is compared.
+        """
         self.n_parts = n_parts
         if self.finished:
             return []
-        found = receipts.names(self.path)
-        return [index for index in range(n_parts) if not receipts.present(self.path, index, found)]
+        missing = self._missing(range(n_parts))
+        # A part that came while the folder was listed may be seen without its receipt: look twice before it goes.
+        damaged = self._missing([i for i in missing if (self.path / part_name(i)).is_file()])
+        for index in damaged:
+            (self.path / part_name(index)).unlink(missing_ok=True)
+        return missing
 
     def write_part(
         self,
@@ -117,8 +135,7 @@ class TableWriter:
             times={"created": datetime.now(UTC).isoformat(), **(times or {})},
         )
         write_json(self.path / manifests.FILE, value)
-        for leftover in self.path.glob(".part-*"):
-            leftover.unlink(missing_ok=True)
+        clear(self.path)
         return FeatureTable(self.path)
 
     def receipts(self) -> list[Receipt]:
@@ -127,9 +144,16 @@ class TableWriter:
 
     def _has(self, index: int) -> bool:
         # The folder is listed only for a part that seems to be there: there may be thousands.
-        return (self.path / part_name(index)).exists() and receipts.present(
-            self.path, index, receipts.names(self.path)
+        if not (self.path / part_name(index)).is_file():
+            return False
+        return receipts.of_part(self.path, index, receipts.listing(self.path)) is not None
+
+    def _missing(self, indices: Sequence[int]) -> list[int]:
+        found, on_disk = receipts.listing(self.path), not isinstance(self.path, ObjectPath)
+        held = each(
+            lambda i: receipts.of_part(self.path, i, found, check=on_disk), indices, self.path, _READERS
         )
+        return [index for index, receipt in zip(indices, held) if receipt is None]
 
     def _check(self, n: int, layers: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if set(layers) != set(self.layers):
@@ -159,8 +183,9 @@ class TableWriter:
         def seal(size: int, checksum: str) -> None:
             Receipt(index, len(ids), size, checksum, rejected, dict(spreads)).write(self.path)
 
-        with writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+        if not isinstance(self.path, ObjectPath):
+            with writing(self.path):
+                self.path.mkdir(parents=True, exist_ok=True)
         try:
             write_part_file(self.path / part_name(index), ids, arrays, self.layers, seal)
         except FileNotFoundError:
@@ -177,10 +202,20 @@ class TableWriter:
                 )  # fmt: skip
 
     def _check_ids(self, parts: Sequence[Receipt], rejected: Sequence[tuple[str, str]]) -> None:
-        chunks = [map_part(self.path / part_name(r.index), r.rows, self.layers).column(ID) for r in parts]
+        chunks = each(
+            lambda r: part_ids(self.path / part_name(r.index), r.rows, self.layers), parts, self.path
+        )
         ids = pa.chunked_array([*chunks, pa.array([i for i, _ in rejected], pa.string())])
         if len(pc.unique(ids)) < len(ids):
             refuse_duplicates(ids.to_pylist())
+
+
+def clear(folder: Location) -> None:
+    """Remove from a finished table's folder what only writing needed."""
+    leftover = [
+        name for name in sizes(folder) if name.startswith(".part-") or name in (manifests.ASIDE, LEASE)
+    ]
+    each(lambda name: (folder / name).unlink(missing_ok=True), leftover, folder)
 
 
 def _without_broken_rows(
@@ -196,12 +231,10 @@ def _without_broken_rows(
     return [i for i, good in zip(ids, keep) if good], {name: x[keep] for name, x in arrays.items()}, rejected
 
 
-def _write_rejected(path: Path, rejected: Sequence[tuple[str, str]]) -> None:
+def _write_rejected(path: Location, rejected: Sequence[tuple[str, str]]) -> None:
     schema = pa.schema([("sample_id", pa.string()), ("reason", pa.string())])
     table = pa.table([[i for i, _ in rejected], [reason for _, reason in rejected]], schema=schema)
-    with (
-        atomic(path) as temporary,
-        pa.OSFile(str(temporary), mode="w") as file,
-        pa.ipc.new_file(file, schema) as writer,
-    ):
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, schema) as writer:
         writer.write_table(table)
+    write_bytes(path, sink.getvalue().to_pybytes())

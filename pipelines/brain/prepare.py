@@ -95,7 +95,7 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
 
     Raises StudyError, with the place in the file, for a name that is not known, and what cannot be done.
     """
-    store = FeatureStore(study.path(study.store))
+    store = FeatureStore(study.store_place)
     kind, colon, argument = study.brain.partition(":")
     try:
         brains = open_brains(f"{kind}:{study.path(argument)}" if colon else study.brain)

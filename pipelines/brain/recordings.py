@@ -8,6 +8,8 @@ from typing import Any
 
 from consilience.connectors.brains import Brains, Excluded
 from consilience.engine.features import FeatureStore, FeatureTable
+from consilience.engine.features.disk import folder_name
+from consilience.engine.features.location import write_bytes
 
 _NUISANCE = "@nuisance"
 
@@ -67,9 +69,9 @@ def recordings_of(brains: Brains, store: FeatureStore, reading: Callable[[], Any
 
     What was left out of subjects of whom nothing could be used stands in no table: it is kept beside them.
     """
-    kept = store.root / f".{brains.name}-{brains.fingerprint[:32]}.json"
+    kept = store.root / f".{folder_name(brains.name)}-{brains.fingerprint[:32]}.json"
     if kept.is_file():
-        held = json.loads(kept.read_text(encoding="utf-8"))
+        held = json.loads(kept.read_bytes())
         found = {model: store.find(model, brains.name, digest) for model, digest in held["tables"].items()}
         tables = {model: table for model, table in found.items() if table is not None}
         if len(tables) == len(found):
@@ -82,5 +84,5 @@ def recordings_of(brains: Brains, store: FeatureStore, reading: Callable[[], Any
             "excluded": [asdict(x) for x in written.excluded],
         }
     )
-    kept.write_text(text, encoding="utf-8")
+    write_bytes(kept, text.encode())
     return Recordings(brains, written.tables, written.excluded)

@@ -438,7 +438,11 @@ def test_stimuli_that_nobody_knows_are_told_where_the_study_names_them(tmp_path:
             "budget: 1kB\nmetrics:\n  - uniformity",
             "key budget: expected a profile within the budget of 1.0 kB",
         ),
-        ("groups: 10", "executor: cluster", "line 8, key executor: expected a known executor (distributed, ray, threads)"),
+        (
+            "groups: 10",
+            "executor: cluster",
+            "line 8, key executor: expected a known executor (distributed, ray, threads)",
+        ),
     ],
 )
 def test_a_mistake_is_refused_before_any_compute(

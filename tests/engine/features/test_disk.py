@@ -9,7 +9,8 @@ import pytest
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore
-from consilience.engine.features.disk import atomic, write_json
+from consilience.engine.features.disk import atomic
+from consilience.engine.features.location import write_json
 
 
 def write(root: Any) -> Any:

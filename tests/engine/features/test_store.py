@@ -1,4 +1,3 @@
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -209,14 +208,14 @@ def test_meta_that_json_cannot_hold_is_refused_before_writing(store: FeatureStor
         store.writer("m", "s", {}, {"a": (5, "float32")}, meta={"a": X})
 
 
-def test_what_a_killed_process_left_is_cleared_a_day_later(store: FeatureStore) -> None:
+def test_what_a_killed_process_left_is_cleared_a_week_later(store: FeatureStore) -> None:
     folder = store.write("m", "s", IDS, {"a": X}).path.parent
-    for name, age in [(".writing-old", 2 * 86400), (".writing-new", 60)]:
+    old, new = (f".writing-{int(time.time()) - age}-0a" for age in (8 * 86400, 6 * 86400))
+    for name in (old, new):
         (folder / name).mkdir()
         (folder / name / "part-00000.arrow").write_bytes(b"half")
-        os.utime(folder / name, times=(time.time() - age,) * 2)
     store.write("m", "s", IDS, {"b": X})
-    assert [p.name for p in folder.glob(".writing*")] == [".writing-new"]
+    assert [p.name for p in folder.glob(".writing*")] == [new]
 
 
 def test_a_damaged_table_does_not_hide_the_others(store: FeatureStore) -> None:

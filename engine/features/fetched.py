@@ -1,0 +1,109 @@
+"""Parts of tables on object stores, kept in the user's cache folder under their checksums, and mapped from there.
+
+The folder holds at most half of what is free or its own on its disk (or ``$CONSILIENCE_CACHE_GB``); what was used
+longest ago goes first. A file that is mapped stays readable when it goes.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from consilience.engine.cache import cache_folder
+from consilience.engine.errors import BadInput
+from consilience.engine.features.checksum import file_checksum
+from consilience.engine.features.disk import atomic, writing
+from consilience.engine.features.objects import ObjectPath
+
+T = TypeVar("T")
+_PIECE = 8 << 20
+_TRIES = 3
+
+
+def folder() -> Path:
+    """Where parts are kept."""
+    path = cache_folder() / "parts"
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def opened(place: ObjectPath, size: int, checksum: str, open_: Callable[[Path], T]) -> T:
+    """What `open_` makes of a local copy of the part at `place`, which is fetched unless the cache holds it.
+
+    Raises BadInput when the object is missing, or is not what the manifest says.
+    """
+    for attempt in range(_TRIES):
+        path = _copy(place, size, checksum)
+        try:
+            return open_(path)
+        except BadInput:
+            if path.exists() or attempt == _TRIES - 1:
+                raise
+            # Other processes needed the room before it was mapped.
+    raise AssertionError
+
+
+def keep(path: Path, checksum: str) -> None:
+    """Put a part that was just written, a file in `folder`, into the cache: it need not be fetched."""
+    with suppress(FileExistsError):
+        os.link(path, _name(checksum))
+    _make_room(0)
+
+
+def _name(checksum: str) -> Path:
+    return folder() / f"{checksum}.arrow"
+
+
+def _copy(place: ObjectPath, size: int, checksum: str) -> Path:
+    path = _name(checksum)
+    with suppress(FileNotFoundError):
+        if path.stat().st_size == size:
+            os.utime(path)
+            return path
+    _make_room(size)
+    with atomic(path) as temporary:
+        try:
+            with place.open() as source, open(temporary, "wb") as target:
+                shutil.copyfileobj(source, target, _PIECE)
+        except FileNotFoundError as error:
+            raise BadInput(
+                f"the part {place}", "no such object", "run `consilience verify --repair`"
+            ) from error
+        if temporary.stat().st_size != size or file_checksum(temporary) != checksum:
+            raise BadInput(
+                f"{place} as it was written (checksum {checksum[:12]}…)",
+                "other bytes",
+                "run `consilience verify --repair`, then the command that made the table",
+            )
+    return path
+
+
+def _make_room(size: int) -> None:
+    """Remove what was used longest ago, until `size` more bytes are within the bound."""
+    held = []
+    for entry in os.scandir(folder()):
+        with suppress(FileNotFoundError):
+            if entry.name.endswith(".arrow") and not entry.name.startswith("."):
+                held.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
+    used = sum(nbytes for _, nbytes, _ in held)
+    bound = _bound(used)
+    for _, nbytes, path in sorted(held):
+        if used + size <= bound:
+            return
+        Path(path).unlink(missing_ok=True)
+        used -= nbytes
+
+
+def _bound(used: int) -> float:
+    named = os.environ.get("CONSILIENCE_CACHE_GB")
+    if not named:
+        return (shutil.disk_usage(folder()).free + used) / 2
+    try:
+        return float(named) * 1e9
+    except ValueError as error:
+        raise BadInput(
+            "CONSILIENCE_CACHE_GB as a number", repr(named), "write gigabytes, such as 50"
+        ) from error

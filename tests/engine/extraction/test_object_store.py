@@ -1,0 +1,28 @@
+"""Extraction by Ray's workers into an object store."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from tiny import Numbers, Tiny
+
+from consilience.engine.extraction import extract
+from consilience.engine.features import FeatureStore
+
+pytestmark = pytest.mark.usefixtures("ray_local")
+
+
+def test_a_table_extracted_into_s3_is_the_one_extracted_to_disk(s3, tmp_path):
+    model, stimuli = Tiny(nan=frozenset({9})), Numbers(300, unreadable=frozenset({200}))
+    local = extract(model, stimuli, FeatureStore(tmp_path / "local"), replicas=2)
+    remote = extract(model, stimuli, FeatureStore(s3), replicas=2)
+    assert {**remote.manifest, "times": 0} == {**local.manifest, "times": 0}
+    names = sorted(path.name for path in local.path.iterdir())
+    assert sorted(remote.path.sizes()) == names
+    for name in names[1:]:
+        assert (
+            hashlib.sha256((remote.path / name).read_bytes()).digest()
+            == hashlib.sha256((local.path / name).read_bytes()).digest()
+        ), name
+    np.testing.assert_array_equal(remote.take("vector", range(298)), local.take("vector", range(298)))
+    assert extract(model, stimuli, FeatureStore(s3)).manifest == remote.manifest
