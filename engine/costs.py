@@ -177,7 +177,7 @@ def moment_step(size: Size, budget: float, speed: Speed) -> Step:
     memory += 6.0 * speed.threads * shape_rows(size.n) ** 2 * size.itemsize
     # Where the matrices of all pairs do not fit, there is a sweep for as many as do.
     sweeps = max(1, math.ceil(8.0 * size.groups * size.areas() / (budget / 4)))
-    together = min(size.count, 2 * math.sqrt(len(size.pairs) / sweeps))
+    together = min(size.count, 3 * math.sqrt(len(size.pairs) / sweeps))
     read = float(size.n) * size.units / size.count * together * sweeps * size.itemsize
     return Step(
         "moments", "exact", "4096 rows", flops, read, memory, flops / (0.8 * rate) + 2 * read / speed.read

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from consilience.engine.costs import Size
+from consilience.engine.errors import BadInput
 from consilience.engine.extraction.shards import shard_rows
 from consilience.engine.machine import Speed
 from consilience.engine.pairs import pairs_of
@@ -113,14 +114,25 @@ def of_study(prepared: Prepared, cluster: Cluster, rates: Rates) -> Scale:
 
 
 def zoo(
-    models: int, layers: int, units: int, samples: int, metrics: Sequence[str], cluster: Cluster, rates: Rates
+    models: int,
+    layers: int,
+    units: int,
+    samples: int,
+    metrics: Sequence[str],
+    cluster: Cluster,
+    rates: Rates,
+    sampled: bool = False,
 ) -> Scale:
-    """A zoo of models all alike."""
+    """A zoo of models all alike; `sampled`: by random parts of all pairs of samples, every sample read once.
+
+    Raises BadInput where half of a node's memory cannot hold the comparison.
+    """
     from consilience.engine.metrics import parse
 
     count, budget = models * layers, 0.5 * cluster.memory
     size = Size(samples, (units,) * count, ITEM, 20, pairs_of(range(count), range(count)))
-    made = make_plan(size, needs_of([parse(m) for m in metrics]), budget=budget, speed=rates.speed(cluster))
+    needs, speed = needs_of([parse(m) for m in metrics]), rates.speed(cluster)
+    made = make_plan(size, needs, budget=budget, speed=speed, sampled=sampled)
     works = [rates.work(f"model {i + 1}", samples, units * layers) for i in range(models)]
     return Scale(cluster, simulate(works, cluster), (made,))
 
@@ -136,11 +148,17 @@ def _main(
     forward: Annotated[
         float, typer.Option(help="Samples a second through the model, of one replica.")
     ] = 1000.0,
+    sampled: Annotated[bool, typer.Option(help="Random parts of all pairs, as with until_se.")] = False,
 ) -> None:
     """What such a zoo costs on such a cluster."""
     rates, console = Rates(forward=forward), Console()
     console.say(rates.told() + "\n")
-    zoo(models, layers, units, samples, metric or ["cka"], Cluster(nodes, gpus), rates).show(console)
+    try:
+        found = zoo(models, layers, units, samples, metric or ["cka"], Cluster(nodes, gpus), rates, sampled)
+    except BadInput as bad:
+        console.say(str(bad), style="red")
+        raise typer.Exit(2) from None
+    found.show(console)
 
 
 if __name__ == "__main__":

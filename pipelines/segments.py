@@ -15,6 +15,8 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 
+from consilience.engine.errors import BadInput
+
 ABOUT = b"about"
 
 
@@ -45,11 +47,19 @@ class Segment:
 
 
 def read(folder: Path) -> list[Segment]:
-    """All segments in `folder`, the oldest first; none where there is no folder."""
+    """All segments in `folder`, the oldest first; none where there is no folder.
+
+    Raises BadInput for one that is damaged.
+    """
     found = []
     for path in sorted(folder.glob("[!.]*.arrow"), key=lambda path: (path.stat().st_mtime_ns, path.name)):
-        with pa.memory_map(str(path)) as file:
-            rows = pa.ipc.open_file(file).read_all()
+        try:
+            with pa.memory_map(str(path)) as file:
+                rows = pa.ipc.open_file(file).read_all()
+        except (pa.ArrowException, OSError) as error:
+            raise BadInput(
+                "readable scores", f"{path}: {error}", "delete that file: they are computed again"
+            ) from error
         found.append(Segment(rows, json.loads(rows.schema.metadata[ABOUT])))
     return found
 

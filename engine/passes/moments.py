@@ -174,8 +174,8 @@ def batches(
 def near(
     representations: Sequence[Representation], pairs: Sequence[Pair], groups: int, budget: float
 ) -> list[Pair]:
-    """The same pairs in squares of about as many as fit `budget`: p pairs of one batch are then of 2√p representations,
-    and every sweep reads those few."""
+    """The same pairs in squares of about as many as fit `budget`: p pairs of one batch are then of 2√p or 3√p
+    representations, and every sweep reads those few."""
     if not pairs:
         return []
     side = max(1, isqrt(int(budget // max(pair_bytes(representations, pair, groups) for pair in pairs))))

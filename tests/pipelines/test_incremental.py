@@ -11,6 +11,7 @@ import xarray as xr
 from stacks import register_zoo
 
 from consilience.engine.comparison import Comparison
+from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore
 from consilience.engine.profile import Profile
 from consilience.engine.scores import open_scores
@@ -208,6 +209,9 @@ def test_a_half_written_file_is_not_looked_at(folder: Path, swept: Swept) -> Non
     swept.counts()
     run(study(folder, ["dog", "cow"], ["cka"], more="budget: 2GB\n"))
     assert swept.counts() == {}
+    kept.write_bytes(kept.read_bytes()[:100])
+    with pytest.raises(BadInput, match="delete that file"):
+        run(study(folder, ["dog", "cow"], ["cka"], more="budget: 3GB\n"))
 
 
 @pytest.mark.usefixtures("ray_local")

@@ -117,3 +117,22 @@ def test_sums_over_matrices_without_making_them(monkeypatch, cached):
                 np.testing.assert_allclose(sums.rows[s, a, b], off[a].sum(1) @ off[b].sum(1), atol=1e-8)
                 np.testing.assert_allclose(sums.diag[s, a, b], diagonals[a] @ diagonals[b], atol=1e-8)
                 np.testing.assert_allclose(sums.diag_rows[s, a, b], diagonals[a] @ off[b].sum(1), atol=1e-8)
+
+
+def test_pairs_of_one_batch_are_of_few_representations() -> None:
+    from consilience.engine.features.representation import representations
+    from consilience.engine.pairs import pairs_of
+    from consilience.engine.passes.moments import batches, near
+
+    reps = representations({f"m{i}": np.zeros((8, 10)) for i in range(60)})
+    pairs = pairs_of(range(60), range(60))
+    budget = 8.0 * 100 * 2 * 36  # 36 pairs in two groups
+    ordered = near(reps, pairs, 2, budget)
+    assert sorted(ordered) == sorted(pairs)
+    read = [len({x for pair in batch for x in pair}) for batch in batches(reps, ordered, 2, budget)]
+    assert max(read) <= 3 * 6 + 2
+    assert (
+        sum(read)
+        < sum(len({x for pair in batch for x in pair}) for batch in batches(reps, pairs, 2, budget)) / 1.5
+    )
+    assert near(reps, [], 2, budget) == []
