@@ -13,7 +13,9 @@ __all__ = ["data_sets", "published", "s3", "s3_server"]  # fixtures, for all who
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
 # Nor has the S3 server of the tests other credentials than those that its clients, Ray's workers too, find here.
-os.environ.update(AWS_ACCESS_KEY_ID="AKIATESTTESTTEST", AWS_SECRET_ACCESS_KEY="kept/secret+key", AWS_REGION="us-east-1")
+os.environ.update(
+    AWS_ACCESS_KEY_ID="AKIATESTTESTTEST", AWS_SECRET_ACCESS_KEY="kept/secret+key", AWS_REGION="us-east-1"
+)
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 

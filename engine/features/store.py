@@ -131,7 +131,11 @@ class FeatureStore:
 
     def tables(self) -> list[FeatureTable]:
         """Every finished table, by model, stimuli and digest."""
-        return [FeatureTable(path) for pair in self.names() for path in self._paths(self._folder(*pair))]
+        return [FeatureTable(path) for path in self.folders()]
+
+    def folders(self) -> list[Location]:
+        """The folder of every finished table, by model, stimuli and digest; opens none of them."""
+        return [path for pair in self.names() for path in self._paths(self._folder(*pair))]
 
     def names(self) -> list[tuple[str, str]]:
         """The (model, stimuli) of every finished table, each once; opens none of them."""
@@ -174,9 +178,7 @@ class FeatureStore:
 
 def _folders(folder: Location) -> list[str]:
     """The names of the folders one level below, in order; those with a dot hold no table yet."""
-    return sorted(
-        name for name, size in sizes(folder).items() if size is None and not name.startswith(".")
-    )
+    return sorted(name for name, size in sizes(folder).items() if size is None and not name.startswith("."))
 
 
 def _clear_abandoned(folder: Location) -> None:

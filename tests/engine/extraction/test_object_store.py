@@ -20,8 +20,9 @@ def test_a_table_extracted_into_s3_is_the_one_extracted_to_disk(s3, tmp_path):
     names = sorted(path.name for path in local.path.iterdir())
     assert sorted(remote.path.sizes()) == names
     for name in names[1:]:
-        assert hashlib.sha256((remote.path / name).read_bytes()).digest() == hashlib.sha256(
-            (local.path / name).read_bytes()
-        ).digest(), name
+        assert (
+            hashlib.sha256((remote.path / name).read_bytes()).digest()
+            == hashlib.sha256((local.path / name).read_bytes()).digest()
+        ), name
     np.testing.assert_array_equal(remote.take("vector", range(298)), local.take("vector", range(298)))
     assert extract(model, stimuli, FeatureStore(s3)).manifest == remote.manifest

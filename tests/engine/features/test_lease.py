@@ -98,7 +98,9 @@ def test_a_killed_holder_frees_the_table_at_once(
     first.send_signal(signal.SIGKILL)  # and not waited for: it stays a zombie
     out, _ = second.communicate(timeout=30)  # far less than a lease takes to expire
     first.communicate()
-    assert [line for line in out.splitlines() if line.startswith("part")] == [f"part {i}" for i in range(4, 10)]
+    assert [line for line in out.splitlines() if line.startswith("part")] == [
+        f"part {i}" for i in range(4, 10)
+    ]
     assert same(FeatureStore(root).open("m", "s"), undisturbed(tmp_path / "alone"))
 
 
@@ -177,7 +179,11 @@ def test_a_half_written_lease_expires_too(tmp_path: Path, monkeypatch: pytest.Mo
     with writer.lease():
         writer.write_part(0, ["a"], {"x": np.ones((1, 3))})
         assert writer.finish().n == 1
-    assert sorted(x.name for x in writer.path.iterdir()) == ["manifest.json", "part-00000.arrow", "rejected.arrow"]
+    assert sorted(x.name for x in writer.path.iterdir()) == [
+        "manifest.json",
+        "part-00000.arrow",
+        "rejected.arrow",
+    ]
 
 
 def test_a_lease_is_not_taken_on_a_finished_table(tmp_path: Path) -> None:
