@@ -27,8 +27,8 @@ class FeatureTable:
 
     Opening reads the manifest and compares the size of every part with it (BadInput when one is missing or
     truncated, or when a newer version wrote the table); the parts are mapped on first use. Arrays that are
-    handed out without a copy are read-only. A table pickles to its path, so workers map the same files again. Parts on an object
-    store are fetched once, whole, into the cache folder of each machine, and mapped from there.
+    handed out without a copy are read-only. A table pickles to its path, so workers map the same files again.
+    Parts on an object store are fetched once, whole, into the cache folder of each machine, and mapped from there.
     """
 
     def __init__(self, path: str | Location):

@@ -109,7 +109,7 @@ def test_ids_in_two_parts_are_refused(s3: str) -> None:
     writer = new_writer(s3)
     write(writer, 0)
     writer.write_part(1, IDS[9:12], {"a": X[9:12]})
-    with pytest.raises(BadInput, match="every sample id once.*'s9'"):
+    with pytest.raises(BadInput, match=r"every sample id once.*'s9'"):
         writer.finish()
 
 
