@@ -279,6 +279,37 @@ def list_(
 
 
 @app.command()
+def verify(
+    place: Annotated[
+        str, typer.Argument(metavar="[STORE|TABLE]", help="A store, or a table: STORE/MODEL/STIMULI/DIGEST.")
+    ] = "features",
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Take damaged parts out, for the next run to make them again.")
+    ] = False,
+) -> None:
+    """Read every part of feature tables, and list those that are not as they were written."""
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.tables import verify as verify_tables
+
+    console = Console()
+    with console.watching() as progress:
+        found = verify_tables(place, repair, progress)
+    for damage in found:
+        console.say(f"{damage.table / damage.file}: {damage.what}")
+    lost = [str(damage.table) for damage in found if damage.file == "manifest.json"]
+    if found and not repair:
+        raise BadInput("every part as it was written", f"{len(found)} damaged", "run it again with --repair")
+    if lost:
+        raise BadInput(
+            "readable manifests", f"none in {', '.join(lost)}", "delete what is there, and make it again"
+        )
+    console.say(
+        "Damaged parts are removed: run the command that made the tables, and it makes these parts again."
+        if found else "Every part is as it was written."
+    )  # fmt: skip
+
+
+@app.command()
 def report(
     run: Annotated[Path, typer.Argument(help="A run's output folder, or its scores.nc.")],
     output: Annotated[

@@ -13,6 +13,7 @@ from consilience.engine.progress import Progress, silent
 
 if TYPE_CHECKING:
     from consilience.engine.audit import Audit
+    from consilience.engine.features.damage import Damage
 
 
 def listing(kind: str, store: str | Path) -> Iterator[tuple[str, ...]]:
@@ -36,6 +37,27 @@ def listing(kind: str, store: str | Path) -> Iterator[tuple[str, ...]]:
     width = max(map(len, names), default=0)
     for name, line in names.items():
         yield name.ljust(width), line
+
+
+def verify(place: str, repair: bool, progress: Progress = silent) -> "list[Damage]":
+    """What is damaged in the table at `place`, or in any of the store there; with `repair` it is taken out, to be made
+    again. Every part is read."""
+    from consilience.engine.features import damage
+
+    folder = location(place)
+    tables = [folder] if (folder / "manifest.json").is_file() else FeatureStore(folder).folders()
+    if not tables:
+        raise BadInput(
+            "a store or a feature table",
+            f"{folder}, which holds none",
+            "give STORE or STORE/MODEL/STIMULI/DIGEST",
+        )
+    found: list[damage.Damage] = []
+    for done, table in enumerate(tables):
+        progress("verify", done, len(tables))
+        found += damage.repair(table) if repair else damage.damages(table)
+    progress("verify", len(tables), len(tables))
+    return found
 
 
 def open_table(place: str | Location) -> FeatureTable:

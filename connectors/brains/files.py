@@ -23,7 +23,7 @@ def array_folder(folder: str) -> Brains:
     times is a stimulus that was repeated (see `of_trials`)."""
 
     def load(path: Path) -> Subject:
-        with np.load(path) as held:
+        with np.load(path, allow_pickle=False) as held:
             if _IDS not in held.files:
                 raise BadInput(
                     f"{_IDS!r} in {path}", ", ".join(held.files) or "nothing", "store one id a row"

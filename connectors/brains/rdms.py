@@ -81,13 +81,13 @@ def _no_rdm(name: str, shape: tuple[int, ...]) -> BadInput:
 
 def _read(path: Path, key: str | None) -> Any:
     if path.suffix == ".npy":
-        return np.load(path)
+        return np.load(path, allow_pickle=False)
     if path.suffix == ".csv":
         import pandas as pd
 
         return pd.read_csv(path, header=None).to_numpy()
     if path.suffix == ".npz":
-        with np.load(path) as held:
+        with np.load(path, allow_pickle=False) as held:
             return _only({name: held[name] for name in held.files}, key, path)
     from scipy.io import loadmat
 

@@ -46,7 +46,7 @@ class GloVe:
 
         words = pq.read_table(self._index).column("index").to_pylist()
         self._rows = {word: row for row, word in enumerate(words)}
-        self._table = np.load(self._vectors, mmap_mode="r")
+        self._table = np.load(self._vectors, mmap_mode="r", allow_pickle=False)
         self._device = device
 
     def preprocess(self, item: Any) -> Any:

@@ -127,14 +127,19 @@ class HuggingFace:
 
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
-        net = transformers.AutoModel.from_pretrained(self.folder, dtype=torch.float32, local_files_only=True)
+        # A folder's weights and settings are data: neither a pickle with code in it nor a module beside it is run.
+        net = transformers.AutoModel.from_pretrained(
+            self.folder, dtype=torch.float32, local_files_only=True, weights_only=True, trust_remote_code=False
+        )
         self._net, self._device = net.eval().to(device), device
         if self.family.modality == "text":
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(
+                self.folder, local_files_only=True, trust_remote_code=False
+            )
             self.preprocess("the first call sets the tokenizer up, which threads must not do at once")
         else:
             self._processor = transformers.AutoImageProcessor.from_pretrained(
-                self.folder, local_files_only=True, use_fast=False
+                self.folder, local_files_only=True, trust_remote_code=False, use_fast=False
             )
 
     def preprocess(self, item: Any) -> Any:

@@ -2,12 +2,15 @@
 
 - ``schema``      digest, Arrow schema, what is accepted as ids and as features
 - ``statistics``  finite rows and spread, found while writing
+- ``location``    a folder, or a place in an object store (``objects``, ``fetched`` into a local cache)
 - ``disk``        atomic files, and a disk's errors in words
 - ``checksum``    of a part, at memory speed
 - ``parts``       one part: written, mapped
 - ``receipts``    what the parts of an unfinished table hold
 - ``manifest``    the JSON that makes a folder of parts a table
 - ``writer``      a table written part by part, from many processes, resumed
+- ``lease``       two drivers on one table, one after the other
+- ``damage``      damaged parts found, and taken out to be made again
 - ``table``       a table read; ``gather`` its rows, ``lazy`` as Dask and xarray, ``html`` in a notebook
 - ``store``       the folder of tables; ``arrays`` a user's own arrays written into it
 - ``importing``   tables from users' own ``files``

@@ -20,6 +20,7 @@ from consilience.engine.features.objects import ObjectPath
 T = TypeVar("T")
 _PIECE = 8 << 20
 _TRIES = 3
+_REPAIR = "`consilience verify TABLE --repair`, then the command that made it"
 
 
 def folder() -> Path:
@@ -69,14 +70,12 @@ def _copy(place: ObjectPath, size: int, checksum: str) -> Path:
             with place.open() as source, open(temporary, "wb") as target:
                 shutil.copyfileobj(source, target, _PIECE)
         except FileNotFoundError as error:
-            raise BadInput(
-                f"the part {place}", "no such object", "run `consilience verify --repair`"
-            ) from error
+            raise BadInput(f"the part {place}", "no such object", _REPAIR) from error
         if temporary.stat().st_size != size or file_checksum(temporary) != checksum:
             raise BadInput(
                 f"{place} as it was written (checksum {checksum[:12]}…)",
                 "other bytes",
-                "run `consilience verify --repair`, then the command that made the table",
+                _REPAIR,
             )
     return path
 

@@ -79,9 +79,8 @@ def remove_folder(folder: Location) -> None:
     """Remove a folder of files, if it is there."""
     if isinstance(folder, Path):
         shutil.rmtree(folder, ignore_errors=True)
-        return
-    files = [folder / name for name, size in folder.sizes().items() if size is not None]
-    each(lambda file: file.unlink(missing_ok=True), files, folder)
+    else:
+        folder.remove()
 
 
 def each(function: Callable[[T], R], items: Iterable[T], place: Location, threads: int = 1) -> list[R]:

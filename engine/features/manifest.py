@@ -9,12 +9,13 @@ from typing import Any
 from consilience.engine.errors import BadInput
 from consilience.engine.features import checksum
 from consilience.engine.features.location import Location
-from consilience.engine.features.parts import REPAIR, part_name
+from consilience.engine.features.parts import part_name
 from consilience.engine.features.receipts import Receipt
 from consilience.engine.features.schema import FEATURES, LayerInfo
 from consilience.engine.features.statistics import Spread
 
 FILE = "manifest.json"
+REJECTED = "rejected.arrow"
 ASIDE = ".manifest.json"  # of a table whose damaged parts are to be written again
 FORMAT = "consilience feature table"
 VERSION = 1
@@ -22,6 +23,7 @@ _TYPES = {
     "model": str, "stimuli": str, "digest": str, "n": int, "rejected": int, "layers": dict, "parts": list,
     "spec": dict, "meta": dict, "times": dict,
 }  # fmt: skip
+_REPAIR = "restore the file from a copy, or delete the table's folder and extract or import it again"
 _CHECKSUM = re.compile("[0-9a-f]{64}")
 
 
@@ -34,6 +36,7 @@ def build(
     layers: Mapping[str, LayerInfo],
     receipts: Sequence[Receipt],
     rejected: int,
+    rejected_checksum: str,
     meta: Mapping[str, Any],
     times: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -47,6 +50,7 @@ def build(
         "digest": digest,
         "n": sum(r.rows for r in receipts),
         "rejected": rejected,
+        **({"rejected_checksum": rejected_checksum} if rejected else {}),
         "layers": {
             name: {
                 "dim": info.dim,
@@ -75,6 +79,14 @@ def build(
     }
 
 
+def layers(manifest: Mapping[str, Any]) -> dict[str, LayerInfo]:
+    """The layers that a manifest names."""
+    return {
+        name: LayerInfo(value["dim"], value["dtype"], value.get("kind", FEATURES))
+        for name, value in manifest["layers"].items()
+    }
+
+
 def load(folder: Location) -> dict[str, Any]:
     """Read the manifest of the table in `folder`.
 
@@ -90,7 +102,7 @@ def load(folder: Location) -> dict[str, Any]:
             "name a table's folder; one that was being written is finished by the same command run again",
         ) from error
     except ValueError as error:
-        raise BadInput("a manifest in JSON", f"{path}: {error}", REPAIR) from error
+        raise BadInput("a manifest in JSON", f"{path}: {error}", _REPAIR) from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         raise BadInput(
             f"a {FORMAT}", f"{path}, which is something else", "name the folder of a feature table"
@@ -102,7 +114,7 @@ def load(folder: Location) -> dict[str, Any]:
             "upgrade with 'pip install --upgrade consilience'",
         )
     if wrong := _wrong(value):
-        raise BadInput(f"the manifest of a {FORMAT}", f"{path} with {wrong}", REPAIR)
+        raise BadInput(f"the manifest of a {FORMAT}", f"{path} with {wrong}", _REPAIR)
     return value
 
 

@@ -7,7 +7,7 @@ logs and error texts.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -97,6 +97,11 @@ class ObjectPath:
         except FileNotFoundError:
             if not missing_ok:
                 raise
+
+    def remove(self) -> None:
+        """Remove what is below, if anything is."""
+        with suppress(FileNotFoundError), self._reaching() as files:
+            files.delete_dir(self.key)
 
     @contextmanager
     def _reaching(self) -> Iterator[fs.FileSystem]:

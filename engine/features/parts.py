@@ -17,7 +17,7 @@ from consilience.engine.features.objects import ObjectPath
 from consilience.engine.features.schema import ID, LayerInfo, arrow_schema
 
 _ALIGNED = 64
-REPAIR = "restore the file from a copy, or delete the table's folder and extract or import it again"
+REPAIR = "`consilience verify TABLE --repair`, then the command that made it; or restore the file from a copy"
 
 
 def part_name(index: int) -> str:

@@ -131,8 +131,12 @@ class FeatureStore:
 
     def tables(self, model: str | None = None, stimuli: str | None = None) -> list[FeatureTable]:
         """Every finished table, of `model` and on `stimuli` if given, by model, stimuli and digest."""
+        return [FeatureTable(path) for path in self.folders(model, stimuli)]
+
+    def folders(self, model: str | None = None, stimuli: str | None = None) -> list[Location]:
+        """The folder of every finished table, as `tables`; opens none of them."""
         names = [x for x in self.names() if model in (None, x[0]) and stimuli in (None, x[1])]
-        return [FeatureTable(path) for pair in names for path in self._paths(self._folder(*pair))]
+        return [path for pair in names for path in self._paths(self._folder(*pair))]
 
     def names(self) -> list[tuple[str, str]]:
         """The (model, stimuli) of every finished table, each once; opens none of them."""

@@ -10,18 +10,16 @@ import pyarrow as pa
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import manifest as manifests
-from consilience.engine.features.checksum import file_checksum
+from consilience.engine.features.damage import damages
 from consilience.engine.features.gather import gather
 from consilience.engine.features.location import Location, each, location, sizes
 from consilience.engine.features.parts import REPAIR, open_part, units
 from consilience.engine.features.rdm import RDM
-from consilience.engine.features.schema import FEATURES, ID, RDM_KIND, LayerInfo
+from consilience.engine.features.schema import ID, RDM_KIND, LayerInfo
 
 if TYPE_CHECKING:
     import dask.array
     import xarray
-
-REJECTED = "rejected.arrow"
 
 
 class FeatureTable:
@@ -29,8 +27,8 @@ class FeatureTable:
 
     Opening reads the manifest and compares the size of every part with it (BadInput when one is missing or
     truncated, or when a newer version wrote the table); the parts are mapped on first use. Arrays that are
-    handed out without a copy are read-only. A table pickles to its path, so workers map the same files again. Parts on an object
-    store are fetched once, whole, into the cache folder of each machine, and mapped from there.
+    handed out without a copy are read-only. A table pickles to its path, so workers map the same files again.
+    Parts on an object store are fetched once, whole, into the cache folder of each machine, and mapped from there.
     """
 
     def __init__(self, path: str | Location):
@@ -42,10 +40,7 @@ class FeatureTable:
         self.digest: str = self.manifest["digest"]
         self.n: int = self.manifest["n"]
         self.meta: dict[str, Any] = self.manifest["meta"]
-        self.layers: dict[str, LayerInfo] = {
-            name: LayerInfo(value["dim"], value["dtype"], value.get("kind", FEATURES))
-            for name, value in self.manifest["layers"].items()
-        }
+        self.layers: dict[str, LayerInfo] = manifests.layers(self.manifest)
         self._views: dict[str, list[np.ndarray]] = {}
         self._check_sizes()
 
@@ -74,10 +69,10 @@ class FeatureTable:
     def rejected(self) -> pa.Table:
         """The samples that are not in the table: columns ``sample_id`` and ``reason``."""
         try:
-            return pa.ipc.open_file((self.path / REJECTED).read_bytes()).read_all()
+            return pa.ipc.open_file((self.path / manifests.REJECTED).read_bytes()).read_all()
         except (pa.ArrowException, OSError) as error:
             raise BadInput(
-                "a readable list of rejects", f"{self.path / REJECTED}: {error}", REPAIR
+                "a readable list of rejects", f"{self.path / manifests.REJECTED}: {error}", REPAIR
             ) from error
 
     def parts(self, layer: str) -> list[np.ndarray]:
@@ -141,12 +136,8 @@ class FeatureTable:
 
     def verify(self) -> None:
         """Read every part and compare its checksum with the manifest; BadInput names the first to differ."""
-        for part in self.manifest["parts"]:
-            path = self.path / part["file"]
-            if file_checksum(path) != part["checksum"]:
-                raise BadInput(
-                    f"{path} as it was written (checksum {part['checksum'][:12]}…)", "other bytes", REPAIR
-                )
+        for damage in damages(self.path):
+            raise BadInput(f"{self.path / damage.file} as it was written", damage.what, REPAIR)
 
     def _layer(self, layer: str) -> LayerInfo:
         if layer not in self.layers:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from consilience.engine.errors import BadInput
 from consilience.engine.features import manifest as manifests
 from consilience.engine.features import receipts
+from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.disk import writing
 from consilience.engine.features.lease import FILE as LEASE
 from consilience.engine.features.lease import lease
@@ -22,7 +23,7 @@ from consilience.engine.features.parts import part_ids, part_name, write_part_fi
 from consilience.engine.features.receipts import Receipt
 from consilience.engine.features.schema import RDM_KIND, LayerInfo, as_ids, refuse_duplicates
 from consilience.engine.features.statistics import finite_rows, spread
-from consilience.engine.features.table import REJECTED, FeatureTable
+from consilience.engine.features.table import FeatureTable
 
 _READERS = 4  # threads that compare checksums
 
@@ -122,7 +123,7 @@ class TableWriter:
             if self.finished:  # another process was faster, and has cleared the receipts away
                 return FeatureTable(self.path)
             raise
-        _write_rejected(self.path / REJECTED, rejected)
+        _write_rejected(self.path / manifests.REJECTED, rejected)
         value = manifests.build(
             model=self.model,
             stimuli=self.stimuli,
@@ -131,6 +132,7 @@ class TableWriter:
             layers=self.layers,
             receipts=parts,
             rejected=len(rejected),
+            rejected_checksum=file_checksum(self.path / manifests.REJECTED),
             meta=self.meta,
             times={"created": datetime.now(UTC).isoformat(), **(times or {})},
         )

@@ -162,6 +162,30 @@ def test_import_list_and_compare(call: Call, folder: Path) -> None:
     assert [x["step"] for x in told["a/l0"]] == ["clip:quantile=mean,share=0.95", "pca:components=3"]
 
 
+def test_verify_lists_damaged_parts_and_takes_them_out(call: Call, folder: Path) -> None:
+    store = FeatureStore(folder / "features")
+    code, out, _ = call("verify")
+    assert (code, out) == (0, "Every part is as it was written.\n")
+    table = store.open("a", "toys")
+    part = table.path / "part-00000.arrow"
+    whole = part.read_bytes()
+    part.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    for place in ("features", table.path):
+        code, out, err = call("verify", place)
+        assert code == 2
+        assert str(part) in out.replace("\n", "")
+        assert "1 damaged. Fix: run it again with --repair" in err
+        assert part.is_file()
+    code, out, _ = call("verify", "features", "--repair")
+    assert code == 0
+    assert "run the command that made the tables" in out.replace("\n", " ")
+    assert not part.exists()
+    assert store.names() == [("b", "toys")]
+    code, _, err = call("verify", folder / "nothing")
+    assert code == 2
+    assert "which holds none" in err
+
+
 def test_audit_says_what_it_found_and_leaves_a_page(call: Call, folder: Path) -> None:
     code, out, _ = call(
         "audit", "features/a/toys:l0", "features/b/toys:l1", "--metric", "cka", "--output", "pages/audit.html"

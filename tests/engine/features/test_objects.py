@@ -109,7 +109,7 @@ def test_ids_in_two_parts_are_refused(s3: str) -> None:
     writer = new_writer(s3)
     write(writer, 0)
     writer.write_part(1, IDS[9:12], {"a": X[9:12]})
-    with pytest.raises(BadInput, match="every sample id once.*'s9'"):
+    with pytest.raises(BadInput, match=r"every sample id once.*'s9'"):
         writer.finish()
 
 
@@ -171,7 +171,8 @@ def test_an_upload_that_is_killed_leaves_nothing_under_the_name(s3: str) -> None
     bucket, server = s3.split("/")[2], client(s3.rpartition("=")[2])
     until = time.monotonic() + 60
     while not server.list_multipart_uploads(Bucket=bucket).get("Uploads"):
-        assert process.poll() is None and time.monotonic() < until, process.communicate()
+        assert process.poll() is None
+        assert time.monotonic() < until
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert [key for key in keys(s3) if key.endswith(".arrow")] == []
@@ -209,7 +210,7 @@ def test_a_place_outside_the_store_and_an_unknown_kind_are_refused() -> None:
     for uri in ("s3://bucket/../other", "s3://bucket/a//b", "s3://bucket/./b"):
         with pytest.raises(BadInput, match="a place below the store"):
             FeatureStore(uri)
-    with pytest.raises(BadInput, match="a known kind of store .*did you mean 's3'"):
+    with pytest.raises(BadInput, match=r"a known kind of store .*did you mean 's3'"):
         FeatureStore("s3a://bucket/x")
 
 

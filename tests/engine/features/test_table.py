@@ -137,7 +137,10 @@ def test_it_draws_itself(tmp_path: Path, table: FeatureTable) -> None:
 def test_a_truncated_part_is_found_on_opening(table: FeatureTable) -> None:
     part = table.path / "part-00002.arrow"
     part.write_bytes(part.read_bytes()[:-8])
-    with pytest.raises(BadInput, match=r"part-00002\.arrow of \d+ bytes; got \d+ bytes\. Fix: restore"):
+    with pytest.raises(
+        BadInput,
+        match=r"part-00002\.arrow of \d+ bytes; got \d+ bytes\. Fix: `consilience verify",
+    ):
         FeatureTable(table.path)
 
 
@@ -152,7 +155,7 @@ def test_any_flipped_bit_is_found_by_verify(table: FeatureTable) -> None:
     part = table.path / "part-00001.arrow"
     for at in RNG.integers(0, part.stat().st_size, 20):
         damage(part, at)
-        with pytest.raises(BadInput, match=r"part-00001\.arrow as it was written.*Fix: restore"):
+        with pytest.raises(BadInput, match=r"part-00001\.arrow as it was written.*Fix: `consilience verify"):
             table.verify()
         damage(part, at)
     table.verify()
