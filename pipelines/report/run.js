@@ -13,11 +13,11 @@ function drawRun() {
     x: seconds, y: replicas[name], name: words, stackgroup: "all", mode: "lines", line: { width: 0 }, fillcolor: ink(colour),
     hovertemplate: `%{y:.1f} ${words}<extra></extra>`,
   }));
-  Plotly.react(element, traces, layout(element, 280, {
+  Plotly.react(element, traces, layout(element, 310, {
     font: { family: DATA.font, size: 12, color: ink("ink") },
     margin: { l: 8, r: 14, t: 10, b: 26 },
     hovermode: "x unified",
-    legend: { orientation: "h", y: -0.2 },
+    legend: { orientation: "h", y: -0.3, yanchor: "top" },
     showlegend: true,
     xaxis: axis({ title: { text: "seconds" }, automargin: true, showgrid: false, zeroline: false }),
     yaxis: axis({ title: { text: "replicas" }, automargin: true, rangemode: "tozero", zeroline: false }),

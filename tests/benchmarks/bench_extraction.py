@@ -1,5 +1,9 @@
 """What Ray costs: extraction through it against a bare loop of the same model on the same batches, in the same run.
 
+And what the driver costs by itself: seconds of its own loop and log a shard, with 256 replicas that do nothing. Those
+are no processes, of which this machine would not hold so many; what Ray takes for one call and its answer is measured
+apart, on a real actor.
+
 The rate of extraction is taken between the first receipt of every replica and the last one, so that what is paid once
 however many samples there are (processes, imports, weights) is left out, on both sides. The bare loop draws,
 preprocesses, runs the model and pools, batch by batch, and writes nothing. Each figure is the best of rounds in turn.
@@ -7,19 +11,31 @@ preprocesses, runs the model and pools, batch by batch, and writes nothing. Each
 
 import sys
 import time
+from collections import deque
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from consilience.connectors.models import open_model
 from consilience.connectors.stimuli import open_stimuli
-from consilience.engine.extraction import extract
+from consilience.engine.extraction import extract, plan_job
+from consilience.engine.extraction.actors import RayCrew
 from consilience.engine.extraction.cluster import usable_cores
 from consilience.engine.extraction.interfaces import Model, StimulusSet
 from consilience.engine.extraction.memory import keep_freed_memory
+from consilience.engine.extraction.placement import Ask, Node
 from consilience.engine.extraction.pools import pooled
+from consilience.engine.extraction.queue import Run
+from consilience.engine.extraction.recorder import Recorder
+from consilience.engine.extraction.replica import Receipt
+from consilience.engine.extraction.scheduler import Loaded, Outcome, Scheduler
+from consilience.engine.extraction.shards import Shard
+from consilience.engine.extraction.work import Member, Work
 from consilience.engine.features import FeatureStore
+from consilience.engine.progress import silent
 
 pytestmark = [pytest.mark.bench, pytest.mark.usefixtures("ray_local")]
 
@@ -67,7 +83,7 @@ def through_ray(name: str, stimuli: StimulusSet, folder: Path, replicas: int) ->
 
 
 @pytest.mark.parametrize("cores", sorted({1, usable_cores()}))
-def test_ray_costs_at_most_a_tenth(cores: int, tmp_path: Path) -> None:
+def test_ray_costs_at_most_a_twentieth(cores: int, tmp_path: Path) -> None:
     from ray import cloudpickle
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -88,4 +104,70 @@ def test_ray_costs_at_most_a_tenth(cores: int, tmp_path: Path) -> None:
     ratio = max(loop) / max(ray)
     print(f"\n{cores} core(s): bare loop {max(loop):.1f}, extraction {max(ray):.1f} samples/s: ", end="")
     print(f"{ratio:.2f} times the loop's time")
-    assert ratio <= 1.10
+    assert ratio <= 1.05
+
+
+class Instant:
+    """256 replicas whose tasks are done at once, one after the other."""
+
+    def __init__(self, node: Node):
+        self.node, self.ready = node, deque[tuple[Member, Outcome]]()
+
+    def nodes(self) -> list[Node]:
+        return [self.node]
+
+    def start(self, work: Work) -> None:
+        return None
+
+    def load(self, member: Member) -> None:
+        self.ready.append((member, Loaded(self.node.id, 1, time.time(), 0.0)))
+
+    def call(self, member: Member) -> None:
+        receipt = Receipt(128, 1, 0, 0.0, 0.0, 0.0, 0.0, 0.0, time.time())
+        self.ready.append((member, receipt))
+
+    def stop(self, member: Member) -> None: ...
+
+    def wait(self, seconds: float) -> list[tuple[Member, Outcome]]:
+        return [self.ready.popleft()] if self.ready else []
+
+
+def test_the_driver_takes_less_than_5_ms_a_shard_at_256_replicas(tmp_path: Path) -> None:
+    stimuli = Some(1)
+    job = replace(plan_job(open_model("efficientnet-lite0"), stimuli), rows=SHARD, samples=SHARD * 20_000)
+    writer = FeatureStore(tmp_path).writer("m", "s", {}, job.schema())
+    work = Work("m", job.shards(), Ask("cpu"))
+    with Recorder(silent) as recorder:
+        recorder.open(work, writer, job, job.shards())
+        began = time.perf_counter()
+        (done,) = Scheduler([work], Instant(Node("n", 256)), recorder.tell, recorder.beat).run()
+        seconds = (time.perf_counter() - began) / 20_000
+        recorder.finished(done)
+    print(f"\ndriver at 256 replicas: {1e3 * seconds:.3f} ms a shard", end="")
+    call = ray_call()
+    print(f"; a call of an actor and back: {1e3 * call:.2f} ms")
+    assert seconds + call <= 5e-3
+
+
+def ray_call() -> float:
+    """Seconds of one call of a real actor that does nothing, the answer heard of as the driver hears of it."""
+    import ray
+
+    actor: Any = ray.remote(num_cpus=1)(Idle)
+    works = Work("m", [], Ask("cpu"))
+    crew = RayCrew({})
+    member = Member(works, actor.remote(), 0.0)
+    member.task = Run(Shard(0, 0, 1))
+    times = []
+    for _ in range(300):
+        began = time.perf_counter()
+        crew.call(member)
+        while not crew.wait(1.0):
+            pass
+        times.append(time.perf_counter() - began)
+    crew.stop(member)
+    return sorted(times)[len(times) // 2]
+
+
+class Idle:
+    def extract(self, task: Run) -> None: ...
