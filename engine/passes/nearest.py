@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from consilience.engine.inference.subsets import Groups
-from consilience.engine.passes.keys import LOW, NOTHING, decoded, encoded, largest, rectangular, true_at
+from consilience.engine.passes.keys import LOW, NOTHING, decoded, encoded, largest, nth_best, reaching, rectangular
 from consilience.engine.passes.layout import Layout
 from consilience.engine.passes.neighbours import Neighbours
 from consilience.engine.passes.tiles import Tile
@@ -75,21 +75,18 @@ class Nearest:
     def _one_way(self, state: NeighbourState, tile: Tile, same: bool, of: int, among: int) -> None:
         """Candidates of block `of` in block `among`, which are of the `same` half or not."""
         bound = self.bounds.get((HALF if same else WHOLE, of))
-        new = self._all(tile, of, among) if bound is None else self._better(tile, bound, of, among)
+        new = self._better(tile, self._first(tile, of, among) if bound is None else bound, of, among)
         for key in [(WHOLE, of), (HALF, of)][: 1 + same]:
             self._merge(state, key, new)
             if state.best[key].shape[2] == self.width:
                 self.bounds.lift(key, state.best[key])
 
-    def _all(self, tile: Tile, of: int, among: int) -> np.ndarray:
-        """The best of all samples of the tile, (R, m, <= width) keys."""
-        values = self._values(tile)
-        similar = self._similar(tile, values, self._copies(tile, values))
-        rows = torch.from_numpy(self.order[tile.layout.rows(among)]).to(values.device)
-        keys = encoded(similar if of == tile.i else similar.transpose(1, 2), rows)
-        if of == among:
-            torch.diagonal(keys, dim1=1, dim2=2).fill_(NOTHING)
-        return largest(keys, self.width)
+    def _first(self, tile: Tile, of: int, among: int) -> np.ndarray:
+        """A bound (R, m) that enough samples of the tile reach, where no earlier tile set one."""
+        nearest = 1 if tile.unit or not self.space.startswith("rdm-") else -1
+        axis = 2 if of == tile.i else 1
+        found = nth_best(self._values(tile), self.width + (of == among), axis, nearest)  # a sample is in its own tile
+        return np.nextafter(nearest * found, -np.inf, dtype=np.float32)
 
     def _better(self, tile: Tile, bound: np.ndarray, of: int, among: int) -> np.ndarray:
         """Those that reach the bound (R, m), (R, m, most of any sample) keys."""
@@ -97,11 +94,13 @@ class Nearest:
         limit = torch.from_numpy(bound).to(values.device).unsqueeze(2 if of == tile.i else 1)
         copies = self._copies(tile, values)
         if copies is None:
-            hits = true_at(values >= limit)
+            hits = reaching(values, limit)
         elif tile.unit:
-            hits = true_at(values >= limit.clamp(max=copies))
+            hits = reaching(values, limit.clamp(max=copies))
         else:
-            hits = true_at(values <= torch.maximum(-limit, torch.as_tensor(copies, device=values.device)))
+            hits = reaching(
+                values, torch.maximum(-limit, torch.as_tensor(copies, device=values.device)), below=True
+            )
         r, i, j = np.unravel_index(hits, values.shape)
         found = values[tuple(torch.from_numpy(at).to(values.device) for at in (r, i, j))]
         if isinstance(copies, torch.Tensor):
@@ -138,8 +137,8 @@ class Nearest:
 
     def _merge(self, state: NeighbourState, key: tuple[int, int], new: np.ndarray) -> None:
         if key in state.best:
-            new = largest(torch.from_numpy(np.concatenate([state.best[key], new], axis=2)), self.width)
-        state.best[key] = new
+            new = np.concatenate([state.best[key], new], axis=2)
+        state.best[key] = largest(torch.from_numpy(new), self.width)
 
     def combine(self, states: list[NeighbourState]) -> NeighbourState:
         first, *others = states
