@@ -1,8 +1,8 @@
 """Nearest neighbours by cosine from rows in few digits: found among candidates, and scored again in float32.
 
-A sweep over the most that every cosine can be (`low.HighestCosines`) leaves each sample its best candidates, and a limit
-that no other sample exceeds. Where the last neighbour wanted is nearer than that, the list is certain; the few lists
-that are not are searched for again, in float32.
+A sweep over the most that every cosine can be (`low.HighestCosines`) leaves each sample its best candidates, and a
+limit that no other sample exceeds. Where the last neighbour wanted is nearer than that, the list is certain; the few
+lists that are not are searched for again, in float32. How many candidates that takes is tried on a few samples.
 """
 
 from collections.abc import Callable
@@ -22,16 +22,19 @@ from consilience.engine.passes.sample import sample_rows
 from consilience.engine.passes.spaces import COSINE
 from consilience.engine.passes.tiles import TilePass, sweep
 
-EXTRA = 16  # candidates more than are wanted
+EXTRA = (8, 16, 64)  # candidates more than are wanted: as few as serve
 SAMPLE_ROWS = 128
-LEAST_CERTAIN, LEAST_ALIKE = 0.9, 0.9999  # shares of the lists, and of their entries, for few digits to serve
+MOSTLY, LEAST_CERTAIN = 0.98, 0.9  # shares of lists that are certain: enough, and not worth it
+LEAST_ALIKE = 0.9999  # share of the entries of the certain lists
 TASK_ROWS, AGAIN_ROWS = 2048, 512
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Of the lists of a few samples: the share that is certain, and the share of all entries that are as in float32."""
+    """Of the lists of a few samples, made of so many candidates more than are wanted: the share that is certain, and
+    the share of all entries that are as in float32."""
 
+    extra: int
     certain: float
     alike: float
 
@@ -51,25 +54,30 @@ def trials(work: TilePass, wanted: int, seed: int, run: Callable[..., Any]) -> l
 
 def _tried(work: TilePass, low: Low, queries: np.ndarray, wanted: int) -> list[Trial]:
     n, order = work.groups.n, work.groups.order
-    width = min(wanted + EXTRA, n - 1)
-    keys = best(replace(work, low=(low,)), "cosine", queries, width, slice(0, n))
+    most = min(wanted + EXTRA[-1], n - 1)
+    keys = best(replace(work, low=(low,)), "cosine", queries, most, slice(0, n))
     found = listed(keys, _position(order))
-    lists, _, certain = _scored(work, 0, queries, *found, wanted, min(wanted + MARGIN, n - 1))
+    for extra in EXTRA:
+        some = (values[:, : wanted + extra] for values in found)
+        lists, _, certain = _scored(work, 0, queries, *some, wanted, wanted + MARGIN)
+        if certain.mean() >= MOSTLY:
+            break
     exact = nearest_of(work, COSINE, queries, wanted, executors.serial)[0]
     alike = nearest_first(work, COSINE, 0, order[queries], order[lists])[:, :wanted] == exact
-    return [Trial(float(certain.mean()), float((alike | ~certain[:, None]).mean()))]
+    return [Trial(extra, float(certain.mean()), float((alike | ~certain[:, None]).mean()))]
 
 
 def neighbours(
-    work: TilePass, wanted: int, *, halves: bool, strip_rows: int, run: Callable[..., Any]
+    work: TilePass, wanted: int, extra: int, *, halves: bool, strip_rows: int, run: Callable[..., Any]
 ) -> Neighbours:
     """Lists as `second_order` finds them in the space of cosines, by the products of `work.low`. `run` runs tasks.
 
     Args:
-        wanted: so many of each list are certain. halves: whether lists within either half are wanted too.
+        wanted: so many of each list are certain. extra: candidates more than that. halves: whether lists within either
+            half are wanted too.
     """
     groups = work.groups
-    n, width, keep = groups.n, *(min(wanted + more, groups.n - 1) for more in (EXTRA, MARGIN))
+    n, width, keep = groups.n, *(min(wanted + more, groups.n - 1) for more in (extra, MARGIN))
     search = Nearest("cosine", width, groups.order, halves, groups.count)
     (state,) = sweep(replace(work, statistics=(search,)), strip_rows=strip_rows, run=run)
     candidates = search.ranked(state, groups, work.layout)

@@ -46,7 +46,7 @@ def reaching(values: torch.Tensor, limit: torch.Tensor, below: bool = False) -> 
 
 
 def nth_best(values: torch.Tensor, nth: int, axis: int, nearest: int) -> np.ndarray:
-    """The nth largest (`nearest` 1) or smallest (-1) value along that axis of (R, m, m'); the last if there are fewer."""
+    """The nth largest (`nearest` 1) or smallest (-1) value along that axis of (R, m, m'), or the last."""
     nth = min(nth, values.shape[axis])
     if values.device.type != "cpu":
         return (

@@ -58,13 +58,14 @@ class Digits:
 class HighestCosines:
     """The most that the cosine of two rows can be, from products of their digits.
 
-    Of directions u_i with mean m, the differences a_i = u_i - m are rounded to step_i q_i = a_i - e_i, but for the units
-    o_i that vary most. So neither a direction common to all rows nor outlier units cost digits. With c_i = a_i'm + m'm/2
+    Of directions u_i with mean m, the differences a_i = u_i - m are rounded to step_i q_i = a_i - e_i, but for the
+    units o_i that vary most. So neither a direction common to all rows nor outlier units cost digits. With
+    c_i = a_i'm + m'm/2
 
         u_i'u_j = step_i step_j q_i'q_j + o_i'o_j + c_i + c_j + (a_i'e_j + e_i'a_j - e_i'e_j),
 
     and the last term is taken to be at most 5 (‖a_i‖ ‖e_j‖ + ‖e_i‖ ‖a_j‖) / √d + ‖e_i‖ ‖e_j‖, with its typical ‖e_i‖:
-    step_i √(d/12). Rounding errors of different units are as good as independent, and typically add up to a seventh of it.
+    step_i √(d/12). Rounding errors of different units are as good as independent, and typically add up to a seventh.
 
     Attributes:
         mean: (d,) m. apart: the numbers of the units in o.
@@ -75,7 +76,7 @@ class HighestCosines:
 
     def rows(self, x: torch.Tensor) -> Digits:
         """Those of rows of length 1, which are used up."""
-        m, d = x.shape
+        d = x.shape[1]
         mean = torch.from_numpy(self.mean).to(x.device)
         x.sub_(mean)
         constant = torch.mv(x, mean).add_(torch.dot(mean, mean) / 2)
@@ -84,7 +85,7 @@ class HighestCosines:
         x[:, apart] = 0
         length = torch.linalg.vector_norm(x, dim=1)
         if x.device.type == "cpu":
-            step = torch.linalg.vector_norm(x, ord=float("inf"), dim=1).div_(STEPS)
+            step = torch.maximum(x.amax(dim=1), x.amin(dim=1).neg_()).div_(STEPS)
             error = step * (d / 12) ** 0.5
             x.mul_(torch.where(step > 0, step, torch.inf).reciprocal_()[:, None])
             q = x.round_().to(torch.int8)

@@ -15,7 +15,7 @@ CLOSE = 2.0**-18
 
 
 def close(similar: np.ndarray) -> np.ndarray:
-    """In which lists two of the cosines (..., width) in float32, falling, are close; -inf where there is no neighbour."""
+    """In which lists two of the cosines (..., width) in float32, falling, are close; -inf is that of no neighbour."""
     with np.errstate(invalid="ignore"):  # between two that are not there
         gaps = similar[..., :-1] - similar[..., 1:]
     found: np.ndarray = (gaps < CLOSE).any(axis=-1, where=np.isfinite(gaps))

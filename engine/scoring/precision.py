@@ -110,7 +110,10 @@ def fast_neighbours(k: int, setting: Setting) -> tuple[Neighbours, dict[str, Any
     reps, frames = _some(list(low), setting)
     fast = replace(work, representations=reps, frames=frames, low=tuple(form for form, _ in low.values()))
     halves = setting.subsets.holdout is not None
-    found = candidates.neighbours(fast, count, halves=halves, strip_rows=plan.strip_rows, run=setting.run)
+    extra = max(trial.extra for _, trial in low.values())
+    found = candidates.neighbours(
+        fast, count, extra, halves=halves, strip_rows=plan.strip_rows, run=setting.run
+    )
     told = {
         "precision": "fast", "entries alike": min(trial.alike for _, trial in low.values()),
         "measured on": candidates.SAMPLE_ROWS, "in float32": [setting.representations[r].name for r in rest],
