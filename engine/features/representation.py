@@ -43,6 +43,11 @@ class Representation:
         """Whether these are the dissimilarities of the samples to each other, and not their features."""
         return isinstance(self.source, RdmSource)
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether a row costs no more than its bytes: it is not computed whenever it is read."""
+        return bool(getattr(self.source, "at_hand", True))
+
     def entries(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Of an RDM: the dissimilarities of the rows (m,) to the columns, (c,) or those of each row (m, c); (m, c)."""
         assert isinstance(self.source, RdmSource)
@@ -67,6 +72,10 @@ class ArraySource:
 
     array: Any
 
+    @property
+    def at_hand(self) -> bool:
+        return isinstance(self.array, np.ndarray)
+
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         if out is None and len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
             return np.asarray(self.array[rows[0] : rows[-1] + 1])
@@ -81,6 +90,10 @@ class RepeatedSource:
     """An array (n, r, d) of r repeats of every sample; a row is their mean."""
 
     array: Any
+
+    @property
+    def at_hand(self) -> bool:
+        return isinstance(self.array, np.ndarray)
 
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         return given(np.asarray(self.array[rows]).mean(axis=1, dtype=np.float64), out)

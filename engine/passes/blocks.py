@@ -80,8 +80,8 @@ def _frame_of_rdm(r: Representation) -> Frame:
 class Block:
     """m rows of R representations in their frames.
 
-    `x` holds R tensors (m, d), of an RDM the numbers of its rows (m,); `low` the same in bfloat16 where products are to
-    be made of those. The rest is (R, m) in the scaled unit: `norm2` ‖x_i‖² in the frame, `lift` x_i'o with o the scaled
+    `x` holds R tensors (m, d), of an RDM the numbers of its rows (m,); `low` the same in few digits where products
+    are to be made of those. The rest is (R, m) in the scaled unit: `norm2` ‖x_i‖² in the frame, `lift` x_i'o with o the scaled
     origin (raw inner products are x_i'x_j + lift_i + lift_j + ‖o‖²), `mean` the raw mean over units.
     """
 
@@ -89,7 +89,7 @@ class Block:
     norm2: torch.Tensor
     lift: torch.Tensor
     mean: torch.Tensor
-    low: list[torch.Tensor] = field(default_factory=list)
+    low: list[Any] = field(default_factory=list)
 
     def __getitem__(self, rows: slice) -> "Block":
         return Block(

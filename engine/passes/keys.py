@@ -24,11 +24,36 @@ def decoded(keys: np.ndarray) -> np.ndarray:
     return (ordered ^ ((ordered >> 31) & np.int32(0x7FFFFFFF))).view(np.float32)
 
 
-def true_at(mask: torch.Tensor) -> np.ndarray:
-    """The flat numbers of what is true."""
-    if mask.device.type == "cpu":
-        return np.flatnonzero(mask.numpy())
-    return mask.flatten().nonzero().flatten().cpu().numpy()
+def listed(keys: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pass rows behind keys (..., width), the largest first, and their similarities; -1 and -inf of nothing.
+
+    Args:
+        position: (n,) the pass row of every row.
+    """
+    ranked = np.sort(keys, axis=-1)[..., ::-1]
+    there = ranked != NOTHING
+    rows = np.where(there, LOW - (ranked & LOW), 0)
+    return np.where(there, position[rows], -1), decoded(ranked)
+
+
+def reaching(values: torch.Tensor, limit: torch.Tensor, below: bool = False) -> np.ndarray:
+    """The flat numbers of the values that are at least the limit; `below`: at most."""
+    if values.device.type != "cpu":
+        mask = values <= limit if below else values >= limit
+        return mask.flatten().nonzero().flatten().cpu().numpy()
+    compare = np.less_equal if below else np.greater_equal  # torch takes three times as long
+    return np.flatnonzero(compare(values.numpy(), limit.numpy()))
+
+
+def nth_best(values: torch.Tensor, nth: int, axis: int, nearest: int) -> np.ndarray:
+    """The nth largest (`nearest` 1) or smallest (-1) value along that axis of (R, m, m'), or the last."""
+    nth = min(nth, values.shape[axis])
+    if values.device.type != "cpu":
+        return (
+            torch.topk(values, nth, dim=axis, largest=nearest > 0).values.select(axis, nth - 1).cpu().numpy()
+        )
+    at = nth - 1 if nearest < 0 else values.shape[axis] - nth
+    return np.partition(values.numpy(), at, axis=axis).take(at, axis=axis)
 
 
 def rectangular(keys: np.ndarray, of: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

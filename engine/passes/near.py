@@ -17,6 +17,13 @@ from consilience.engine.passes.tiles import TilePass
 
 MARGIN = 8  # candidates more than are wanted, where float32 ranks them
 CHUNK_ELEMENTS = 2**20
+FEW_ELEMENTS = 2**19  # that stay in the cache from their reading to their product
+
+
+def nearest_first(work: TilePass, space: str, r: int, own: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """The rows `near` (m, k) of the features by their exact similarity to `own` (m,), ties by row number."""
+    by = np.lexsort((near, -similarities(work, space, r, own, near)), axis=1)
+    return np.take_along_axis(near, by, 1)
 
 
 def with_values(work: TilePass, found: Neighbours, run: Run) -> Neighbours:
@@ -81,12 +88,31 @@ def similarities(work: TilePass, space: str, r: int, own: np.ndarray, near: np.n
         y = take(near[rows].ravel()).astype(np.float64).reshape(*near[rows].shape, -1)
         if space == "rdm-euclidean":
             y -= x[:, None]
-            values[rows] = -np.einsum("ikd,ikd->ik", y, y)
+            values[rows] = -np.vecdot(y, y)
             continue
-        values[rows] = np.einsum("id,ikd->ik", x, y)
+        values[rows] = np.vecdot(x[:, None], y)
         if space == "rdm-cosine":
-            lengths = np.linalg.norm(x, axis=1)[:, None] * np.sqrt(np.einsum("ikd,ikd->ik", y, y))
+            lengths = np.linalg.norm(x, axis=1)[:, None] * np.sqrt(np.vecdot(y, y))
             values[rows] /= np.where(lengths > 0, lengths, np.inf)
+    return values
+
+
+def cosines(work: TilePass, r: int, own: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """As `similarities` of the space of cosines, in float32."""
+    representation, scale = work.representations[r], np.float32(work.frames[r].scale)
+    (m, k), d = near.shape, representation.d
+    values = np.empty((m, k), np.float32)
+    step = max(1, FEW_ELEMENTS // (k * d))
+    held = np.empty((min(step, m) * k, d), np.float32)
+    for start in range(0, m, step):
+        rows = slice(start, start + step)
+        x = representation.take(own[rows]).astype(np.float32)
+        y = representation.take(near[rows].ravel(), held[: len(x) * k]).reshape(len(x), k, d)
+        if scale != 1:
+            x *= scale
+            y *= scale
+        lengths = np.linalg.norm(x, axis=1)[:, None] * np.sqrt(np.vecdot(y, y))
+        values[rows] = np.matmul(y, x[:, :, None])[:, :, 0] / np.where(lengths > 0, lengths, np.inf)
     return values
 
 

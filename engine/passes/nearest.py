@@ -10,15 +10,21 @@ import numpy as np
 import torch
 
 from consilience.engine.inference.subsets import Groups
-from consilience.engine.passes.keys import LOW, NOTHING, decoded, encoded, largest, rectangular, true_at
+from consilience.engine.passes.keys import (
+    NOTHING,
+    decoded,
+    encoded,
+    largest,
+    listed,
+    nth_best,
+    reaching,
+    rectangular,
+)
 from consilience.engine.passes.layout import Layout
-from consilience.engine.passes.neighbours import Neighbours
+from consilience.engine.passes.neighbours import Neighbours, close
 from consilience.engine.passes.tiles import Tile
 
 WHOLE, HALF = 0, 1
-CLOSE = (
-    2.0**-18
-)  # cosines nearer to each other than this may be in the wrong order: 32 times what float32 resolves
 
 
 @dataclass
@@ -75,21 +81,20 @@ class Nearest:
     def _one_way(self, state: NeighbourState, tile: Tile, same: bool, of: int, among: int) -> None:
         """Candidates of block `of` in block `among`, which are of the `same` half or not."""
         bound = self.bounds.get((HALF if same else WHOLE, of))
-        new = self._all(tile, of, among) if bound is None else self._better(tile, bound, of, among)
+        new = self._better(tile, self._first(tile, of, among) if bound is None else bound, of, among)
         for key in [(WHOLE, of), (HALF, of)][: 1 + same]:
             self._merge(state, key, new)
             if state.best[key].shape[2] == self.width:
                 self.bounds.lift(key, state.best[key])
 
-    def _all(self, tile: Tile, of: int, among: int) -> np.ndarray:
-        """The best of all samples of the tile, (R, m, <= width) keys."""
-        values = self._values(tile)
-        similar = self._similar(tile, values, self._copies(tile, values))
-        rows = torch.from_numpy(self.order[tile.layout.rows(among)]).to(values.device)
-        keys = encoded(similar if of == tile.i else similar.transpose(1, 2), rows)
-        if of == among:
-            torch.diagonal(keys, dim1=1, dim2=2).fill_(NOTHING)
-        return largest(keys, self.width)
+    def _first(self, tile: Tile, of: int, among: int) -> np.ndarray:
+        """A bound (R, m) that enough samples of the tile reach, where no earlier tile set one."""
+        nearest = 1 if tile.unit or not self.space.startswith("rdm-") else -1
+        axis = 2 if of == tile.i else 1
+        found = nth_best(
+            self._values(tile), self.width + (of == among), axis, nearest
+        )  # a sample is in its own tile
+        return np.nextafter(nearest * found, -np.inf, dtype=np.float32)
 
     def _better(self, tile: Tile, bound: np.ndarray, of: int, among: int) -> np.ndarray:
         """Those that reach the bound (R, m), (R, m, most of any sample) keys."""
@@ -97,11 +102,13 @@ class Nearest:
         limit = torch.from_numpy(bound).to(values.device).unsqueeze(2 if of == tile.i else 1)
         copies = self._copies(tile, values)
         if copies is None:
-            hits = true_at(values >= limit)
+            hits = reaching(values, limit)
         elif tile.unit:
-            hits = true_at(values >= limit.clamp(max=copies))
+            hits = reaching(values, limit.clamp(max=copies))
         else:
-            hits = true_at(values <= torch.maximum(-limit, torch.as_tensor(copies, device=values.device)))
+            hits = reaching(
+                values, torch.maximum(-limit, torch.as_tensor(copies, device=values.device)), below=True
+            )
         r, i, j = np.unravel_index(hits, values.shape)
         found = values[tuple(torch.from_numpy(at).to(values.device) for at in (r, i, j))]
         if isinstance(copies, torch.Tensor):
@@ -112,6 +119,11 @@ class Nearest:
         if of == among:
             keys[own == other] = NOTHING
         return rectangular(keys, r * bound.shape[1] + own, bound.shape)
+
+    def similar(self, tile: Tile) -> torch.Tensor:
+        """(R, m_i, m_j), larger is nearer, in float32."""
+        values = self._values(tile)
+        return self._similar(tile, values, self._copies(tile, values))
 
     def _values(self, tile: Tile) -> torch.Tensor:
         """Distances or similarities, as the space has it; of rows of length 1 the cosines instead of 1 less those."""
@@ -138,8 +150,8 @@ class Nearest:
 
     def _merge(self, state: NeighbourState, key: tuple[int, int], new: np.ndarray) -> None:
         if key in state.best:
-            new = largest(torch.from_numpy(np.concatenate([state.best[key], new], axis=2)), self.width)
-        state.best[key] = new
+            new = np.concatenate([state.best[key], new], axis=2)
+        state.best[key] = largest(torch.from_numpy(new), self.width)
 
     def combine(self, states: list[NeighbourState]) -> NeighbourState:
         first, *others = states
@@ -150,29 +162,24 @@ class Nearest:
 
     def finalize(self, state: NeighbourState, groups: Groups, layout: Layout) -> "Neighbours":
         """Lists of pass rows, nearest first."""
+        scopes = self.ranked(state, groups, layout)
+        half = scopes[HALF][0] if self.halves else None
+        return Neighbours(scopes[WHOLE][0], half, groups, tuple(close(similar) for _, similar in scopes))
+
+    def ranked(
+        self, state: NeighbourState, groups: Groups, layout: Layout
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The lists (R, n, width) of pass rows of either scope, nearest first, and the similarities; -1 and -inf where
+        there are no more."""
         position = np.empty(groups.n, np.int32)
         position[groups.order] = np.arange(groups.n, dtype=np.int32)
-        scopes = [
-            _ranked(state, scope, layout, position, self.width) for scope in [WHOLE, HALF][: 1 + self.halves]
-        ]
-        lists, close = zip(*scopes)
-        return Neighbours(lists[0], lists[1] if self.halves else None, groups, close)
-
-
-def _ranked(
-    state: NeighbourState, scope: int, layout: Layout, position: np.ndarray, width: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The lists (R, n, width) of one scope, and in which of them (R, n) two similarities are close."""
-    blocks = [state.best[scope, b] for b in range(layout.count)]
-    lists = np.full((blocks[0].shape[0], len(position), width), -1, np.int32)
-    close = np.zeros(lists.shape[:2], bool)
-    for b, keys in enumerate(blocks):
-        ranked = np.sort(keys, axis=2)[:, :, ::-1]
-        rows = (LOW - (ranked & LOW)).astype(np.int64)
-        found = ranked != NOTHING
-        lists[:, layout.rows(b), : keys.shape[2]] = np.where(found, position[np.where(found, rows, 0)], -1)
-        similar = decoded(ranked)
-        with np.errstate(invalid="ignore"):  # between two that are not there
-            gaps = similar[:, :, :-1] - similar[:, :, 1:]
-        close[:, layout.rows(b)] = (gaps < CLOSE).any(axis=2, where=np.isfinite(gaps))
-    return lists, close
+        scopes = []
+        for scope in [WHOLE, HALF][: 1 + self.halves]:
+            blocks = [state.best[scope, b] for b in range(layout.count)]
+            lists = np.full((blocks[0].shape[0], groups.n, self.width), -1, np.int32)
+            similar = np.full(lists.shape, -np.inf, np.float32)
+            for b, keys in enumerate(blocks):
+                into = slice(None), layout.rows(b), slice(keys.shape[2])
+                lists[into], similar[into] = listed(keys, position)
+            scopes.append((lists, similar))
+        return scopes

@@ -10,6 +10,17 @@ from scipy import stats
 from consilience.engine.inference.subsets import Groups, Subsets
 from consilience.engine.passes.overlaps import overlaps
 
+# Cosines nearer to each other than this may be in the wrong order: 32 times what float32 resolves.
+CLOSE = 2.0**-18
+
+
+def close(similar: np.ndarray) -> np.ndarray:
+    """In which lists two of the cosines (..., width) in float32, falling, are close; -inf is that of no neighbour."""
+    with np.errstate(invalid="ignore"):  # between two that are not there
+        gaps = similar[..., :-1] - similar[..., 1:]
+    found: np.ndarray = (gaps < CLOSE).any(axis=-1, where=np.isfinite(gaps))
+    return found
+
 
 def kept(k: int, n: int, left_out: float) -> int:
     """How many candidates leave k neighbours after a share `left_out` of the samples is removed at random.
@@ -20,6 +31,12 @@ def kept(k: int, n: int, left_out: float) -> int:
     while left_out and w < n - 1 and stats.binom.sf(w - k, w, left_out) > 1e-7:
         w += 1
     return min(w, n - 1)
+
+
+def wanted(k: int, groups: Groups, subsets: Subsets) -> int:
+    """How many neighbours of all samples leave k within each of the subsets."""
+    left_out = (2 if subsets.holdout is not None else 1) / groups.count if subsets.leave_out.stop > 1 else 0.0
+    return kept(k, groups.n, left_out)
 
 
 @dataclass(frozen=True)
@@ -67,6 +84,17 @@ class Neighbours:
         front = np.argsort(~usable, axis=2, kind="stable")[:, :, :k]
         usable, found = (np.take_along_axis(m, front, 2) for m in (usable, found))
         return int(in_half), front, np.where(usable, found, -1)
+
+
+def together(parts: Sequence[tuple[Sequence[int], Neighbours]], groups: Groups) -> Neighbours:
+    """Those of all representations, from those of some of them, each with their numbers."""
+    by = np.argsort(np.concatenate([numbers for numbers, _ in parts]))
+    halves = [n.half for _, n in parts if n.half is not None]
+    close = zip(*(n.close for _, n in parts))
+    return Neighbours(
+        np.concatenate([n.whole for _, n in parts])[by], np.concatenate(halves)[by] if halves else None, groups,
+        tuple(np.concatenate(of_scope)[by] for of_scope in close),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

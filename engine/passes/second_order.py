@@ -12,9 +12,10 @@ from consilience.engine.passes.blocks import Frame, compute_dtype
 from consilience.engine.passes.executors import Run
 from consilience.engine.passes.gram import GramSums
 from consilience.engine.passes.layout import Layout
+from consilience.engine.passes.low import Bfloat16
 from consilience.engine.passes.near import MARGIN, reordered
 from consilience.engine.passes.nearest import Nearest
-from consilience.engine.passes.neighbours import Neighbours, kept
+from consilience.engine.passes.neighbours import Neighbours, wanted
 from consilience.engine.passes.ranks import BinCounts, sampled_distances
 from consilience.engine.passes.ranks_table import RankTable, bin_counts, edges_of, table
 from consilience.engine.passes.sample import Shape
@@ -61,20 +62,18 @@ def second_order(
     """
     work = TilePass(
         tuple(representations), tuple(frames), groups, layout, (), compute_dtype(representations), device, medians,
-        fast,
+        (Bfloat16(),) * len(representations) if fast else (),
     )  # fmt: skip
     spaces = sorted(spaces)
     tables = rank_tables(work, spaces, seed=seed, strip_rows=strip_rows, run=run)
     grams = [GramSums(s.removesuffix(RANKS), tables.get(s), lefts) for s in spaces]
-    half = subsets.holdout is not None
-    left_out = (2 if half else 1) / groups.count if subsets.leave_out.stop > 1 else 0.0
     rough = work.dtype == np.float32
     nearest = [
         Nearest(
             space,
-            min(kept(k, groups.n, left_out) + rough * MARGIN, groups.n - 1),
+            min(wanted(k, groups, subsets) + rough * MARGIN, groups.n - 1),
             groups.order,
-            half,
+            subsets.holdout is not None,
             groups.count,
         )
         for space, k in (searches or {}).items()

@@ -13,11 +13,11 @@ import torch
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
-from consilience.engine.linalg import low_product
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load, products
 from consilience.engine.passes.executors import Run
 from consilience.engine.passes.layout import Layout
+from consilience.engine.passes.low import Low
 from consilience.engine.passes.spaces import COSINE, needs_raw, normalised, transform
 from consilience.engine.passes.workspace import Pool, Workspace
 
@@ -64,8 +64,8 @@ class Tile:
 
     def space(self, name: str) -> torch.Tensor:
         """The tile of that space, made once. A statistic leaves it as it was."""
-        if self.unit and name == COSINE:
-            return self._spaces.setdefault(name, 1 - self.gram)
+        if self.unit:
+            return self._spaces.setdefault(name, 1 - self.gram) if name == COSINE else self.gram
         if name not in self._spaces:
             self._spaces[name] = transform(
                 name, self.gram, self.rows_i, self.rows_j, self.origin2, self.width, self.median, self.rdms
@@ -107,13 +107,13 @@ class TilePass:
     dtype: np.dtype
     device: str
     medians: tuple[float, ...] | None = None  # pairwise distances in the frames, where a space wants them
-    fast: bool = False  # Gram tiles of bfloat16 rows
+    low: tuple[Low, ...] = ()  # how Gram tiles are made of fewer digits than `dtype` has, if they are
     pool: Pool = field(default_factory=Pool, compare=False)
 
     @cached_property
     def unit(self) -> bool:
         """Whether cosines are all that is wanted: rows are then brought to length 1 once, and not in every tile."""
-        return all(s.space == COSINE for s in self.statistics) and not any(
+        return all(s.space in (COSINE, "cosine") for s in self.statistics) and not any(
             r.rdm for r in self.representations
         )
 
@@ -125,16 +125,16 @@ class TilePass:
     def raw(self) -> bool:
         return not self.unit and any(needs_raw(s.space) for s in self.statistics)
 
-    def load(self, rows: slice, memory: Workspace, name: str) -> Block:
-        """Those pass rows of every representation, in the piece of `memory` of that name."""
-        into = memory.rows(name, self.representations, rows.stop - rows.start, self.dtype)
+    def load(self, rows: slice | np.ndarray, memory: Workspace | None = None, name: str = "") -> Block:
+        """Those pass rows of every representation, in the piece of `memory` of that name if given."""
         order, frames = self.groups.order[rows], self.frames
+        into = None if memory is None else memory.rows(name, self.representations, len(order), self.dtype)
         if self.unit:
             frames = tuple(replace(f, origin=np.zeros_like(f.origin)) for f in frames)
         block = load(self.representations, frames, order, self.dtype, self.device, self.norms, self.raw, into)
         if self.unit:
             block = normalised(block)
-        return replace(block, low=[x.bfloat16() for x in block.x]) if self.fast else block
+        return replace(block, low=[low.rows(x) for low, x in zip(self.low, block.x)])
 
     def held(self, rows: slice, memory: Workspace) -> Block:
         """As `load`, but not read again where the task before this one left the same rows in `memory`."""
@@ -142,6 +142,21 @@ class TilePass:
             memory.kept = self, rows, self.load(rows, memory, "held")
         block: Block = memory.kept[2]
         return block
+
+    def gram(self, k: int, i: Block, j: Block, out: torch.Tensor) -> None:
+        """The Gram tile of representation k, the rows of `i` with those of `j`, in `out`."""
+        if self.low:
+            self.low[k].product(i.low[k], j.low[k], out)
+        else:
+            products(self.representations[k], self.frames[k], i.x[k], j.x[k], out)
+
+    def only(self, r: int) -> "TilePass":
+        """The same of representation r alone."""
+        one = slice(r, r + 1)
+        return replace(
+            self, representations=self.representations[one], frames=self.frames[one], low=self.low[one],
+            medians=self.medians and self.medians[one],
+        )  # fmt: skip
 
     def constants(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Squared norms of the scaled origins, unit counts, median distances, and which are RDMs, each (R,)."""
@@ -216,13 +231,9 @@ def _tiles(work: TilePass, strip_i: range, strip_j: range, memory: Workspace) ->
         shape = (len(block_i.x), len(block_i.x[0]), columns)
         grams = memory.aligned("grams", shape, work.dtype, work.device)
         grams[:, :, columns:] = 0
-        side = "low" if work.fast else "x"
-        for k, (x, y) in enumerate(zip(getattr(block_i, side), getattr(block_j, side))):
+        for k in range(len(grams)):
             # One product for all blocks of the strip: operands are packed once.
-            if work.fast:
-                low_product(x, y.T, out=grams[k, :, :columns])
-            else:
-                products(work.representations[k], work.frames[k], x, y, grams[k, :, :columns])
+            work.gram(k, block_i, block_j, grams[k, :, :columns])
         for i in partners:
             rows_i = _shift(layout.rows(i), start)
             tile = Tile(i, j, layout, grams[:, rows_i], held[rows_i], block_j, *constants, unit=work.unit)

@@ -43,6 +43,10 @@ class Preprocessed:
     def dtype(self) -> np.dtype:
         return working_dtype(self.of.dtype)
 
+    @property
+    def at_hand(self) -> bool:
+        return self.of.at_hand and self.d == self.of.d  # other widths take a matrix product
+
     def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """See `Representation.take`."""
         raw = self.of.take(rows)  # at once: a Dask array computes its chunks anew for every call

@@ -1,16 +1,25 @@
 """Fast products: where they serve, what error they bring, and whether that error matters."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
-from consilience.engine.linalg import low_gain, low_product
+from consilience.engine.costs import Needs
+from consilience.engine.features.representation import Representation
+from consilience.engine.linalg import digits_gain, low_gain, low_product
 from consilience.engine.metrics.hsic import measured
 from consilience.engine.metrics.registry import Request
+from consilience.engine.passes import candidates
 from consilience.engine.passes.batches import sums_within
-from consilience.engine.passes.blocks import load
+from consilience.engine.passes.blocks import Frame, load
+from consilience.engine.passes.layout import layout
+from consilience.engine.passes.neighbours import Neighbours, together, wanted
 from consilience.engine.passes.sample import sample_rows
+from consilience.engine.passes.second_order import second_order
+from consilience.engine.passes.spaces import COSINE
 from consilience.engine.planning import needs_of
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.setting import Setting
@@ -28,18 +37,28 @@ def hindrance(requests: Sequence[Request], setting: Setting) -> str:
         return "asked for"
     if setting.plan.linear_by_moments:
         return "moments need fewer products than tiles"
-    if needs.spaces != {"linear"} or needs.searches:
+    if needs.spaces - {"linear"}:
         return "only sums of the linear kernel are insensitive to the rounding of single entries"
+    if any(space != COSINE for space, _ in needs.searches):
+        return "of nearest neighbours only those by cosine can be told from few digits"
     if setting.size.rdms:
         return "an RDM is taken as it is, without products"
     if any(r.units for r in requests):
         return "sums over single units are taken from those of the tiles, and few digits may be left"
     if setting.size.itemsize != 4:
         return "features are in float64, or so few that float64 costs nothing"
-    if setting.precision == "auto" and not setting.se:
+    if needs.searches and not digits_gain(setting.device):
+        return "this processor does not sum up products of 8-bit integers exactly"
+    return _of_no_use(needs, setting) if setting.precision == "auto" else ""
+
+
+def _of_no_use(needs: Needs, setting: Setting) -> str:
+    if needs.spaces and not setting.se:
         return "there are no standard errors to hold the error against"
-    if setting.precision == "auto" and low_gain(setting.device) < LEAST_GAIN:
+    if needs.spaces and low_gain(setting.device) < LEAST_GAIN:
         return "this processor multiplies bfloat16 no faster than float32"
+    if needs.searches and digits_gain(setting.device) < LEAST_GAIN:
+        return "this processor multiplies 8-bit integers no faster than float32"
     return ""
 
 
@@ -68,3 +87,39 @@ def matters(error: float, found: Sequence[Evaluated]) -> bool:
     apart = ~np.eye(len(found[0].values[0]), dtype=bool)
     smallest = [np.nanmin(e.variables()["se"][apart], initial=np.inf) for e in found]
     return bool(error * SHARE > min(smallest))
+
+
+def fast_neighbours(k: int, setting: Setting) -> tuple[Neighbours, dict[str, Any]]:
+    """The k nearest neighbours by cosine, in few digits where these serve, in float32 of the other representations; and
+    what is to be told of them.
+    """
+    groups, plan, count = setting.groups, setting.plan, wanted(k, setting.groups, setting.subsets)
+    work = replace(setting.tile_pass(groups), layout=layout(groups, plan.tile_rows))
+    tried = candidates.trials(work, count, setting.seed, setting.run)
+    low = {r: found for r, found in enumerate(tried) if found is not None and found[1].serves}
+    rest = [r for r in range(len(tried)) if r not in low]
+    parts: list[tuple[Sequence[int], Neighbours]] = []
+    if rest:
+        exact = second_order(
+            *_some(rest, setting), groups, setting.subsets, work.layout, searches={COSINE: k}, null=False,
+            strip_rows=plan.strip_rows, device=setting.device, seed=setting.seed, run=setting.run,
+        )  # fmt: skip
+        parts.append((rest, exact.neighbours[COSINE]))
+    if not low:
+        return parts[0][1], {"precision": "exact: few digits do not serve any representation"}
+    reps, frames = _some(list(low), setting)
+    fast = replace(work, representations=reps, frames=frames, low=tuple(form for form, _ in low.values()))
+    halves = setting.subsets.holdout is not None
+    extra = max(trial.extra for _, trial in low.values())
+    found = candidates.neighbours(
+        fast, count, extra, halves=halves, strip_rows=plan.strip_rows, run=setting.run
+    )
+    told = {
+        "precision": "fast", "entries alike": min(trial.alike for _, trial in low.values()),
+        "measured on": candidates.SAMPLE_ROWS, "in float32": [setting.representations[r].name for r in rest],
+    }  # fmt: skip
+    return together([*parts, (list(low), found)], groups), told
+
+
+def _some(numbers: Sequence[int], setting: Setting) -> tuple[tuple[Representation, ...], tuple[Frame, ...]]:
+    return tuple(setting.representations[r] for r in numbers), tuple(setting.frames[r] for r in numbers)

@@ -1,6 +1,6 @@
 """Metrics on sums and on neighbour lists: one sweep over the tiles, or one over moments, for all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,14 @@ from consilience.engine.passes.workspace import Pool
 from consilience.engine.planning import needs_of
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.lists import from_neighbours
-from consilience.engine.scoring.precision import SAMPLE_ROWS, SHARE, hindrance, largest_error, matters
+from consilience.engine.scoring.precision import (
+    SAMPLE_ROWS,
+    SHARE,
+    fast_neighbours,
+    hindrance,
+    largest_error,
+    matters,
+)
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.sums import from_sums
 from consilience.engine.scoring.unions import from_unions
@@ -37,18 +44,33 @@ def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
     What was asked for, and the error it brings, stands in the notes.
     """
     setting = replace(setting, medians=bandwidths(requests, setting))
-    why = hindrance(requests, setting)
+    if not (why := hindrance(requests, setting)):
+        # No tile serves both: sums are made of rows in bfloat16, and neighbours found in other digits.
+        parts = [r for r in requests if r.needs == "sums"], [r for r in requests if r.needs != "sums"]
+        return [
+            e for part, fast in zip(parts, (_fast_sums, _fast_lists)) if part for e in fast(part, setting)
+        ]
     notes: dict[str, Any] = {} if setting.precision == "exact" else {"precision": f"exact: {why}"}
-    if not why:
-        error = largest_error(setting)
-        found = _evaluated(requests, setting, fast=True)
-        if setting.precision == "fast" or not matters(error, found):
-            told = {"precision": "fast", "largest error": error, "measured on": SAMPLE_ROWS}
-            return [replace(e, notes={**e.notes, **told}) for e in found]
-        notes = {
-            "precision": f"exact: fast products bring an error of {error:.1g}, more than 1/{SHARE} of an se"
-        }
-    return [replace(e, notes={**e.notes, **notes}) for e in _evaluated(requests, setting)]
+    return _noted(_evaluated(requests, setting), notes)
+
+
+def _noted(found: Sequence[Evaluated], notes: Mapping[str, Any]) -> list[Evaluated]:
+    return [replace(e, notes={**e.notes, **notes}) for e in found]
+
+
+def _fast_sums(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
+    error = largest_error(setting)
+    found = _evaluated(requests, setting, fast=True)
+    if setting.precision == "fast" or not matters(error, found):
+        return _noted(found, {"precision": "fast", "largest error": error, "measured on": SAMPLE_ROWS})
+    why = f"fast products bring an error of {error:.1g}, more than 1/{SHARE} of an se"
+    return _noted(_evaluated(requests, setting), {"precision": f"exact: {why}"})
+
+
+def _fast_lists(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
+    ((space, k),) = needs_of(requests).searches
+    found, notes = fast_neighbours(k, setting)
+    return _noted(evaluated(requests, ({}, {space: found}), setting), notes)
 
 
 def _evaluated(requests: Sequence[Request], setting: Setting, fast: bool = False) -> list[Evaluated]:
