@@ -35,7 +35,6 @@ from consilience.engine.machine import cores
 LOOPBACK = "127.0.0.1"
 PATIENCE = 15  # seconds for a scheduler to answer, and for it to have a worker
 ATTEMPTS = 10  # at a pass for which a value was lost with all workers that held it
-PLUGIN = "consilience-code"
 
 
 class DaskCluster:
@@ -68,12 +67,13 @@ class DaskCluster:
         done: Done,
         gpu: bool,
     ) -> Any:
-        for _ in range(ATTEMPTS - 1):
+        for left in reversed(range(ATTEMPTS)):
             try:
                 return self._run(Load(function, calls, combine, self._shipment), done)
             except (asyncio.CancelledError, futures.CancelledError):
+                if not left:
+                    raise
                 self._shipment.forget()
-        return self._run(Load(function, calls, combine, self._shipment), done)
 
     def _run(self, load: Load, done: Done) -> Any:
         graph = tree(load.tasks, load.fold, load.beside, name=uuid.uuid4().hex)
@@ -103,12 +103,9 @@ class SameCode(WorkerPlugin):
             unpack(self.sent, tempfile.mkdtemp(dir=worker.local_directory))
             found = installed()
         if found != self.expected and worker.address not in self.known:
-            logging.getLogger("distributed.worker").error(
-                "expected consilience %s; got %s", self.expected, found
-            )
-            worker.status = (
-                Status.paused
-            )  # no task begins; its nanny takes an order to close once both are up
+            log = logging.getLogger("distributed.worker")
+            log.error("expected consilience %s; got %s", self.expected, found)
+            worker.status = Status.paused  # no task begins, until it is up and can be told to close
             worker.loop.add_callback(worker.close, nanny=True, reason="other code than that of the work")
 
 
@@ -175,14 +172,15 @@ def _check_code(client: Client, stack: ExitStack) -> None:
     with by_value(cloudpickle, SameCode):
         found: dict[str, Found] = client.run(installed)
         sent = packed() if always or lacking(found) else None
-        client.register_plugin(SameCode(running()[:2], set(found), sent, always), name=PLUGIN)
-        stack.callback(_leave, client)
+        name = f"consilience-{uuid.uuid4().hex}"
+        client.register_plugin(SameCode(running()[:2], set(found), sent, always), name=name)
+        stack.callback(_leave, client, name)
         if sent and (none := lacking(client.run(installed))):
             raise BadInput(
                 "workers that import what they are sent", f"none on {none[0]}", "install the package there"
             )
 
 
-def _leave(client: Client) -> None:
+def _leave(client: Client, plugin: str) -> None:
     with suppress(OSError):  # of a scheduler or worker that is gone: so is the plugin
-        client.unregister_worker_plugin(PLUGIN)
+        client.unregister_worker_plugin(plugin)

@@ -79,7 +79,8 @@ class Window:
         """For Dask-on-Ray, to be called before and after it submits a task."""
         from ray.util.dask.callbacks import RayCallback
 
-        return RayCallback(self._before, self._after, None, None, None, None)
+        hooks: Any = RayCallback  # a named tuple, its fields named at run time
+        return hooks(self._before, self._after, None, None, None, None)
 
     def _before(self, task: Any, key: Key, deps: Any) -> None:
         while len(self._ahead) >= self._most:

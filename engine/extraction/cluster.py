@@ -17,7 +17,7 @@ from consilience.engine.machine import cores as usable_cores
 
 _OBJECT_STORE = 128 << 20  # only models and receipts pass through it; features go straight to disk
 _PATIENCE = 5.0  # seconds for a connection; Ray itself would try for many minutes
-_CHECKED: set[str] = set()  # jobs all of whose nodes run the code of this process
+_CHECKED: set[tuple[str, str]] = set()  # cluster and job whose nodes all run the code of this process
 
 __all__ = ["ray_running", "usable_cores"]
 
@@ -46,7 +46,11 @@ def ray_running(
 
     if ray.is_initialized():
         _refuse_another(address)
-        _check_code()
+        if none := _check_code():
+            raise BadInput(
+                "the package on every node of the Ray that this process is connected to", f"none on {none[0]}",
+                "give its address in place of ray.init(), and it is sent there",
+            )  # fmt: skip
         yield
         return
     with ExitStack() as stack:
@@ -59,7 +63,7 @@ def ray_running(
                     num_cpus=cores or usable_cores(),
                     object_store_memory=store,
                 )
-            _CHECKED.add(ray.get_runtime_context().get_job_id())  # these are processes of this machine
+            _CHECKED.add(_job())  # its processes are those of this environment
         else:
             _reach(address)
             _init(address=address)
@@ -134,13 +138,20 @@ def _refuse_another(address: str | None) -> None:
         )
 
 
+def _job() -> tuple[str, str]:
+    import ray
+
+    here = ray.get_runtime_context()
+    return here.gcs_address, here.get_job_id()
+
+
 def _check_code() -> list[str]:
     """The nodes without the package; BadInput for one with another version. Each job is looked at once."""
     import ray
     from ray import cloudpickle
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    job = ray.get_runtime_context().get_job_id()
+    job = _job()
     if job in _CHECKED:
         return []
     with by_value(cloudpickle):

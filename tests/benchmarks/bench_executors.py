@@ -27,7 +27,7 @@ def tables(folder: Path, n: int, widths: tuple[int, ...]) -> list[cs.FeatureTabl
 @pytest.fixture(scope="module")
 def tiles(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[cs.FeatureTable], float]:
     """Fewer samples than units; and the operations of a sweep over their tiles."""
-    n, widths = 8000, (4096,) * 8
+    n, widths = 6000, (4096,) * 6
     return tables(tmp_path_factory.mktemp("tiles"), n, widths), float(n) ** 2 * (
         sum(widths) + len(widths) ** 2
     )
@@ -36,7 +36,7 @@ def tiles(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[cs.FeatureTabl
 @pytest.fixture(scope="module")
 def moments(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[cs.FeatureTable], float]:
     """More samples than units; X'X is made of half of its products."""
-    n, (a, b) = 300_000, (1024, 1024)
+    n, (a, b) = 200_000, (1024, 1024)
     return tables(tmp_path_factory.mktemp("moments"), n, (a, b)), float(n) * (a * a + b * b + 2 * a * b)
 
 

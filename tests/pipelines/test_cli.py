@@ -186,6 +186,38 @@ def test_verify_lists_damaged_parts_and_takes_them_out(call: Call, folder: Path)
     assert "which holds none" in err
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--executor", "dask"], "expected a known executor"),
+        (
+            ["--executor", "threads", "--address", "host:8786"],
+            "expected no address with the executor 'threads'",
+        ),
+        (
+            ["--executor", "ray", "--address", "127.0.0.1:1"],
+            "expected a Ray cluster at 127.0.0.1:1; got no answer",
+        ),
+    ],
+)
+def test_an_executor_that_is_none_is_bad_input(
+    call: Call, folder: Path, options: list[str], told: str
+) -> None:
+    tables = [folder / "features" / name / "toys" for name in "ab"]
+    for command in (["run", "study.yaml"], ["compare", *tables, "--metric", "cka"]):
+        code, _, said = call(*command, *options)
+        assert code == cli.BAD_INPUT
+        assert told in said
+    assert not (folder / "out" / "scores.nc").exists()
+
+
+def test_the_command_line_comes_before_the_study(call: Call, folder: Path) -> None:
+    Path("study.yaml").write_text(STUDY + "executor: ray\naddress: nobody:1\n")
+    code, out, _ = call("run", "study.yaml", "--executor", "threads")
+    assert code == 0
+    assert "two models agree best" in out
+
+
 def test_audit_says_what_it_found_and_leaves_a_page(call: Call, folder: Path) -> None:
     code, out, _ = call(
         "audit", "features/a/toys:l0", "features/b/toys:l1", "--metric", "cka", "--output", "pages/audit.html"

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import consilience as cs
-from consilience.engine.execution import code
+from consilience.engine.execution import code, on_dask
+from consilience.engine.execution.on_dask import DaskCluster
 from consilience.engine.execution.sessions import opened
 
 MINE = code.running()
@@ -76,6 +77,7 @@ def test_a_dask_worker_without_the_package_is_sent_it(bare, scheduler, tmp_path)
     with clusters.dask_worker(bare, scheduler, tmp_path), opened("distributed", scheduler) as session:
         assert works(executor="distributed", address=scheduler)
         with clusters.dask_worker(bare, scheduler, tmp_path):  # one that comes later too
+            assert isinstance(session.cluster, DaskCluster)
             session.cluster.client.wait_for_workers(2, timeout=60)
             deadline = time.monotonic() + 30
             while None in (found := session.cluster.client.run(code.installed)).values():
@@ -130,8 +132,6 @@ def test_an_address_without_anybody_is_refused_soon():
 
 
 def test_a_scheduler_without_workers_is_refused(scheduler, monkeypatch):
-    from consilience.engine.execution import on_dask
-
     monkeypatch.setattr(on_dask, "PATIENCE", 2)
     with pytest.raises(cs.BadInput, match=r"expected workers of the Dask scheduler at .*; got none"):
         works(executor=scheduler)

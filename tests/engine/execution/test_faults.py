@@ -34,7 +34,7 @@ def workers_of(executor: str) -> list[psutil.Process]:
 def test_a_worker_killed_in_a_comparison_is_survived(session):
     rng = np.random.default_rng(0)
     x = {f"m/{k}": rng.standard_normal((800, 300)).astype(np.float32) for k in range(4)}
-    killed = []
+    killed: list[int] = []
 
     def progress(stage: str, done: float, total: float) -> None:
         if stage == "tiles" and done > 0.2 * total and not killed:

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 import consilience as cs
+from consilience.engine.execution.on_dask import DaskCluster
 from consilience.engine.execution.sessions import opened, resolved
 from consilience.engine.passes.executors import Executor, joined
 
@@ -57,6 +58,7 @@ def test_the_client_that_there_is_is_used_and_left():
     here = LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None)
     with here as cluster, Client(cluster) as client:
         with opened("distributed") as session:
+            assert isinstance(session.cluster, DaskCluster)
             assert session.cluster.client is client
             assert (session.cluster.workers, session.cluster.together) == (2, 2)
             assert Executor("distributed")(pow, [(2, 3)], sum) == 8
