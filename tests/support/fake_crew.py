@@ -5,7 +5,7 @@ from collections.abc import Callable
 from itertools import count
 
 from consilience.engine.extraction.placement import Node
-from consilience.engine.extraction.queue import Run
+from consilience.engine.extraction.queue import Run, Task
 from consilience.engine.extraction.replica import Receipt
 from consilience.engine.extraction.scheduler import Loaded, Lost, Outcome
 from consilience.engine.extraction.work import Member, Work
@@ -28,7 +28,7 @@ class FakeCrew:
         self._order = count()
         self.started: list[tuple[float, str]] = []
         self.stopped: list[Member] = []
-        self.called: list[tuple[float, Member, object]] = []
+        self.called: list[tuple[float, Member, Task]] = []
 
     def clock(self) -> float:
         return self.now
@@ -56,6 +56,7 @@ class FakeCrew:
 
     def call(self, member: Member) -> None:
         task = member.task
+        assert task is not None
         self.called.append((self.now, member, task))
         done = Receipt(len(task.shard), 0, 0, 0, 0, 0, 0, 0, self.now) if isinstance(task, Run) else None
         self._at(self.seconds(member), member, done)

@@ -36,7 +36,7 @@ def test_twenty_random_kills_change_nothing(tmp_path, seed):
     n, gate = 4096, tmp_path / "calm"
     model = Gated(seconds=0.05, nan=frozenset({9}), gate=gate, first=n - 1)
     stimuli = Numbers(n, unreadable=frozenset({77}))
-    kills = Counter()
+    kills: Counter[str] = Counter()
     with raylets(2, 2) as cluster:
         with driver(tmp_path, [(model, stimuli)], address=cluster.address) as process:
             wait_for(lambda: list(tmp_path.rglob("part-*.arrow")), process, tmp_path)

@@ -143,7 +143,7 @@ def test_prometheus_reads_what_the_replicas_count_while_they_work(tmp_path):
     model = Gated(name="counted", seconds=0.02, nan=frozenset({9}), gate=gate, first=699)
     (node,) = ray.nodes()
     url = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
-    found = {}
+    found: dict[str, float] = {}
 
     def scrape():
         deadline = time.monotonic() + 60

@@ -10,7 +10,7 @@ GB = 1 << 30
 
 def most(nodes, ask, limit=500):
     """How many replicas the nodes have room for, if each goes to the first that has."""
-    placed = []
+    placed: list[tuple[Ask, str]] = []
     while len(placed) < limit and fits(nodes, placed, ask):
         placed.append((ask, ""))
     return len(placed)

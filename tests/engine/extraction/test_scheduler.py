@@ -121,16 +121,23 @@ def test_of_a_shard_that_runs_twice_one_process_may_die():
         scheduler._settle(late, Lost("killed", False))
 
     crew.later = [(6.5, kill)]
-    crew.seconds = lambda member, usual=crew.seconds: 5.0 if crew.now > 4 else usual(member)
+    usual = crew.seconds
+    crew.seconds = lambda member: 5.0 if crew.now > 4 else usual(member)
     list(scheduler.run())
     assert written(crew) == {("m", 0): 1, ("m", 1): 2}
     assert crew.now < 15
 
 
+class Deadly(FakeCrew):
+    """Every process dies while it loads."""
+
+    def load(self, member):
+        self._at(1, member, Lost("killed", False))
+
+
 def test_a_process_that_dies_while_it_loads_is_replaced_and_the_third_in_a_row_stops_the_run():
     one = work("m", 3)
-    crew = FakeCrew([Node("a", 1)])
-    crew.load = lambda member: crew._at(1, member, Lost("killed", False))
+    crew = Deadly([Node("a", 1)])
     with pytest.raises(BadInput, match="m to load; got a process that died while it loaded, 3 times"):
         run([one], crew)
     assert len(crew.started) == 3
