@@ -129,7 +129,11 @@ class HuggingFace:
         transformers.utils.logging.disable_progress_bar()
         # A folder's weights and settings are data: neither a pickle with code in it nor a module beside it is run.
         net = transformers.AutoModel.from_pretrained(
-            self.folder, dtype=torch.float32, local_files_only=True, weights_only=True, trust_remote_code=False
+            self.folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            weights_only=True,
+            trust_remote_code=False,
         )
         self._net, self._device = net.eval().to(device), device
         if self.family.modality == "text":

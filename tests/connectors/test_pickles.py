@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from consilience.connectors.brains import open_brains, read_rdm
-from consilience.connectors.models import efficientnet
 from consilience.connectors.models.efficientnet import EfficientNetLite
 from consilience.connectors.models.huggingface import HuggingFace
 
@@ -48,7 +47,11 @@ def test_recordings(tmp_path: Path) -> None:
     brains = open_brains(f"arrays:{tmp_path}")
     with pytest.raises(ValueError, match="allow_pickle=False"):
         brains.load("one")
-    for name, data in (("x.npy", malice.npy(mark)), ("y.npy", malice.bare(mark)), ("x.npz", malice.npz(mark))):
+    for name, data in (
+        ("x.npy", malice.npy(mark)),
+        ("y.npy", malice.bare(mark)),
+        ("x.npz", malice.npz(mark)),
+    ):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(ValueError, match="pickle"):
             read_rdm(tmp_path / name)

@@ -38,7 +38,9 @@ def test_a_part_outside_the_table_is_refused(table: FeatureTable, tmp_path: Path
 
 
 @pytest.mark.parametrize("checksum", ["../../x", "", 7, None])
-def test_a_checksum_that_would_name_another_file_of_the_cache_is_refused(table: FeatureTable, checksum: Any) -> None:
+def test_a_checksum_that_would_name_another_file_of_the_cache_is_refused(
+    table: FeatureTable, checksum: Any
+) -> None:
     edit(table, lambda value: value["parts"][0].update(checksum=checksum))
     with pytest.raises(BadInput, match="no checksum of part 0"):
         FeatureTable(table.path)
