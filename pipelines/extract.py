@@ -26,8 +26,9 @@ def extract(
 
     `model` and `stimuli` are registered names (``minilm``, ``hf:FOLDER``, ``openmoji``, ``images:FOLDER``) or objects
     that offer the interfaces of ``consilience.engine.extraction.interfaces``; `store` a `FeatureStore`, its folder, or
-    its URI (``s3://BUCKET/PREFIX``). `address` is that of a Ray cluster; without it the cluster that this process is connected to, or a local one for
-    the length of the call. The rest is as in ``consilience.engine.extraction.extract``.
+    its URI (``s3://BUCKET/PREFIX``). `address` is that of a Ray cluster; without it the cluster that this process is
+    connected to, or a local one for the length of the call. The rest is as in
+    ``consilience.engine.extraction.extract``.
 
     Raises BadInput, before anything is loaded, for names, layers or a pool that do not exist or do not fit, and
     NotInstalled, with the pip line, for a registered name whose package is missing.

@@ -66,7 +66,8 @@ class TableWriter:
             return []
         missing = self._missing(range(n_parts))
         # A part that came while the folder was listed may be seen without its receipt: look twice before it goes.
-        damaged = self._missing([i for i in missing if (self.path / part_name(i)).is_file()])
+        seen = sizes(self.path) if missing else {}
+        damaged = self._missing([index for index in missing if part_name(index) in seen])
         for index in damaged:
             (self.path / part_name(index)).unlink(missing_ok=True)
         return missing
@@ -151,6 +152,8 @@ class TableWriter:
         return receipts.of_part(self.path, index, receipts.listing(self.path)) is not None
 
     def _missing(self, indices: Sequence[int]) -> list[int]:
+        if not indices:
+            return []
         found, on_disk = receipts.listing(self.path), not isinstance(self.path, ObjectPath)
         held = each(
             lambda i: receipts.of_part(self.path, i, found, check=on_disk), indices, self.path, _READERS
