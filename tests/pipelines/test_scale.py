@@ -1,5 +1,7 @@
 """What a zoo costs on a cluster, against figures by hand."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -41,7 +43,7 @@ def test_what_does_not_fit_is_read_again_and_again() -> None:
     assert little > 2 * much
 
 
-def test_the_plan_of_a_study_on_a_cluster(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_the_plan_of_a_study_on_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from stacks import register_zoo
 
     register_zoo(monkeypatch, 5000)
