@@ -51,7 +51,7 @@ class Seat:
         """Of the table; of one not yet extracted, before any is rejected."""
         if self.table is not None:
             return self.table.sample_ids
-        return np.array(self.job.ids if self.job else (), object)
+        return np.array(list(self.stimuli.sample_ids()) if self.stimuli else (), object)
 
     @property
     def layers(self) -> dict[str, int]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.runlog import DIED, DOUBLED, FOLDER, RUNNING, WRITTEN, RunRecord, read_runs
+from consilience.engine.extraction.runlog import DIED, DOUBLED, RUNNING, WRITTEN, RunRecord, read_runs
+from consilience.engine.features.location import Location, is_uri, location, sizes
 
 _SILENT = timedelta(seconds=30)  # after which a run that says nothing is taken for dead
 _RECENT = timedelta(minutes=5)  # over which the rate is taken
@@ -57,10 +58,15 @@ def status(place: str | Path, now: datetime | None = None) -> list[Status]:
 
     `place` is the folder of a store, a study file, or a study's output folder. Raises BadInput where there is no log.
     """
-    store = _store(Path(place))
+    store = _store(place)
     now = now or datetime.now(UTC)
-    folders = sorted(path.parent for path in store.glob(f"*/*/*/{FOLDER}"))
-    found = [_status(read_runs(folder), now) for folder in folders]
+    folders = [store]
+    for _ in ("model", "stimuli", "digest"):
+        folders = [
+            folder / name for folder in folders for name, size in sizes(folder).items() if size is None
+        ]
+    runs = [read_runs(folder) for folder in folders]
+    found = [_status(of_table, now) for of_table in runs if of_table]
     if not found:
         raise BadInput(
             "a store into which something was extracted, a study file, or a study's output folder",
@@ -70,14 +76,17 @@ def status(place: str | Path, now: datetime | None = None) -> list[Status]:
     return sorted(found, key=lambda x: x.beat, reverse=True)
 
 
-def _store(place: Path) -> Path:
+def _store(place: str | Path) -> Location:
     from consilience.pipelines.study import load_study
 
-    study = place if place.is_file() else place / "study.yaml"
+    if is_uri(place):
+        return location(place)
+    path = Path(place)
+    study = path if path.is_file() else path / "study.yaml"
     if not study.is_file():
-        return place
+        return path
     loaded = load_study(study)
-    return loaded.path(loaded.store)
+    return loaded.store_place
 
 
 def _status(runs: Sequence[RunRecord], now: datetime) -> Status:

@@ -1,7 +1,7 @@
 """The log of an extraction: what became of every shard, appended beside the table while it is written, and kept.
 
-One file a run, replaced as a whole about once a second, so that whoever reads it finds it whole and a killed driver
-loses a second of it; a long run begins another file every thousand lines, so that the driver holds no more than those.
+One file a run, replaced as a whole about once a second (in an object store less often), so that whoever reads it finds
+it whole and a killed driver loses little of it; a long run begins another file every thousand lines, so that the driver holds no more than those.
 The log is no part of the table: its digest and its manifest know nothing of it.
 """
 
@@ -16,12 +16,13 @@ from uuid import uuid4
 
 import pyarrow as pa
 
-from consilience.engine.features.disk import atomic, writing
+from consilience.engine.features.disk import writing
+from consilience.engine.features.location import Location, sizes, write_bytes
 
 FOLDER = ".runs"
 RUNNING, FINISHED = "running", "finished"
 LOADED, WRITTEN, PROBED, DIED, DOUBLED = "loaded", "written", "probed", "died", "doubled"
-_SECONDS, _LINES = 1.0, 1024
+_SECONDS, _REMOTE_SECONDS, _LINES = 1.0, 10.0, 1024
 
 SCHEMA = pa.schema(
     [
@@ -58,8 +59,9 @@ class RunRecord:
 class RunLog:
     """Writes the log of one run into the folder of the table. `about` is JSON that heads every file of it."""
 
-    def __init__(self, table: Path, about: Mapping[str, Any]):
+    def __init__(self, table: Location, about: Mapping[str, Any]):
         self._folder = table / FOLDER
+        self._seconds = _SECONDS if isinstance(table, Path) else _REMOTE_SECONDS
         self._name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
         self._about = {**about, "began": _now()}
         self._lines: list[dict[str, Any]] = []
@@ -76,9 +78,9 @@ class RunLog:
             self._file, self._lines = self._file + 1, []
 
     def beat(self, **about: Any) -> None:
-        """Write what is new, if the last time is a second ago; `about` changes the head."""
+        """Write what is new, if the last time is long enough ago; `about` changes the head."""
         self._about.update(about)
-        if time.monotonic() - self._flushed > _SECONDS:
+        if time.monotonic() - self._flushed > self._seconds:
             self._flush(RUNNING)
 
     def close(self, state: str) -> None:
@@ -88,23 +90,23 @@ class RunLog:
     def _flush(self, state: str) -> None:
         head = json.dumps({"about": self._about, "state": state, "beat": _now()}, ensure_ascii=False)
         table = pa.Table.from_pylist(self._lines, SCHEMA.with_metadata({"run": head}))
-        with writing(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
-        with (
-            atomic(self._folder / f"{self._name}.{self._file:05d}.arrow") as temporary,
-            pa.OSFile(str(temporary), mode="w") as file,
-            pa.ipc.new_file(file, table.schema) as writer,
-        ):
+        if isinstance(self._folder, Path):
+            with writing(self._folder):
+                self._folder.mkdir(parents=True, exist_ok=True)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
+        write_bytes(self._folder / f"{self._name}.{self._file:05d}.arrow", sink.getvalue())
         self._flushed = time.monotonic()
 
 
-def read_runs(table: Path) -> list[RunRecord]:
+def read_runs(table: Location) -> list[RunRecord]:
     """The runs that wrote into the folder of a table, finished or not, oldest first."""
     files: dict[str, list[pa.Table]] = {}
-    for path in sorted((table / FOLDER).glob("*.arrow")):
-        with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
-            files.setdefault(path.name.split(".")[0], []).append(reader.read_all())
+    folder = table / FOLDER
+    for name in sorted(x for x in sizes(folder) if x.endswith(".arrow") and not x.startswith(".")):
+        lines = pa.ipc.open_file((folder / name).read_bytes()).read_all()
+        files.setdefault(name.split(".")[0], []).append(lines)
     return [_record(tables) for tables in files.values()]
 
 

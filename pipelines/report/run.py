@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from consilience.engine.extraction.runlog import DIED, LOADED, WRITTEN, RunRecord, read_runs
+from consilience.engine.features.location import Location
 
 DOINGS = ("forward", "load", "write", "start", "wait", "lost")  # what a replica may be doing
 _BINS, _SLOWEST, _RETRIES = 120, 10, 20
 
 
-def run_facts(tables: Iterable[Path]) -> dict[str, Any]:
+def run_facts(tables: Iterable[Location]) -> dict[str, Any]:
     """What the page tells of the last extraction into those tables, as JSON; empty where no log is left of one.
 
     `seconds` are the middles of bins of time, and `replicas` says of each of `DOINGS` how many did it, on average.
