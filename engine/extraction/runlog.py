@@ -1,6 +1,6 @@
 """The log of an extraction: what became of every shard, appended beside the table while it is written, and kept.
 
-One file a run, replaced as a whole about once a second, so that whoever reads it finds it whole and a killed driver
+One file a run, replaced as a whole about once a second while there is news, so that whoever reads it finds it whole and a killed driver
 loses a second of it; a long run begins another file every thousand lines, so that the driver holds no more than those.
 The log is no part of the table: its digest and its manifest know nothing of it.
 """
@@ -20,12 +20,12 @@ from consilience.engine.features.disk import atomic, writing
 
 FOLDER = ".runs"
 RUNNING, FINISHED = "running", "finished"
-LOADED, WRITTEN, PROBED, DIED, DOUBLED = "loaded", "written", "probed", "died", "doubled"
-_SECONDS, _LINES = 1.0, 1024
+LOADED, WRITTEN, PROBED, DIED = "loaded", "written", "probed", "died"
+_SECONDS, _SILENCE, _LINES = 1.0, 5.0, 1024
 
 SCHEMA = pa.schema(
     [
-        ("event", pa.string()),  # one of the five above
+        ("event", pa.string()),  # one of the four above
         ("shard", pa.int64()),  # null for the loading of a model
         ("rows", pa.int64()),
         ("bytes", pa.int64()),  # of features written
@@ -63,7 +63,7 @@ class RunLog:
         self._name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
         self._about = {**about, "began": _now()}
         self._lines: list[dict[str, Any]] = []
-        self._file, self._flushed = 0, 0.0
+        self._file, self._flushed, self._news = 0, 0.0, False
         self._flush(RUNNING)
 
     def add(self, event: str, **values: Any) -> None:
@@ -71,14 +71,15 @@ class RunLog:
         for key in ("began", "ended"):
             values[key] = datetime.fromtimestamp(values[key], UTC)
         self._lines.append({"event": event, **values})
+        self._news = True
         if len(self._lines) == _LINES:
             self._flush(RUNNING)
             self._file, self._lines = self._file + 1, []
 
     def beat(self, **about: Any) -> None:
-        """Write what is new, if the last time is a second ago; `about` changes the head."""
+        """Write what is new, if the last time is a second ago, or a sign of life; `about` changes the head."""
         self._about.update(about)
-        if time.monotonic() - self._flushed > _SECONDS:
+        if time.monotonic() - self._flushed > (_SECONDS if self._news else _SILENCE):
             self._flush(RUNNING)
 
     def close(self, state: str) -> None:
@@ -96,7 +97,7 @@ class RunLog:
             pa.ipc.new_file(file, table.schema) as writer,
         ):
             writer.write_table(table)
-        self._flushed = time.monotonic()
+        self._flushed, self._news = time.monotonic(), False
 
 
 def read_runs(table: Path) -> list[RunRecord]:
