@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.runlog import DIED, DOUBLED, RUNNING, WRITTEN, RunRecord, read_runs
+from consilience.engine.extraction.runlog import DIED, RUNNING, WRITTEN, RunRecord, read_runs
 from consilience.engine.features.location import Location, is_uri, location, sizes
 
 _SILENT = timedelta(seconds=30)  # after which a run that says nothing is taken for dead
@@ -16,7 +16,7 @@ _RECENT = timedelta(minutes=5)  # over which the rate is taken
 
 @dataclass(frozen=True)
 class Status:
-    """Of one table. `shards` and `samples` are done and in all; `slowest` are (seconds, shard, node)."""
+    """Of one table. `shards` and `samples` are done and in all, `retries` processes that died; `slowest` are (seconds, shard, node)."""
 
     model: str
     stimuli: str
@@ -110,7 +110,7 @@ def _status(runs: Sequence[RunRecord], now: datetime) -> Status:
         rate,
         left,
         sum(x["rejects"] for x in every if x["event"] == WRITTEN),
-        sum(x["event"] in (DIED, DOUBLED) for x in every),
+        sum(x["event"] == DIED for x in every),
         about["replicas"] if state == RUNNING else 0,
         tuple((x["seconds"], x["shard"], x["node"]) for x in slowest),
         last.beat,

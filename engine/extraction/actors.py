@@ -13,7 +13,7 @@ from consilience.engine.extraction.replica import Receipt, Replica
 from consilience.engine.extraction.scheduler import Loaded, Lost, Outcome
 from consilience.engine.extraction.work import Member, Work
 
-_GONE = 10.0  # seconds to wait for a killed process
+_GONE = 10.0  # seconds to wait for killed processes
 _NODE_DIED = "node has died"  # in what Ray says of an actor
 
 
@@ -80,13 +80,14 @@ class RayCrew:
         else:
             self._listen(member, actor.probe.remote(task.start, task.stop))
 
-    def stop(self, member: Member) -> None:
-        """Kill the actor, and see that it is gone: it might yet write its part."""
+    def stop(self, members: Sequence[Member]) -> None:
+        """Kill actors, and see that those that had work are gone: they might yet write their parts."""
         import ray
 
-        ray.kill(member.handle)
-        if (call := self._calls.pop(member, None)) is not None:
-            ray.wait([call], timeout=_GONE)
+        for member in members:
+            ray.kill(member.handle)
+        if calls := [self._calls.pop(member) for member in members if member in self._calls]:
+            ray.wait(calls, num_returns=len(calls), timeout=_GONE)
 
     def wait(self, seconds: float) -> list[tuple[Member, Outcome]]:
         """What the actors answered; one that died is killed for good, as it may only have been out of reach."""

@@ -1,7 +1,8 @@
 """The log of an extraction: what became of every shard, appended beside the table while it is written, and kept.
 
-One file a run, replaced as a whole about once a second (in an object store less often), so that whoever reads it finds
-it whole and a killed driver loses little of it; a long run begins another file every thousand lines, so that the driver holds no more than those.
+One file a run, replaced as a whole about once a second while there is news (in an object store less often), so that
+whoever reads it finds it whole and a killed driver loses little of it; a long run begins another file every thousand
+lines, so that the driver holds no more than those.
 The log is no part of the table: its digest and its manifest know nothing of it.
 """
 
@@ -21,12 +22,12 @@ from consilience.engine.features.location import Location, sizes, write_bytes
 
 FOLDER = ".runs"
 RUNNING, FINISHED = "running", "finished"
-LOADED, WRITTEN, PROBED, DIED, DOUBLED = "loaded", "written", "probed", "died", "doubled"
-_SECONDS, _REMOTE_SECONDS, _LINES = 1.0, 10.0, 1024
+LOADED, WRITTEN, PROBED, DIED = "loaded", "written", "probed", "died"
+_SECONDS, _REMOTE_SECONDS, _SILENCE, _LINES = 1.0, 10.0, 5.0, 1024
 
 SCHEMA = pa.schema(
     [
-        ("event", pa.string()),  # one of the five above
+        ("event", pa.string()),  # one of the four above
         ("shard", pa.int64()),  # null for the loading of a model
         ("rows", pa.int64()),
         ("bytes", pa.int64()),  # of features written
@@ -65,7 +66,7 @@ class RunLog:
         self._name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
         self._about = {**about, "began": _now()}
         self._lines: list[dict[str, Any]] = []
-        self._file, self._flushed = 0, 0.0
+        self._file, self._flushed, self._news = 0, 0.0, False
         self._flush(RUNNING)
 
     def add(self, event: str, **values: Any) -> None:
@@ -73,14 +74,15 @@ class RunLog:
         for key in ("began", "ended"):
             values[key] = datetime.fromtimestamp(values[key], UTC)
         self._lines.append({"event": event, **values})
+        self._news = True
         if len(self._lines) == _LINES:
             self._flush(RUNNING)
             self._file, self._lines = self._file + 1, []
 
     def beat(self, **about: Any) -> None:
-        """Write what is new, if the last time is long enough ago; `about` changes the head."""
+        """Write what is new, if the last time is long enough ago, or a sign of life; `about` changes the head."""
         self._about.update(about)
-        if time.monotonic() - self._flushed > self._seconds:
+        if time.monotonic() - self._flushed > (self._seconds if self._news else max(self._seconds, _SILENCE)):
             self._flush(RUNNING)
 
     def close(self, state: str) -> None:
@@ -97,7 +99,7 @@ class RunLog:
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
         write_bytes(self._folder / f"{self._name}.{self._file:05d}.arrow", sink.getvalue())
-        self._flushed = time.monotonic()
+        self._flushed, self._news = time.monotonic(), False
 
 
 def read_runs(table: Location) -> list[RunRecord]:

@@ -55,8 +55,8 @@ class Crew(Protocol):
         """Have `member` do its task."""
         ...
 
-    def stop(self, member: Member) -> None:
-        """Kill the process; nothing is heard of it any more."""
+    def stop(self, members: Sequence[Member]) -> None:
+        """Kill their processes; what is still heard of them is of no account."""
         ...
 
     def wait(self, seconds: float) -> list[tuple[Member, Outcome]]:
@@ -133,10 +133,11 @@ class Scheduler:
         self.open.remove(work)
 
     def _stop(self, work: Work, members: Sequence[Member]) -> None:
-        for member in members:
+        if members:
             self._changed = True
-            work.leave(member)
-            self.crew.stop(member)
+            for member in members:
+                work.leave(member)
+            self.crew.stop(members)
 
     def _spread(self, now: float) -> None:
         """Give idle replicas what is overdue, stop those that wait for a room they no longer need, start new ones."""

@@ -13,10 +13,7 @@ from consilience.engine.extraction.shards import Shard
 
 _LOADS = 3  # processes in a row that may die while they load the model
 _LATER_LOADS = 50  # the same, once the model has been loaded: then it is rarely the model
-_SLOW, _SLOW_SECONDS = (
-    2.0,
-    1.0,
-)  # a shard is overdue after so many times the typical seconds, and so many more
+_SLOW, _SLOW_SECONDS = 2.0, 1.0  # a shard is overdue after so many times the typical time, and seconds more
 _TYPICAL = 64  # the last shards, of which the median is typical
 
 

@@ -12,6 +12,7 @@ preprocesses, runs the model and pools, batch by batch, and writes nothing. Each
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,7 @@ class Instant:
         receipt = Receipt(128, 1, 0, 0.0, 0.0, 0.0, 0.0, 0.0, time.time())
         self.ready.append((member, receipt))
 
-    def stop(self, member: Member) -> None: ...
+    def stop(self, members: Sequence[Member]) -> None: ...
 
     def wait(self, seconds: float) -> list[tuple[Member, Outcome]]:
         return [self.ready.popleft()] if self.ready else []
@@ -165,7 +166,7 @@ def ray_call() -> float:
         while not crew.wait(1.0):
             pass
         times.append(time.perf_counter() - began)
-    crew.stop(member)
+    crew.stop([member])
     return sorted(times)[len(times) // 2]
 
 

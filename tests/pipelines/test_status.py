@@ -40,7 +40,7 @@ def logged(store: Path) -> RunLog:
 
 
 def test_status_of_a_running_and_of_a_stopped_extraction(tmp_path: Path) -> None:
-    logged(tmp_path)._flush("running")
+    logged(tmp_path).close("running")
     (one,) = status(tmp_path)
     assert one.shards == (6, 10)
     assert one.samples == (600, 1000)

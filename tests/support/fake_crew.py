@@ -1,7 +1,7 @@
 """Replicas that do nothing, on a cluster that is not there, in a time that passes when everybody waits."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 
 from consilience.engine.extraction.placement import Node
@@ -26,6 +26,7 @@ class FakeCrew:
         self.later = sorted((later or {}).items())
         self._events: list[tuple[float, int, Member, Outcome]] = []
         self._order = count()
+        self.works: set[Work] = set()
         self.started: list[tuple[float, str]] = []
         self.stopped: list[Member] = []
         self.called: list[tuple[float, Member, Task]] = []
@@ -51,7 +52,7 @@ class FakeCrew:
         self._at(self.loading, member, Loaded(node, 1, 0.0, self.loading))
 
     def members(self, work: Work) -> set[Member]:
-        self.works = getattr(self, "works", set()) | {work}
+        self.works.add(work)
         return {member for each in self.works for member in each.members}
 
     def call(self, member: Member) -> None:
@@ -61,8 +62,8 @@ class FakeCrew:
         done = Receipt(len(task.shard), 0, 0, 0, 0, 0, 0, 0, self.now) if isinstance(task, Run) else None
         self._at(self.seconds(member), member, done)
 
-    def stop(self, member: Member) -> None:
-        self.stopped.append(member)
+    def stop(self, members: Sequence[Member]) -> None:
+        self.stopped += members
 
     def lose(self, node: str) -> None:
         """A node leaves, with all that ran on it."""
