@@ -57,7 +57,8 @@ def lease(folder: Location, finished: Callable[[], bool]) -> Iterator[None]:
 
 
 def _acquire(folder: Location, owner: dict[str, Any], finished: Callable[[], bool]) -> bool:
-    place, told, seen, since = folder / FILE, None, None, time.monotonic()
+    place, told, since = folder / FILE, None, time.monotonic()
+    seen: dict[str, Any] | None = None
     while not finished():
         held = _read(place)
         if held is None:

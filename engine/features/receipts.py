@@ -55,7 +55,8 @@ class Listing:
 
 def listing(folder: Location) -> Listing:
     """What `folder` holds."""
-    found, listed = sizes(folder), {}
+    found = sizes(folder)
+    listed: dict[int, list[str]] = {}
     for name in sorted(found):
         if match := _NAME.match(name):
             listed.setdefault(int(match[1]), []).append(name)

@@ -33,7 +33,8 @@ class FeatureTable:
 
     def __init__(self, path: str | Location):
         place = location(path)
-        self.path = place.resolve() if isinstance(place, Path) else place
+        # A Location. Not said so, for who reads a table on disk uses all of pathlib.
+        self.path: Any = place.resolve() if isinstance(place, Path) else place
         self.manifest: dict[str, Any] = manifests.load(self.path)
         self.model: str = self.manifest["model"]
         self.stimuli: str = self.manifest["stimuli"]
