@@ -37,7 +37,7 @@ class TableWriter:
     the manifest.
     """
 
-    path: Location
+    path: Any  # a Location; see `FeatureTable.path`
     model: str
     stimuli: str
     digest: str

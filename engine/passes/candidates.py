@@ -5,13 +5,13 @@ limit that no other sample exceeds. Where the last neighbour wanted is nearer th
 lists that are not are searched for again, in float32. How many candidates that takes is tried on a few samples.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from consilience.engine.passes import executors
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.keys import listed
 from consilience.engine.passes.low import Low, highest_cosines
 from consilience.engine.passes.near import MARGIN, cosines, nearest_first, reordered
@@ -43,7 +43,7 @@ class Trial:
         return self.certain >= LEAST_CERTAIN and self.alike >= LEAST_ALIKE
 
 
-def trials(work: TilePass, wanted: int, seed: int, run: Callable[..., Any]) -> list[tuple[Low, Trial] | None]:
+def trials(work: TilePass, wanted: int, seed: int, run: Run) -> list[tuple[Low, Trial] | None]:
     """What few digits do to the neighbours of 128 samples drawn by `seed`; None for representations unfit for them."""
     lows = [highest_cosines(r) for r in work.representations]
     queries = sample_rows(work.groups.n, SAMPLE_ROWS, seed)
@@ -68,7 +68,7 @@ def _tried(work: TilePass, low: Low, queries: np.ndarray, wanted: int) -> list[T
 
 
 def neighbours(
-    work: TilePass, wanted: int, extra: int, *, halves: bool, strip_rows: int, run: Callable[..., Any]
+    work: TilePass, wanted: int, extra: int, *, halves: bool, strip_rows: int, run: Run
 ) -> Neighbours:
     """Lists as `second_order` finds them in the space of cosines, by the products of `work.low`. `run` runs tasks.
 
