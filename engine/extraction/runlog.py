@@ -1,7 +1,8 @@
 """The log of an extraction: what became of every shard, appended beside the table while it is written, and kept.
 
-One file a run, replaced as a whole about once a second while there is news, so that whoever reads it finds it whole and a killed driver
-loses a second of it; a long run begins another file every thousand lines, so that the driver holds no more than those.
+One file a run, replaced as a whole about once a second while there is news, so that whoever reads it finds it whole
+and a killed driver loses a second of it; a long run begins another file every thousand lines, so that the driver holds
+no more than those.
 The log is no part of the table: its digest and its manifest know nothing of it.
 """
 
