@@ -16,8 +16,11 @@ _RECENT = timedelta(minutes=5)  # over which the rate is taken
 
 @dataclass(frozen=True)
 class Status:
-    """Of one table. `shards` and `samples` are done and in all, `retries` processes that died; `slowest` are (seconds,
-    shard, node)."""
+    """Of one table.
+
+    `shards` and `samples` are done and in all, `rate` samples and `left` seconds, `retries` processes that died;
+    `slowest` are (seconds, shard, node).
+    """
 
     model: str
     stimuli: str

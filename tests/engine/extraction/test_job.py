@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -63,3 +64,9 @@ def test_the_digest_moves_with_everything_that_decides_the_table():
     ]
     assert of() == of()
     assert len({of(), *others}) == 6
+
+
+def test_a_job_is_as_small_for_millions_of_samples_as_for_ten():
+    few, many = (pickle.dumps(plan_job(Tiny(), Numbers(n))) for n in (10, 2_000_000))
+    assert abs(len(many) - len(few)) < 20
+    assert len(many) < 1000
