@@ -1,8 +1,12 @@
 """Products of all representations with all others, or of some of them with all others."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
+
+PIECE = (
+    2**13
+)  # entries of a long row that are summed up in its own precision: what is left of cancelling needs digits
 
 
 def products(x: torch.Tensor, y: torch.Tensor, lefts: Sequence[int] | None) -> torch.Tensor:
@@ -14,10 +18,16 @@ def products(x: torch.Tensor, y: torch.Tensor, lefts: Sequence[int] | None) -> t
     if lefts is None:
         return x @ y.mT
     some = list(lefts)
-    found = x.new_full((*x.shape[:-1], x.shape[-2]), torch.nan)
-    own = x.unsqueeze(-2) @ y.unsqueeze(-1)  # as products: a sum of x * y would hold all of that
-    torch.diagonal(found, dim1=-2, dim2=-1).copy_(own[..., 0, 0])
-    rows = x[..., some, :] @ y.mT
+    found = torch.full((*x.shape[:-1], x.shape[-2]), torch.nan, dtype=torch.float64, device=x.device)
+    own = sum(torch.linalg.vecdot(a, b).double() for a, b in _pieces(x, y))
+    torch.diagonal(found, dim1=-2, dim2=-1).copy_(own)
+    rows = sum((a @ b.mT).double() for a, b in _pieces(x[..., some, :], y))
     found[..., some, :] = rows
-    found[..., :, some] = rows.mT if x is y else x @ y[..., some, :].mT
+    found[..., :, some] = (
+        rows.mT if x is y else sum((a @ b.mT).double() for a, b in _pieces(x, y[..., some, :]))
+    )
     return found
+
+
+def _pieces(x: torch.Tensor, y: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    return zip(x.split(PIECE, -1), y.split(PIECE, -1))
