@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -44,7 +45,7 @@ def s3(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"s3://{bucket}/some/stores?region=us-east-1&endpoint_override={s3_server}"
 
 
-def client(endpoint: str):
+def client(endpoint: str) -> Any:
     """Another client of the same server, to look from outside."""
     import boto3
 
