@@ -36,7 +36,7 @@ class FeatureStore:
     """
 
     def __init__(self, root: str | Location):
-        self.root: Any = location(root)  # a Location; see `FeatureTable.path`
+        self.root: Any = location(root)  # a Location; as with a table's path, most use all of pathlib
 
     def __repr__(self) -> str:
         return f"FeatureStore({str(self.root)!r})"

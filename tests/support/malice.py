@@ -26,7 +26,7 @@ def npy(mark: Path) -> bytes:
     return sink.getvalue()
 
 
-def npz(mark: Path, **arrays: np.ndarray) -> bytes:
+def npz(mark: Path, **arrays: Any) -> bytes:
     """An ``.npz`` file of `arrays`, and of an object array ``x``."""
     sink = io.BytesIO()
     np.savez(sink, **arrays)  # type: ignore[arg-type]

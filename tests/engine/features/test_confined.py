@@ -55,7 +55,7 @@ def test_a_manifest_without_a_key_is_refused_by_name(table: FeatureTable, key: s
 
 @pytest.mark.parametrize("name", ["../../escape", "/tmp/escape", "..", "."])
 def test_names_cannot_leave_the_store(tmp_path: Path, name: str) -> None:
-    store = FeatureStore(tmp_path / "a" / "b" / "store")
+    store: Any = FeatureStore(tmp_path / "a" / "b" / "store")
     for model, stimuli in ((name, "s"), ("m", name)):
         path = store.write(model, stimuli, IDS, {"x": np.eye(4)}).path
         assert path.relative_to(store.root).parts[0] != ".."
@@ -65,7 +65,7 @@ def test_names_cannot_leave_the_store(tmp_path: Path, name: str) -> None:
 
 
 def test_a_digest_cannot_lead_to_another_store(table: FeatureTable, tmp_path: Path) -> None:
-    other = FeatureStore(tmp_path / "other")
+    other: Any = FeatureStore(tmp_path / "other")
     assert other.find("m", "s", f"../../../store/m/s/{table.digest}") is None
     (other.root / "m" / "s").mkdir(parents=True)
     assert other.find("m", "s", f"../../../store/m/s/{table.digest}") is None
@@ -103,7 +103,7 @@ def test_objects_in_hdf5_are_refused(tmp_path: Path) -> None:
 
 def test_a_pickle_in_place_of_a_part_or_a_receipt_is_damage(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
-    writer = FeatureStore(tmp_path / "store").writer("m", "s", {}, {"x": (4, "float64")})
+    writer: Any = FeatureStore(tmp_path / "store").writer("m", "s", {}, {"x": (4, "float64")})
     writer.write_part(0, IDS, {"x": np.eye(4)})
     receipt = next(writer.path.glob(".part-*.json"))
     whole = receipt.read_bytes()

@@ -34,7 +34,7 @@ def content(index: int) -> tuple[list[str], dict[str, np.ndarray], list[tuple[st
 
 def extract(root: Any) -> tuple[FeatureTable, list[int]]:
     """What a driver does: the table, and the parts that had to be written."""
-    writer = FeatureStore(root).writer("m", "s", SPEC, LAYERS)
+    writer: Any = FeatureStore(root).writer("m", "s", SPEC, LAYERS)
     missing = writer.missing(PARTS)
     for index in missing:
         writer.write_part(index, *content(index))
@@ -68,7 +68,7 @@ def test_a_damaged_part_of_an_unfinished_table_is_made_again_alone(
     tmp_path: Path, harm: Callable[[Any], None]
 ) -> None:
     whole, _ = extract(tmp_path / "whole")
-    writer = FeatureStore(tmp_path / "store").writer("m", "s", SPEC, LAYERS)
+    writer: Any = FeatureStore(tmp_path / "store").writer("m", "s", SPEC, LAYERS)
     for index in range(PARTS):
         writer.write_part(index, *content(index))
     inodes = {path.name: path.stat().st_ino for path in writer.path.glob("part*")}
@@ -83,7 +83,7 @@ def test_a_damaged_part_of_an_unfinished_table_is_made_again_alone(
 
 def test_a_damaged_receipt_costs_its_part(tmp_path: Path) -> None:
     whole, _ = extract(tmp_path / "whole")
-    writer = FeatureStore(tmp_path / "store").writer("m", "s", SPEC, LAYERS)
+    writer: Any = FeatureStore(tmp_path / "store").writer("m", "s", SPEC, LAYERS)
     for index in range(PARTS):
         writer.write_part(index, *content(index))
     receipts = [next(writer.path.glob(f".part-0000{index}.*.json")) for index in (0, 4)]

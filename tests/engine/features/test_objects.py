@@ -73,7 +73,7 @@ def test_files_are_imported_and_tables_compared(s3: str, tmp_path: Path) -> None
     np.savez(tmp_path / "x.npz", sample_id=IDS, a=X)
     x = import_files([tmp_path / "x.npz"], "x", "s", s3)
     y = FeatureStore(s3).write("y", "s", IDS[::-1], {"b": Y[::-1]})  # joined by sample id
-    kwargs: dict[str, Any] = {"metrics": ["cka", "mutual_knn"], "permutations": 0}
+    kwargs: Any = {"metrics": ["cka", "mutual_knn"], "permutations": 0}
     remote, local = compare([x, y], **kwargs), compare({"x/a": X, "y/b": Y}, **kwargs)
     np.testing.assert_allclose(remote["score"], local["score"], rtol=1e-6)
 
