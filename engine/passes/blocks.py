@@ -81,8 +81,8 @@ class Block:
     """m rows of R representations in their frames.
 
     `x` holds R tensors (m, d), of an RDM the numbers of its rows (m,); `low` the same in few digits where products
-    are to be made of those. The rest is (R, m) in the scaled unit: `norm2` ‖x_i‖² in the frame, `lift` x_i'o with o the scaled
-    origin (raw inner products are x_i'x_j + lift_i + lift_j + ‖o‖²), `mean` the raw mean over units.
+    are to be made of those. The rest is (R, m) in the scaled unit: `norm2` ‖x_i‖² in the frame, `lift` x_i'o with o the
+    scaled origin (raw inner products are x_i'x_j + lift_i + lift_j + ‖o‖²), `mean` the raw mean over units.
     """
 
     x: list[torch.Tensor]
