@@ -239,8 +239,11 @@ def compare(
         budget: memory above the inputs, for instance ``"8GB"``: of this process, and of each process of a cluster.
         device: of the block kernels, ``"cpu"`` or ``"cuda"``.
         seed: decides row groups, permutations and random projections.
-        precision: ``exact``; ``fast``: the products of all-pairs CKA in bfloat16; ``auto``: fast where that is faster
-            and its error, measured on a sample, is below 1/50 of the standard errors. `notes` say which it was.
+        precision: ``exact``; ``fast``: the products of all-pairs CKA in bfloat16, and nearest neighbours by cosine from
+            8-bit integers, scored again in float32; ``auto``: fast where that is faster and, measured on a sample, its
+            error of CKA is below 1/50 of the standard errors. Neighbour lists are those of ``exact``, in 99.99 % of
+            their entries at least; representations of which that is not so are searched in float32 in any case.
+            `notes` say which it was, and what was measured.
         preprocess: steps applied to all representations in the order given, such as ``["clip", "l2"]``, or a mapping
             from models to such lists; see `consilience.engine.preprocessing`. Default: none.
         pairs: of names, the only ones to be scored, both ways round; the others are NaN. Default: all of `a` with all

@@ -18,7 +18,7 @@ permutations: 20           # for metrics whose null is not known exactly
 groups: 20                 # row groups of the jackknife
 seed: 0
 budget: 8GB
-precision: exact           # or fast, auto: products of all-pairs CKA in bfloat16; auto only where it cannot be seen
+precision: exact           # or fast, auto: CKA and neighbours from few digits; auto only where it cannot be seen
 until_se: null             # draw random pairs of samples until the standard errors are this small, such as 0.005
 labels: null               # a CSV or Parquet file with the columns sample_id and label, for `probe`, and
                            # for `{name: cka, by: label}`

@@ -56,10 +56,12 @@ def _tried(work: TilePass, low: Low, queries: np.ndarray, wanted: int) -> list[T
     n, order = work.groups.n, work.groups.order
     most = min(wanted + EXTRA[-1], n - 1)
     keys = best(replace(work, low=(low,)), "cosine", queries, most, slice(0, n))
-    found = listed(keys, _position(order))
+    found, highest = listed(keys, _position(order))
     for extra in EXTRA:
-        some = (values[:, : wanted + extra] for values in found)
-        lists, _, certain = _scored(work, 0, queries, *some, wanted, wanted + MARGIN)
+        some = slice(wanted + extra)
+        lists, _, certain = _scored(
+            work, 0, queries, found[:, some], highest[:, some], wanted, wanted + MARGIN
+        )
         if certain.mean() >= MOSTLY:
             break
     exact = nearest_of(work, COSINE, queries, wanted, executors.serial)[0]
@@ -80,27 +82,24 @@ def neighbours(
     n, width, keep = groups.n, *(min(wanted + more, groups.n - 1) for more in (extra, MARGIN))
     search = Nearest("cosine", width, groups.order, halves, groups.count)
     (state,) = sweep(replace(work, statistics=(search,)), strip_rows=strip_rows, run=run)
-    candidates = search.ranked(state, groups, work.layout)
+    found = search.ranked(state, groups, work.layout)
     work = replace(work, low=())
-    shape = len(candidates), len(work.representations), n
+    shape = len(found), len(work.representations), n
     lists, similar = np.empty((*shape, keep), np.int32), np.empty((*shape, keep), np.float32)
     certain = np.empty(shape, bool)
     chunks = [slice(start, min(start + TASK_ROWS, n)) for start in range(0, n, TASK_ROWS)]
-    at = [(s, r, rows) for s, r in np.ndindex(shape[:2]) for rows in chunks]
-    calls = [
-        (work, r, np.arange(n)[rows], *(found[r, rows] for found in candidates[s]), wanted, keep)
-        for s, r, rows in at
+    parts = [(s, r, rows) for s, r in np.ndindex(shape[:2]) for rows in chunks]
+    calls: list[tuple[Any, ...]] = [
+        (work, r, np.arange(n)[rows], found[s][0][r, rows], found[s][1][r, rows], wanted, keep)
+        for s, r, rows in parts
     ]
-    for where, found in zip(at, run(_rows, calls, executors.joined, stage="neighbours")):
-        lists[where], similar[where], certain[where] = found
-    at = _uncertain(
-        certain, groups.edges[[0, groups.count // 2, groups.count]] if halves else np.array([0, n])
-    )
-    calls = [(work, r, rows, keep, among) for _, r, rows, among in at]
-    for (s, r, rows, _), found in zip(
-        at, run(_again, calls, executors.joined, stage="neighbours") if at else []
-    ):
-        lists[s, r, rows], similar[s, r, rows] = found
+    for at, scored in zip(parts, run(_rows, calls, executors.joined, stage="neighbours")):
+        lists[at], similar[at], certain[at] = scored
+    unsure = _uncertain(certain, groups.edges[[0, groups.count // 2, groups.count]])
+    calls = [(work, r, rows, keep, among) for _, r, rows, among in unsure]
+    again = run(_again, calls, executors.joined, stage="neighbours") if unsure else []
+    for (s, r, rows, _), searched in zip(unsure, again):
+        lists[s, r, rows], similar[s, r, rows] = searched
     half = lists[1] if halves else None
     return reordered(work, COSINE, Neighbours(lists[0], half, groups, tuple(map(close, similar))), run)
 

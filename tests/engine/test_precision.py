@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 import consilience as cs
-from consilience.engine.linalg import low_gain, low_product
+from consilience.engine.linalg import low_gain
+from consilience.engine.passes import candidates
 from consilience.engine.scoring import precision
 
 
@@ -43,7 +43,10 @@ def test_fast_scores_are_close_and_carry_the_error(features):
     [
         (["cka", "rsa"], 1200, "only sums of the linear kernel"),
         (["cka:estimator=unbiased_both"], 1200, "sums over single units"),
-        (["mutual_knn"], 1200, "only sums of the linear kernel"),
+        (["mutual_knn", "rsa"], 1200, "only sums of the linear kernel"),
+        (["mutual_knn:distance=euclidean"], 1200, "only those by cosine"),
+        (["mutual_knn", "cknna"], 1200, "only those by cosine"),
+        (["mutual_knn"], 1000, "in float64, or so few"),
         (["cka"], 1000, "in float64, or so few"),
     ],
 )
@@ -104,11 +107,61 @@ def test_an_unknown_precision_is_refused(features):
         cs.compare(features, precision="bf16")
 
 
-def test_products_of_bfloat16():
-    rng = np.random.default_rng(1)
-    x, y = (torch.from_numpy(rng.normal(size=(30, 64)).astype(np.float32)).bfloat16() for _ in range(2))
-    out = torch.empty(30, 30)
-    low_product(x, y.T, out)
-    want = x.double() @ y.double().T
-    assert (out - want).abs().max() < 2.0**-8 * want.abs().max()
+LISTS = [
+    "mutual_knn", "jaccard_knn:k=7", "cycle_knn", "lcs_knn", "edit_knn", "rank_knn", "second_order_cosine:k=4",
+]  # fmt: skip
+
+
+def test_neighbours_in_few_digits_give_the_scores_of_exact_ones(features):
+    exact, fast = (
+        cs.compare(features, metrics=LISTS, precision=p, permutations=2) for p in ("exact", "fast")
+    )
+    for name in ("score", "se", "z"):
+        np.testing.assert_allclose(fast[name], exact[name], atol=1e-12, equal_nan=True)
+    for note in json.loads(fast.attrs["notes"]).values():
+        assert note["precision"] == "fast"
+        assert note["in float32"] == []
+        assert note["entries alike"] == 1
+        assert note["measured on"] == 128
+
+
+def test_sums_and_neighbours_are_each_made_fast(features):
+    fast = cs.compare(features, metrics=["mutual_knn", "cka"], precision="fast")
+    notes = json.loads(fast.attrs["notes"])
+    assert [note["precision"] for note in notes.values()] == ["fast", "fast"]
+    alone = cs.compare(features, metrics=["cka"], precision="fast")
+    np.testing.assert_array_equal(fast["score"][1], alone["score"][0])
+    np.testing.assert_array_equal(fast["score"][0], cs.compare(features, metrics=["mutual_knn"])["score"][0])
+
+
+@pytest.mark.parametrize("steps", [["centre", "l2"], ["random_projection:components=64"]])
+def test_neighbours_of_preprocessed_and_of_half_precision_features(features, steps):
+    x = {name: features[name].astype(np.float16) for name in ("m/300", "m/600")}
+    exact, fast = (
+        cs.compare(x, metrics=["mutual_knn"], preprocess=steps, precision=p) for p in ("exact", "fast")
+    )
+    np.testing.assert_array_equal(fast["score"], exact["score"])
+    made_anew = len(steps) == 1  # features that a matrix product makes whenever they are read
+    assert told(fast)["precision"].startswith("exact: few digits" if made_anew else "fast")
+
+
+def test_auto_finds_neighbours_in_few_digits_where_that_is_faster_and_right(features, monkeypatch):
+    monkeypatch.setattr(precision, "digits_gain", lambda device: 1.0)
+    auto = cs.compare(features, metrics=["mutual_knn"], precision="auto", se=False)
+    assert "8-bit integers no faster than float32" in told(auto)["precision"]
+    monkeypatch.setattr(precision, "digits_gain", lambda device: 3.0)
+    auto = cs.compare(features, metrics=["mutual_knn"], precision="auto", se=False)
+    assert told(auto)["precision"] == "fast"
+    monkeypatch.setattr(candidates, "LEAST_ALIKE", 1.1)  # as if an entry were another
+    auto = cs.compare(features, metrics=["mutual_knn"], precision="auto", se=False)
+    assert told(auto)["precision"].startswith("exact: few digits do not serve")
+
+
+def test_a_processor_that_saturates_sums_makes_none(features, monkeypatch):
+    monkeypatch.setattr(precision, "digits_gain", lambda device: 0.0)
+    fast = cs.compare(features, metrics=["mutual_knn"], precision="fast")
+    assert "does not sum up products of 8-bit integers exactly" in told(fast)["precision"]
+
+
+def test_the_gain_of_fast_products_is_measured():
     assert low_gain() > 0

@@ -15,6 +15,13 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Of all threads: what others do on the machine meanwhile counts little."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
 def matmul_rate() -> float:
     """Operations per second of float32 matrix products of this machine, on all its cores."""
     x = torch.ones(4096, 4096)
