@@ -1,6 +1,6 @@
 """Products of all representations with all others, or of some of them with all others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 

@@ -29,7 +29,7 @@ def npy(mark: Path) -> bytes:
 def npz(mark: Path, **arrays: Any) -> bytes:
     """An ``.npz`` file of `arrays`, and of an object array ``x``."""
     sink = io.BytesIO()
-    np.savez(sink, **arrays)  # type: ignore[arg-type]
+    np.savez(sink, **arrays)
     with zipfile.ZipFile(sink, "a") as archive:
         archive.writestr("x.npy", npy(mark))
     return sink.getvalue()
