@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-PIECE = (
-    2**13
-)  # entries of a long row that are summed up in its own precision: what is left of cancelling needs digits
+# Entries of a long row that are summed up in its own precision: what is left of cancelling needs digits.
+PIECE = 2**13
 
 
 def products(x: torch.Tensor, y: torch.Tensor, lefts: Sequence[int] | None) -> torch.Tensor:
@@ -19,15 +18,18 @@ def products(x: torch.Tensor, y: torch.Tensor, lefts: Sequence[int] | None) -> t
         return x @ y.mT
     some = list(lefts)
     found = torch.full((*x.shape[:-1], x.shape[-2]), torch.nan, dtype=torch.float64, device=x.device)
-    own = sum(torch.linalg.vecdot(a, b).double() for a, b in _pieces(x, y))
-    torch.diagonal(found, dim1=-2, dim2=-1).copy_(own)
-    rows = sum((a @ b.mT).double() for a, b in _pieces(x[..., some, :], y))
+    torch.diagonal(found, dim1=-2, dim2=-1).copy_(_summed(torch.linalg.vecdot, x, y))
+    rows = _summed(_all, x[..., some, :], y)
     found[..., some, :] = rows
-    found[..., :, some] = (
-        rows.mT if x is y else sum((a @ b.mT).double() for a, b in _pieces(x, y[..., some, :]))
-    )
+    found[..., :, some] = rows.mT if x is y else _summed(_all, x, y[..., some, :])
     return found
 
 
-def _pieces(x: torch.Tensor, y: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    return zip(x.split(PIECE, -1), y.split(PIECE, -1))
+def _all(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return x @ y.mT
+
+
+def _summed(product: Callable[..., torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """A product over long rows, in float64 from piece to piece."""
+    pieces = zip(x.split(PIECE, -1), y.split(PIECE, -1))
+    return torch.stack([product(*piece).double() for piece in pieces]).sum(dim=0)
