@@ -110,7 +110,7 @@ def _read_through(source: Preprocessed) -> Representation:
 def _known_as(of: Representation, chain: Chain, seed: int) -> tuple[np.ndarray | None, str | None]:
     """Sample ids and digest of the preprocessed rows of a representation; the digest is None where it has none."""
     rows = of.rows
-    ids = of.sample_ids if of.sample_ids is None or rows is None else of.sample_ids[rows]
+    ids = of.sample_ids  # of the rows that were joined
     if of.digest is None:
         return ids, None
     joined = None if rows is None else sha256(rows.astype("<i8").tobytes()).hexdigest()

@@ -17,11 +17,16 @@ from consilience.engine.features import FeatureStore
 from consilience.pipelines.extract import extract
 from consilience.pipelines.status import HEADER, status
 
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC)  # set anew for each test: what a run did five minutes ago counts for less
 ABOUT = {
     "model": "m", "stimuli": "s", "samples": 1000, "samples_before": 200, "shards": 10, "shards_before": 2,
     "replicas": 2,
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _at_this_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "NOW", datetime.now(UTC))
 
 
 def line(shard: int, began: float, seconds: float, **values: Any) -> dict[str, Any]:

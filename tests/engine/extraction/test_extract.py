@@ -75,7 +75,8 @@ def test_a_killed_replica_costs_its_shard_a_second_run_and_no_more(tmp_path):
     killer.start()
     table = extract(model, Numbers(700), FeatureStore(tmp_path / "store"), replicas=2)
     killer.join()
-    assert len(list(pids.iterdir())) == 3  # two replicas and the one that took the dead one's place
+    # Two replicas, and one in the dead one's place unless the other has done all by then.
+    assert len(list(pids.iterdir())) in (2, 3)
     assert table.n == 700
     assert not reasons(table)
     clean = extract(Tiny(), Numbers(700), FeatureStore(tmp_path / "clean"))

@@ -7,6 +7,7 @@ import pytest
 from tiny import Numbers, Tiny
 
 from consilience.engine.extraction import extract
+from consilience.engine.extraction.runlog import read_runs
 from consilience.engine.features import FeatureStore
 
 pytestmark = pytest.mark.usefixtures("ray_local")
@@ -17,8 +18,9 @@ def test_a_table_extracted_into_s3_is_the_one_extracted_to_disk(s3, tmp_path):
     local = extract(model, stimuli, FeatureStore(tmp_path / "local"), replicas=2)
     remote = extract(model, stimuli, FeatureStore(s3), replicas=2)
     assert {**remote.manifest, "times": 0} == {**local.manifest, "times": 0}
-    names = sorted(path.name for path in local.path.iterdir())
-    assert sorted(remote.path.sizes()) == names
+    names = sorted(path.name for path in local.path.iterdir() if path.is_file())
+    assert sorted(name for name, size in remote.path.sizes().items() if size is not None) == names
+    assert len(read_runs(remote.path)[0].lines) == len(read_runs(local.path)[0].lines)
     for name in names[1:]:
         assert (
             hashlib.sha256((remote.path / name).read_bytes()).digest()
