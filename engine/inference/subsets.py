@@ -6,6 +6,7 @@ choose a best pair on one and report it on the other), and the leave-one-out sco
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +30,13 @@ class Groups:
     @property
     def sizes(self) -> np.ndarray:
         return np.diff(self.edges)
+
+    @cached_property
+    def position(self) -> np.ndarray:
+        """(n,): where in `order` every row number stands, of groups that hold all rows."""
+        position = np.empty(self.n, np.int32)
+        position[self.order] = np.arange(self.n, dtype=np.int32)
+        return position
 
     def only(self, wanted: np.ndarray) -> "Groups":
         """The same groups with only the rows where `wanted` (n,) is true; a group may be left empty."""

@@ -56,7 +56,7 @@ def _tried(work: TilePass, low: Low, queries: np.ndarray, wanted: int) -> list[T
     n, order = work.groups.n, work.groups.order
     most = min(wanted + EXTRA[-1], n - 1)
     keys = best(replace(work, low=(low,)), "cosine", queries, most, slice(0, n))
-    found, highest = listed(keys, _position(order))
+    found, highest = listed(keys, work.groups.position)
     for extra in EXTRA:
         some = slice(wanted + extra)
         lists, _, certain = _scored(
@@ -141,10 +141,4 @@ def _again(
     work: TilePass, r: int, rows: np.ndarray, keep: int, among: slice
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     keys = best(work.only(r), COSINE, rows, keep, among)
-    return [listed(keys, _position(work.groups.order))]
-
-
-def _position(order: np.ndarray) -> np.ndarray:
-    position = np.empty(len(order), np.int32)
-    position[order] = np.arange(len(order), dtype=np.int32)
-    return position
+    return [listed(keys, work.groups.position)]

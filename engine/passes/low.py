@@ -11,11 +11,8 @@ from consilience.engine.linalg import low_product
 from consilience.engine.passes.blocks import FRAME_ROWS
 
 STEPS = 127  # of 8 bits, on either side of 0
-SIGMAS = 5.0  # rounding errors are below so many times what they are typically
-MOST_APART, APART = (
-    16,
-    4.0,
-)  # units kept in float32, and how many times the median unit such a unit varies at least
+SIGMAS = 5.0  # rounding errors of a row add up to less than so many times what is typical
+APART, MOST_APART = 4.0, 16  # units that vary so many times as much as the median one are kept, but no more
 LEAST_UNITS, MOST_UNITS = 64, 2**17  # fewer are not worth it; sums of more products overflow 32 bits
 
 

@@ -171,8 +171,6 @@ class Nearest:
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         """The lists (R, n, width) of pass rows of either scope, nearest first, and the similarities; -1 and -inf where
         there are no more."""
-        position = np.empty(groups.n, np.int32)
-        position[groups.order] = np.arange(groups.n, dtype=np.int32)
         scopes = []
         for scope in [WHOLE, HALF][: 1 + self.halves]:
             blocks = [state.best[scope, b] for b in range(layout.count)]
@@ -180,6 +178,6 @@ class Nearest:
             similar = np.full(lists.shape, -np.inf, np.float32)
             for b, keys in enumerate(blocks):
                 into = slice(None), layout.rows(b), slice(keys.shape[2])
-                lists[into], similar[into] = listed(keys, position)
+                lists[into], similar[into] = listed(keys, groups.position)
             scopes.append((lists, similar))
         return scopes

@@ -19,13 +19,11 @@ def from_queries(request: Request, setting: Setting) -> Evaluated:
     n, k = setting.groups.n, request.parameters["k"]
     shuffled = np.random.default_rng([setting.seed, 2]).permutation(n)
     work = setting.tile_pass(setting.groups)
-    position = np.empty(n, np.int64)
-    position[setting.groups.order] = np.arange(n)
     lists: list[np.ndarray] = []
     used, wanted = 0, FIRST
     while True:
         rows = shuffled[used:wanted]
-        lists.append(nearest_of(work, request.space, position[rows], k, setting.run))
+        lists.append(nearest_of(work, request.space, setting.groups.position[rows], k, setting.run))
         used += len(rows)
         found = _evaluated(request, np.concatenate(lists, axis=1), shuffled[:used], setting)
         found.notes.update(told(used, float(used) * (n - 1), n, setting))
