@@ -19,6 +19,7 @@ from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import Request
 from consilience.engine.pairs import asked_of, with_own
+from consilience.engine.passes import candidates
 from consilience.engine.passes.blocks import compute_dtype, frame
 from consilience.engine.passes.executors import Executor, on_executor
 from consilience.engine.planning import Plan, make_plan, needs_of
@@ -161,18 +162,21 @@ class Comparison:
         """Passes, blocks and memory; the seconds are those of a machine of that speed."""
         speed = measured or nominal(self.device, self.run_on.workers, self.run_on.together)
         load = preprocessing.Load.of(self.representations)
+        needs, more = needs_of(self.requests), 0.0
+        if self.precision != "exact" and needs.searches:
+            more = candidates.memory(self.joined.n, len(self.representations))
         size = Size(
             self.joined.n,
             tuple(r.d for r in self.representations),
             compute_dtype(self.representations).itemsize,
             self.groups.count,
             self.pairs,
-            load.beside(speed.sharing),
+            load.beside(speed.sharing) + more,
             sum(r.rdm for r in self.representations),
             self.among,
         )
         plan = make_plan(
-            size, needs_of(self.requests), budget=self.budget, speed=speed, se=self.se,
+            size, needs, budget=self.budget, speed=speed, se=self.se,
             permutations=self.permutations if self.null else 0, sampled=self.until_se is not None,
             classes=() if self.labels is None else np.unique(self.labels, return_counts=True)[1].tolist(),
         )  # fmt: skip
@@ -242,7 +246,8 @@ def compare(
         precision: ``exact``; ``fast``: the products of all-pairs CKA in bfloat16, and nearest neighbours by cosine from
             8-bit integers, scored again in float32; ``auto``: fast where that is faster and, measured on a sample, its
             error of CKA is below 1/50 of the standard errors. Neighbour lists are those of ``exact``, in 99.99 % of
-            their entries at least; representations of which that is not so are searched in float32 in any case.
+            their entries at least; representations of which that is not so, or which are too small for it to be faster,
+            are searched in float32 in any case.
             `notes` say which it was, and what was measured.
         preprocess: steps applied to all representations in the order given, such as ``["clip", "l2"]``, or a mapping
             from models to such lists; see `consilience.engine.preprocessing`. Default: none.

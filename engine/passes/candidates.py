@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from consilience.engine.passes import executors
 from consilience.engine.passes.executors import Run
-from consilience.engine.passes.keys import listed
+from consilience.engine.passes.keys import largest, listed
 from consilience.engine.passes.low import Low, highest_cosines
 from consilience.engine.passes.near import MARGIN, cosines, nearest_first, reordered
 from consilience.engine.passes.nearest import Nearest
@@ -27,6 +28,9 @@ SAMPLE_ROWS = 128
 MOSTLY, LEAST_CERTAIN = 0.98, 0.9  # shares of lists that are certain: enough, and not worth it
 LEAST_ALIKE = 0.9999  # share of the entries of the certain lists
 TASK_ROWS, AGAIN_ROWS = 2048, 512
+# To score a candidate again takes as long as few digits save on so many samples; and so many units more, in any case.
+SCORING, BESIDE = 112.0, 450
+KEY_BYTES, MORE_BYTES = 48, 2**27  # of a candidate, in states; of all the extra ones
 
 
 @dataclass(frozen=True)
@@ -43,25 +47,39 @@ class Trial:
         return self.certain >= LEAST_CERTAIN and self.alike >= LEAST_ALIKE
 
 
-def trials(work: TilePass, wanted: int, seed: int, run: Run) -> list[tuple[Low, Trial] | None]:
+def at_once(n: int) -> int:
+    """Representations of n samples that are searched at a time: their candidates take memory."""
+    return max(1, MORE_BYTES // (KEY_BYTES * EXTRA[-1] * n))
+
+
+def memory(n: int, count: int) -> float:
+    """Bytes at most that so many representations take beyond an exact search."""
+    return float(KEY_BYTES * EXTRA[-1] * n * min(count, at_once(n)))
+
+
+def affordable(n: int, d: int, halves: bool) -> float:
+    """How many candidates of each of n samples can be scored again before it takes what few digits save."""
+    return n * d / (SCORING * (d + BESIDE) * (1 + halves))
+
+
+def trials(work: TilePass, wanted: int, halves: bool, seed: int, run: Run) -> list[tuple[Low, Trial] | None]:
     """What few digits do to the neighbours of 128 samples drawn by `seed`; None for representations unfit for them."""
-    lows = [highest_cosines(r) for r in work.representations]
-    queries = sample_rows(work.groups.n, SAMPLE_ROWS, seed)
-    calls = [(work.only(r), low, queries, wanted) for r, low in enumerate(lows) if low is not None]
+    n = work.groups.n
+    most = [affordable(n, r.d, halves) - wanted for r in work.representations]
+    lows = [highest_cosines(r) if more >= EXTRA[0] else None for r, more in zip(work.representations, most)]
+    queries = sample_rows(n, SAMPLE_ROWS, seed)
+    calls = [(work.only(r), low, queries, wanted, most[r]) for r, low in enumerate(lows) if low is not None]
     found = iter(run(_tried, calls, executors.joined, stage="precision") if calls else [])
     return [None if low is None else (low, next(found)) for low in lows]
 
 
-def _tried(work: TilePass, low: Low, queries: np.ndarray, wanted: int) -> list[Trial]:
-    n, order = work.groups.n, work.groups.order
-    most = min(wanted + EXTRA[-1], n - 1)
-    keys = best(replace(work, low=(low,)), "cosine", queries, most, slice(0, n))
-    found, highest = listed(keys, work.groups.position)
-    for extra in EXTRA:
-        some = slice(wanted + extra)
-        lists, _, certain = _scored(
-            work, 0, queries, found[:, some], highest[:, some], wanted, wanted + MARGIN
-        )
+def _tried(work: TilePass, low: Low, queries: np.ndarray, wanted: int, most: float) -> list[Trial]:
+    n, order, extras = work.groups.n, work.groups.order, [extra for extra in EXTRA if extra <= most]
+    width = min(wanted + extras[-1], n - 1)
+    keys = best(replace(work, low=(low,)), "cosine", queries, width, slice(0, n))
+    for extra in extras:
+        some = largest(torch.from_numpy(keys[None]), wanted + extra)[0]
+        lists, _, certain = _scored(work, 0, queries, some, wanted, wanted + MARGIN)
         if certain.mean() >= MOSTLY:
             break
     exact = nearest_of(work, COSINE, queries, wanted, executors.serial)[0]
@@ -82,34 +100,36 @@ def neighbours(
     n, width, keep = groups.n, *(min(wanted + more, groups.n - 1) for more in (extra, MARGIN))
     search = Nearest("cosine", width, groups.order, halves, groups.count)
     (state,) = sweep(replace(work, statistics=(search,)), strip_rows=strip_rows, run=run)
-    found = search.ranked(state, groups, work.layout)
     work = replace(work, low=())
-    shape = len(found), len(work.representations), n
+    shape = len(search.scopes), len(work.representations), n
     lists, similar = np.empty((*shape, keep), np.int32), np.empty((*shape, keep), np.float32)
     certain = np.empty(shape, bool)
-    chunks = [slice(start, min(start + TASK_ROWS, n)) for start in range(0, n, TASK_ROWS)]
-    parts = [(s, r, rows) for s, r in np.ndindex(shape[:2]) for rows in chunks]
-    calls: list[tuple[Any, ...]] = [
-        (work, r, np.arange(n)[rows], found[s][0][r, rows], found[s][1][r, rows], wanted, keep)
-        for s, r, rows in parts
-    ]
+    calls: list[tuple[Any, ...]] = []
+    parts = []
+    for s in search.scopes:
+        for blocks in work.layout.strips(TASK_ROWS):
+            rows = slice(work.layout.rows(blocks[0]).start, work.layout.rows(blocks[-1]).stop)
+            for r, keys in enumerate(search.keys(state, s, blocks)):
+                calls.append((work, r, np.arange(rows.start, rows.stop), keys, wanted, keep))
+                parts.append((s, r, rows))
+    del state
     for at, scored in zip(parts, run(_rows, calls, executors.joined, stage="neighbours")):
         lists[at], similar[at], certain[at] = scored
     unsure = _uncertain(certain, groups.edges[[0, groups.count // 2, groups.count]])
     calls = [(work, r, rows, keep, among) for _, r, rows, among in unsure]
     again = run(_again, calls, executors.joined, stage="neighbours") if unsure else []
-    for (s, r, rows, _), searched in zip(unsure, again):
-        lists[s, r, rows], similar[s, r, rows] = searched
+    for (s, r, some, _), searched in zip(unsure, again):
+        lists[s, r, some], similar[s, r, some] = searched
     half = lists[1] if halves else None
     return reordered(work, COSINE, Neighbours(lists[0], half, groups, tuple(map(close, similar))), run)
 
 
 def _scored(
-    work: TilePass, r: int, rows: np.ndarray, lists: np.ndarray, highest: np.ndarray, wanted: int, keep: int
+    work: TilePass, r: int, rows: np.ndarray, keys: np.ndarray, wanted: int, keep: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The nearest `keep` of the candidates (m, width) of the pass rows `rows` (m,), their cosines, and which lists are
     certain: no sample that is no candidate is as near as the last one `wanted`."""
-    order = work.groups.order
+    order, (lists, highest) = work.groups.order, listed(keys, work.groups.position)
     similar = np.where(lists >= 0, cosines(work, r, order[rows], order[lists]), -np.inf)
     by = np.lexsort((order[lists], -similar), axis=1)[:, :keep]
     all_are = (lists[:, -1] < 0) | (lists.shape[1] == work.groups.n - 1)

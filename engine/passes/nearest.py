@@ -162,22 +162,30 @@ class Nearest:
 
     def finalize(self, state: NeighbourState, groups: Groups, layout: Layout) -> "Neighbours":
         """Lists of pass rows, nearest first."""
-        scopes = self.ranked(state, groups, layout)
-        half = scopes[HALF][0] if self.halves else None
-        return Neighbours(scopes[WHOLE][0], half, groups, tuple(close(similar) for _, similar in scopes))
+        lists, near = zip(*(self._ranked(state, scope, groups, layout) for scope in self.scopes))
+        return Neighbours(lists[WHOLE], lists[HALF] if self.halves else None, groups, near)
 
-    def ranked(
-        self, state: NeighbourState, groups: Groups, layout: Layout
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The lists (R, n, width) of pass rows of either scope, nearest first, and the similarities; -1 and -inf where
-        there are no more."""
-        scopes = []
-        for scope in [WHOLE, HALF][: 1 + self.halves]:
-            blocks = [state.best[scope, b] for b in range(layout.count)]
-            lists = np.full((blocks[0].shape[0], groups.n, self.width), -1, np.int32)
-            similar = np.full(lists.shape, -np.inf, np.float32)
-            for b, keys in enumerate(blocks):
-                into = slice(None), layout.rows(b), slice(keys.shape[2])
-                lists[into], similar[into] = listed(keys, groups.position)
-            scopes.append((lists, similar))
-        return scopes
+    @property
+    def scopes(self) -> range:
+        return range(1 + self.halves)
+
+    def keys(self, state: NeighbourState, scope: int, blocks: range) -> np.ndarray:
+        """What was found for the samples of those blocks, (R, m, width); nothing where there are no more."""
+        found = [state.best[scope, b] for b in blocks]
+        shape = found[0].shape[0], sum(keys.shape[1] for keys in found), self.width
+        joined, start = np.full(shape, NOTHING), 0
+        for keys in found:
+            joined[:, start : start + keys.shape[1], : keys.shape[2]] = keys
+            start += keys.shape[1]
+        return joined
+
+    def _ranked(
+        self, state: NeighbourState, scope: int, groups: Groups, layout: Layout
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The lists (R, n, width) of one scope, and in which of them (R, n) two similarities are close."""
+        parts = []
+        for b in range(layout.count):
+            lists, similar = listed(self.keys(state, scope, range(b, b + 1)), groups.position)
+            parts.append((lists, close(similar)))
+        lists, near = (np.concatenate(of_block, axis=1) for of_block in zip(*parts))
+        return lists, near

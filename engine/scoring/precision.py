@@ -95,7 +95,8 @@ def fast_neighbours(k: int, setting: Setting) -> tuple[Neighbours, dict[str, Any
     """
     groups, plan, count = setting.groups, setting.plan, wanted(k, setting.groups, setting.subsets)
     work = replace(setting.tile_pass(groups), layout=layout(groups, plan.tile_rows))
-    tried = candidates.trials(work, count, setting.seed, setting.run)
+    halves = setting.subsets.holdout is not None
+    tried = candidates.trials(work, count, halves, setting.seed, setting.run)
     low = {r: found for r, found in enumerate(tried) if found is not None and found[1].serves}
     rest = [r for r in range(len(tried)) if r not in low]
     parts: list[tuple[Sequence[int], Neighbours]] = []
@@ -107,18 +108,21 @@ def fast_neighbours(k: int, setting: Setting) -> tuple[Neighbours, dict[str, Any
         parts.append((rest, exact.neighbours[COSINE]))
     if not low:
         return parts[0][1], {"precision": "exact: few digits do not serve any representation"}
-    reps, frames = _some(list(low), setting)
-    fast = replace(work, representations=reps, frames=frames, low=tuple(form for form, _ in low.values()))
-    halves = setting.subsets.holdout is not None
-    extra = max(trial.extra for _, trial in low.values())
-    found = candidates.neighbours(
-        fast, count, extra, halves=halves, strip_rows=plan.strip_rows, run=setting.run
-    )
+    step = candidates.at_once(groups.n)
+    for start in range(0, len(low), step):
+        numbers = list(low)[start : start + step]
+        reps, frames = _some(numbers, setting)
+        fast = replace(work, representations=reps, frames=frames, low=tuple(low[r][0] for r in numbers))
+        found = candidates.neighbours(
+            fast, count, max(low[r][1].extra for r in numbers), halves=halves,
+            strip_rows=plan.strip_rows, run=setting.run,
+        )  # fmt: skip
+        parts.append((numbers, found))
     told = {
         "precision": "fast", "entries alike": min(trial.alike for _, trial in low.values()),
         "measured on": candidates.SAMPLE_ROWS, "in float32": [setting.representations[r].name for r in rest],
     }  # fmt: skip
-    return together([*parts, (list(low), found)], groups), told
+    return together(parts, groups), told
 
 
 def _some(numbers: Sequence[int], setting: Setting) -> tuple[tuple[Representation, ...], tuple[Frame, ...]]:

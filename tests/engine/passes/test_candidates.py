@@ -15,6 +15,12 @@ from consilience.engine.scoring.precision import fast_neighbours
 K = 5
 
 
+@pytest.fixture(autouse=True)
+def _worth_it(monkeypatch):
+    """On few samples too, which keeps the tests short."""
+    monkeypatch.setattr(candidates, "SCORING", 1e-3)
+
+
 def compared(x, **options):
     c = Comparison(x, metrics=[{"name": "mutual_knn", "k": K}], null=False, **options)
     return c, c.setting()
@@ -86,7 +92,7 @@ def test_what_few_digits_do_is_tried_on_samples():
     names = "isotropic", "clusters", "tight clusters"
     _, setting = compared({name: hard.CASES[name](rng, 1300) for name in names})
     work, count = setting.tile_pass(setting.groups), wanted(K, setting.groups, setting.subsets)
-    found = candidates.trials(work, count, 0, setting.run)
+    found = candidates.trials(work, count, True, 0, setting.run)
     plain, clusters, tight = (one[1] for one in found if one is not None)
     assert plain.certain == clusters.certain == 1
     assert plain.extra < clusters.extra
@@ -108,3 +114,13 @@ def test_representations_they_do_not_serve_are_searched_in_float32():
     for r, features in enumerate(x.values()):
         lists = order[view.lists[r]][np.argsort(order)]
         assert (lists == literal(features)).mean() >= 0.9999
+
+
+def test_few_samples_are_searched_in_float32(monkeypatch):
+    """Where scoring the candidates again takes longer than few digits save."""
+    monkeypatch.undo()
+    assert candidates.affordable(10_000, 768, halves=False) > 30
+    assert candidates.affordable(10_000, 96, halves=True) < 10
+    x = hard.CASES["isotropic"](np.random.default_rng(7), 1300)
+    _, notes = lists_of(x)
+    assert notes["precision"].startswith("exact: few digits do not serve")
