@@ -18,7 +18,7 @@ from consilience.engine.inference.subsets import Groups, deal
 from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import Request
-from consilience.engine.pairs import asked_of, with_own
+from consilience.engine.pairs import asked_of, named, with_own
 from consilience.engine.passes import candidates
 from consilience.engine.passes.blocks import compute_dtype, frame
 from consilience.engine.passes.executors import Executor, on_executor
@@ -96,7 +96,8 @@ class Comparison:
         self.a = list(range(len(left)))
         names = [r.name for r in self.representations]
         self.b = [names.index(r.name) for r in right]
-        self.asked, self.among = self._asked(names, pairs), among
+        self.asked = asked_of(self.a, self.b) if pairs is None else named(pairs, names)
+        self.among = among
         self.se, self.null, self.permutations, self.seed = se, null, permutations, seed
         if precision not in PRECISIONS:
             raise unknown("precision", precision, PRECISIONS)
@@ -109,24 +110,6 @@ class Comparison:
             self.representations, steps, seed=seed, budget=self.budget, progress=progress,
             run=self.run_on,
         )  # fmt: skip
-
-    def _asked(
-        self, names: Sequence[str], given: Iterable[tuple[str, str]] | None
-    ) -> tuple[tuple[int, int], ...]:
-        """The numbers of the pairs wanted, those `given` by name or all."""
-        if given is None:
-            return asked_of(self.a, self.b)
-        number = {name: i for i, name in enumerate(names)}
-        found = set()
-        for pair in given:
-            for name in pair:
-                if name not in number:
-                    raise unknown("representation", name, names)
-            i, j = (number[name] for name in pair)
-            found.add((min(i, j), max(i, j)))
-        if not found:
-            raise BadInput("at least one pair", "none", "leave pairs out to compare all")
-        return tuple(sorted(found))
 
     def crossed(self, setting: Setting, request: Request) -> Setting:
         """The same with inner products of different repeats."""

@@ -1,8 +1,10 @@
 """Which pairs of representations a comparison is about, and what of all their products that takes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+
+from consilience.engine.errors import BadInput, unknown
 
 
 def pairs_of(a: Sequence[int], b: Sequence[int]) -> tuple[tuple[int, int], ...]:
@@ -13,6 +15,21 @@ def pairs_of(a: Sequence[int], b: Sequence[int]) -> tuple[tuple[int, int], ...]:
 def asked_of(a: Sequence[int], b: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """Each pair of one of `a` with one of `b` once."""
     return tuple(sorted({(min(i, j), max(i, j)) for i in a for j in b}))
+
+
+def named(pairs: Iterable[tuple[str, str]], names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """The numbers of pairs given by name, each once. BadInput for a name that is not among `names`, and for none."""
+    number = {name: i for i, name in enumerate(names)}
+    found = set()
+    for pair in pairs:
+        for name in pair:
+            if name not in number:
+                raise unknown("representation", name, names)
+        i, j = sorted(number[name] for name in pair)
+        found.add((i, j))
+    if not found:
+        raise BadInput("at least one pair", "none", "leave pairs out to compare all")
+    return tuple(sorted(found))
 
 
 def with_own(pairs: Sequence[tuple[int, int]], every: Sequence[int]) -> tuple[tuple[int, int], ...]:

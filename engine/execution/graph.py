@@ -9,6 +9,14 @@ CHUNK = "chunk-"  # how the keys of the tasks given begin
 Key = tuple[str | int, ...]
 
 
+class Tasks(NamedTuple):
+    """A pass: ``combine`` of ``function(*call)`` over `calls`."""
+
+    function: Callable[..., Any]
+    calls: Sequence[tuple[Any, ...]]
+    combine: Callable[[list[Any]], Any]
+
+
 class Graph(NamedTuple):
     """Tasks by key, for a Dask scheduler; `chunks` are the keys of those given, in order, `last` of the result."""
 

@@ -5,7 +5,7 @@ import logging
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from concurrent import futures
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -27,7 +27,7 @@ from consilience.engine.execution.code import (
     running,
     unpack,
 )
-from consilience.engine.execution.graph import tree
+from consilience.engine.execution.graph import Tasks, tree
 from consilience.engine.execution.sessions import Done
 from consilience.engine.execution.shipping import Load, Shipment, result_of
 from consilience.engine.machine import cores
@@ -59,17 +59,10 @@ class DaskCluster:
     def forget(self) -> None:
         self._shipment.forget()
 
-    def run(
-        self,
-        function: Callable[..., Any],
-        calls: Sequence[tuple[Any, ...]],
-        combine: Callable[[list[Any]], Any],
-        done: Done,
-        gpu: bool,
-    ) -> Any:
+    def run(self, tasks: Tasks, done: Done, gpu: bool) -> Any:
         for left in reversed(range(ATTEMPTS)):
             try:
-                return self._run(Load(function, calls, combine, self._shipment), done)
+                return self._run(Load(tasks, self._shipment), done)
             except (asyncio.CancelledError, futures.CancelledError):
                 if not left:
                     raise

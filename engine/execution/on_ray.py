@@ -1,13 +1,13 @@
 """Tasks on a Ray cluster, through Dask-on-Ray: the cluster that extraction runs on."""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 import psutil
 
-from consilience.engine.execution.graph import CHUNK, FAN_IN, Key, tree
+from consilience.engine.execution.graph import CHUNK, FAN_IN, Key, Tasks, tree
 from consilience.engine.execution.sessions import Done
 from consilience.engine.execution.shipping import Load, Shipment, result_of
 from consilience.engine.extraction.cluster import ray_running
@@ -35,19 +35,12 @@ class RayCluster:
     def forget(self) -> None:
         self._shipment.forget()
 
-    def run(
-        self,
-        function: Callable[..., Any],
-        calls: Sequence[tuple[Any, ...]],
-        combine: Callable[[list[Any]], Any],
-        done: Done,
-        gpu: bool,
-    ) -> Any:
+    def run(self, tasks: Tasks, done: Done, gpu: bool) -> Any:
         import ray
         from ray.exceptions import RayTaskError
         from ray.util.dask import ray_dask_get
 
-        load = Load(function, calls, combine, self._shipment)
+        load = Load(tasks, self._shipment)
         graph = tree(load.tasks, load.fold, load.beside, name=uuid.uuid4().hex)
         window = Window(2 * self.workers + FAN_IN, done)
         needs = {"num_cpus": 1, "num_gpus": int(gpu), "max_retries": RETRIES}

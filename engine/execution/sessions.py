@@ -1,11 +1,12 @@
 """Clusters that are open in this process: each is started at the first use, and closed when nobody is inside."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from threading import RLock
 from typing import Any, Protocol
 
 from consilience.engine.errors import BadInput, unknown
+from consilience.engine.execution.graph import Tasks
 
 EXECUTORS = ("threads", "distributed", "ray")
 SCHEMES = {
@@ -28,14 +29,7 @@ class Cluster(Protocol):
     @property
     def together(self) -> int: ...
 
-    def run(
-        self,
-        function: Callable[..., Any],
-        calls: Sequence[tuple[Any, ...]],
-        combine: Callable[[list[Any]], Any],
-        done: Done,
-        gpu: bool,
-    ) -> Any: ...
+    def run(self, tasks: Tasks, done: Done, gpu: bool) -> Any: ...
 
     def forget(self) -> None:
         """What was sent may be changed here from now on."""

@@ -21,6 +21,7 @@ import cloudpickle
 import numpy as np
 
 from consilience.engine.execution.code import Code, check, running
+from consilience.engine.execution.graph import Tasks
 from consilience.engine.linalg import one_thread
 
 BIG, SMALL = 2**18, 2**10  # bytes: of an array that is sent by itself, of an object that is not
@@ -166,13 +167,8 @@ def _settled(code: Code) -> None:
 class Load:
     """The tasks of one pass, each with the handles of what it is called with; `fold` combines them, with `beside`."""
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        calls: Sequence[tuple[Any, ...]],
-        combine: Callable[[list[Any]], Any],
-        shipment: Shipment,
-    ):
+    def __init__(self, given: Tasks, shipment: Shipment):
+        function, calls, combine = given
         self._shipment, self._pass = shipment, uuid.uuid4().hex
         self._shared: dict[int, tuple[str, dict[str, Any]]] = {}
         times = Counter(number for call in calls for number in {id(x) for x in call})

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -82,11 +83,9 @@ def _acquire(folder: Location, owner: dict[str, Any], finished: Callable[[], boo
 
 
 def _owner() -> dict[str, Any]:
-    import psutil
-
     return {
         "token": uuid4().hex, "host": socket.gethostname(), "boot": _boot(), "pid": os.getpid(),
-        "started": psutil.Process().create_time(), "beat": 0,
+        "started": _started(os.getpid()), "beat": 0,
     }  # fmt: skip
 
 
@@ -99,6 +98,16 @@ def _boot() -> str:
     return str(int(psutil.boot_time()))
 
 
+def _started(pid: int) -> float:
+    """When that process was started, by a clock that nobody sets. psutil.NoSuchProcess if there is none."""
+    import psutil
+
+    with suppress(FileNotFoundError, ProcessLookupError):
+        if sys.platform.startswith("linux"):  # ticks since boot; psutil adds the time of the boot, which moves
+            return float(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return psutil.Process(pid).create_time()
+
+
 def _dead(held: dict[str, Any]) -> bool:
     """Whether the holder was a process of this machine that is no more; of other machines nothing is known."""
     import psutil
@@ -106,9 +115,10 @@ def _dead(held: dict[str, Any]) -> bool:
     if (held["host"], held["boot"]) != (socket.gethostname(), _boot()):
         return False
     try:
-        process = psutil.Process(held["pid"])
         # A number is used again, and a dead child keeps its own until it is waited for.
-        return process.create_time() != held["started"] or process.status() == psutil.STATUS_ZOMBIE
+        return _started(held["pid"]) != held["started"] or (
+            psutil.Process(held["pid"]).status() == psutil.STATUS_ZOMBIE
+        )
     except psutil.NoSuchProcess:
         return True
 

@@ -6,7 +6,7 @@ from functools import partial, wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from consilience.engine import machine
-from consilience.engine.execution.graph import tree
+from consilience.engine.execution.graph import Tasks, tree
 from consilience.engine.execution.sessions import call, opened, resolved
 from consilience.engine.progress import Progress, silent
 
@@ -57,17 +57,15 @@ class Executor:
 
     @property
     def workers(self) -> int:
-        if self.executor == "threads":
-            return self._threads
-        with opened(self.executor, self.address, self._threads) as session:
-            return session.cluster.workers
+        return self._threads if self.executor == "threads" else self._of_cluster("workers")
 
     @property
     def together(self) -> int:
-        if self.executor == "threads":
-            return self._threads
+        return self._threads if self.executor == "threads" else self._of_cluster("together")
+
+    def _of_cluster(self, number: str) -> int:
         with opened(self.executor, self.address, self._threads) as session:
-            return session.cluster.together
+            return int(getattr(session.cluster, number))
 
     @property
     def _threads(self) -> int:
@@ -95,23 +93,17 @@ class Executor:
 
         self.progress(stage, 0.0, total)
         if self.executor == "threads":
-            return _on_threads(function, calls, combine, finished, self._threads)
+            return _on_threads(Tasks(function, calls, combine), finished, self._threads)
         with call(self.executor, self.address, self._threads) as session:
-            return session.cluster.run(function, calls, combine, finished, self.device != "cpu")
+            return session.cluster.run(Tasks(function, calls, combine), finished, self.device != "cpu")
 
 
-def _on_threads(
-    function: Callable[..., Any],
-    calls: Sequence[tuple[Any, ...]],
-    combine: Callable[[list[Any]], Any],
-    finished: Callable[[int], None],
-    threads: int,
-) -> Any:
+def _on_threads(tasks: Tasks, finished: Callable[[int], None], threads: int) -> Any:
     from dask import threaded
     from dask.callbacks import Callback
 
     # A partial is opaque to Dask, which would otherwise search the arguments for task names.
-    graph = tree([(partial(function, *arguments),) for arguments in calls], combine)
+    graph = tree([(partial(tasks.function, *arguments),) for arguments in tasks.calls], tasks.combine)
     number = {key: k for k, key in enumerate(graph.chunks)}
 
     def posttask(key: Any, *_: Any) -> None:
@@ -134,9 +126,7 @@ class Serial:
         function: Callable[..., Any],
         calls: Sequence[tuple[Any, ...]],
         combine: Callable[[list[Any]], Any],
-        *,
-        costs: Sequence[float] | None = None,
-        stage: str = "",
+        **_: Any,
     ) -> Any:
         return combine([function(*arguments) for arguments in calls])
 

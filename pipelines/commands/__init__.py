@@ -1,0 +1,1 @@
+"""The commands: thin ones, over the functions that Python has too. Nothing heavy is imported before one is called."""

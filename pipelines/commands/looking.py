@@ -1,0 +1,82 @@
+"""Commands that show what there is, and change nothing but a page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consilience.engine.errors import unknown
+from consilience.pipelines.commands.options import Store
+
+
+def status(
+    place: Annotated[
+        str,
+        typer.Argument(metavar="[STORE|STUDY|OUTPUT]", help="A store, a study file, or its output folder."),
+    ] = "features",
+) -> None:
+    """Say how far an extraction is that runs in another shell, or ran; and which shards were slow."""
+    from datetime import UTC, datetime
+
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.status import HEADER
+    from consilience.pipelines.status import status as read_status
+
+    console, now = Console(), datetime.now(UTC)
+    found = read_status(place, now)
+    console.table(f"Extraction into {place}", HEADER, [x.facts(now) for x in found])
+    for one in found:
+        slow = ", ".join(
+            f"{seconds:.1f} s shard {shard} on {node[:8]}" for seconds, shard, node in one.slowest
+        )
+        if slow:
+            console.say(f"{one.model}, slowest: {slow}")
+
+
+def list_(
+    kind: Annotated[str, typer.Argument(help="metrics, preprocessing, models, stimuli, brains or tables.")],
+    store: Store = "features",
+) -> None:
+    """List the registered metrics, preprocessing steps, models, stimuli or brains, or the tables of a store."""
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.tables import listing
+
+    kinds = ("metrics", "preprocessing", "models", "stimuli", "brains", "tables")
+    if kind not in kinds:
+        raise unknown("kind of thing to list", kind, kinds)
+    for row in listing(kind, store):
+        Console().say("  ".join(row))
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's output folder, or its scores.nc.")],
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write; default: report.html beside the scores.")
+    ] = None,
+) -> None:
+    """Draw the report of a finished run anew."""
+    from consilience.engine.scores import open_scores
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.report import write
+
+    path = run / "scores.nc" if run.is_dir() else run
+    beside = path.with_name("profile.nc")
+    scores, profile = open_scores(path), open_scores(beside) if beside.is_file() else None
+    Console().say(f"Report: {write(scores, output or path.with_name('report.html'), profile)}")
+
+
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="Where a run would write.")] = Path("."),
+    speed: Annotated[
+        bool, typer.Option(help="Measure matrix products and reading, which takes seconds.")
+    ] = True,
+) -> None:
+    """Say what this machine offers, what is missing, and how to add it."""
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.doctor import examine
+
+    console = Console()
+    for finding in examine(folder.resolve(), speed=speed):
+        console.say(f"{finding.what:<34}{finding.found}")
+        if finding.fix:
+            console.say(f"{'':<34}{finding.fix}", style="yellow")

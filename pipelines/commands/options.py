@@ -1,0 +1,43 @@
+"""What several commands share: their options, exit codes, and what is said when one is interrupted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from consilience.pipelines.console import Console
+
+BAD_INPUT, REJECTS, INTERRUPTED = 2, 3, 130
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file (YAML).")]
+Store = Annotated[str, typer.Option(help="The folder of feature tables, or s3://BUCKET/PREFIX.")]
+Executor = Annotated[
+    str | None,
+    typer.Option(help="Where passes run: threads, distributed, ray, or an address with its scheme."),
+]
+Address = Annotated[
+    str | None, typer.Option(help="The Dask scheduler or Ray cluster; default: this machine.")
+]
+
+
+@contextmanager
+def interruptible(console: "Console") -> Iterator[None]:
+    """What is kept, and the exit code, where the user interrupts the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.say(
+            "\nInterrupted. What was extracted and scored is kept: the same command goes on from here."
+        )
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def shipped(console: "Console", study: tuple[Path, bool]) -> Path:
+    """The path of a study that comes with this version, after saying so where the file there was `edited`."""
+    path, edited = study
+    if edited:
+        console.say(f"{path} differs from the study that comes with this version; it is used as it stands.")
+    return path
