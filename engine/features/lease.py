@@ -103,7 +103,8 @@ def _started(pid: int) -> float:
     import psutil
 
     with suppress(FileNotFoundError, ProcessLookupError):
-        if sys.platform.startswith("linux"):  # ticks since boot; psutil adds the time of the boot, which moves
+        # Ticks since the boot: psutil adds the time of the boot, which moves when the clock is set.
+        if sys.platform.startswith("linux"):
             return float(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     return psutil.Process(pid).create_time()
 
