@@ -18,6 +18,8 @@ SUMMARIES: dict[str, Callable[[np.ndarray], Any]] = {
 
 def whitener(own: Own, ridge: float) -> np.ndarray:
     """B (d, rank) with B'(Xc'Xc + ridge) B = 1; `ridge` is in units of the mean eigenvalue."""
+    if ridge == 0:
+        return own.whitener
     values, vectors = own.eigen
     return vectors / np.sqrt(values + ridge * values.sum() / len(own.gram))
 
@@ -84,7 +86,7 @@ def svcca(left: np.ndarray, right: np.ndarray, cross: Cross, *, variance: float)
 @register(
     "pwcca",
     needs="moments",
-    factor=lambda own: (whitener(own, 0.0), np.sqrt(own.eigen[0])[:, None] * own.eigen[1].T),
+    factor=lambda own: (own.whitener, own.whitener.T @ own.gram),
     symmetric=False,
     direction="similarity",
     range="0..1",

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import lapack
+
+# Reciprocal condition number of a Gram matrix above which no digit that matters is lost by its Cholesky factor.
+WELL = 1e-7
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,19 @@ class Own:
         values, vectors = (found[..., ::-1] for found in np.linalg.eigh(self.gram))
         keep = self._above_rounding(values)
         return values[keep], np.ascontiguousarray(vectors[:, keep])
+
+    @cached_property
+    def whitener(self) -> np.ndarray:
+        """B (d, rank) with B'Xc'Xc B = 1.
+
+        The inverse of the Cholesky factor, a tenth of the work of `eigen`; or from that, where some direction is near
+        rounding.
+        """
+        factor, failed = lapack.dpotrf(self.gram, clean=1)
+        if not failed and lapack.dpocon(factor, np.linalg.norm(self.gram, 1))[0] > WELL:
+            return np.asarray(lapack.dtrtri(factor)[0])
+        values, vectors = self.eigen
+        return np.asarray(vectors / np.sqrt(values))
 
     def leading(self, variance: float) -> int:
         """How many of the leading principal components explain that share of the variance, at the fewest."""

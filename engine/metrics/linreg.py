@@ -19,6 +19,8 @@ def _factor(own: Any, folds: int, ridge: float) -> Factor | list[FoldFactor]:
 
 def _in_sample(own: Own, ridge: float) -> Factor:
     """A (d, rank) with R² = ‖A'Xc'Yc‖² / ‖Yc‖², and ‖Xc‖²."""
+    if ridge == 0:
+        return own.whitener, own.trace
     values, vectors = own.eigen
     shrunk = values + ridge * values.sum() / len(own.gram)
     # Explained sum of squares 2 tr(W'X'Y) - tr(W'X'XW) with W = (X'X + ridge)⁻¹ X'Y, in the eigenbasis.

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from consilience.engine.metrics.cca import whitener
 from consilience.engine.metrics.held_out import Fit, Scores, Side, quantised
 from consilience.engine.metrics.mutual import mutual_shares
 from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, register
@@ -34,7 +33,7 @@ def _factor(side: Side, space: str, anchors: int = 0, **_: Any) -> Coordinates:
         return Coordinates(side.raw(rows), side.frame.scale)
     assert side.own is not None
     if space == "cca":
-        basis = whitener(side.own, 0.0)
+        basis = side.own.whitener
         return Coordinates(side.centred(rows) @ basis, basis=basis)
     norm = np.sqrt(side.own.trace) or 1.0  # of train samples that are all alike it is 0
     return Coordinates(side.centred(rows) / norm)
