@@ -17,7 +17,7 @@ from consilience.engine.features.repeats import crossed
 from consilience.engine.inference.subsets import Groups, deal
 from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
-from consilience.engine.metrics.registry import Request
+from consilience.engine.metrics.registry import ON_LISTS, Request
 from consilience.engine.pairs import asked_of, named, with_own
 from consilience.engine.passes import candidates
 from consilience.engine.passes.blocks import compute_dtype, frame
@@ -33,9 +33,9 @@ from consilience.engine.scoring.table import score_table
 
 # Which statistics a family of metrics needs, and how it is evaluated; a family shares its passes.
 Family = tuple[tuple[str, ...], Callable[[Sequence[Request], Setting], list[Evaluated]]]
-SAMPLED: tuple[Family, ...] = ((("sums", "neighbours"), sampled.evaluate),)
+SAMPLED: tuple[Family, ...] = ((("sums", *ON_LISTS), sampled.evaluate),)
 FAMILIES: tuple[Family, ...] = (
-    (("sums", "neighbours", "unions"), second.evaluate),
+    (("sums", *ON_LISTS, "unions"), second.evaluate),
     (("classes",), classes.evaluate),
     (("batches",), batches.evaluate),
     (("triangles",), triangles.evaluate),

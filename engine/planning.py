@@ -27,14 +27,14 @@ from consilience.engine.costs_apart import batch_step, class_step, sampled_step,
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.subsets import subsets
 from consilience.engine.machine import Speed
-from consilience.engine.metrics.registry import Request
+from consilience.engine.metrics.registry import ON_LISTS, Request
 
 
 def needs_of(requests: Sequence[Request]) -> Needs:
     """What these metrics need, together."""
     searches: dict[str, int] = {}
     for r in requests:
-        if r.needs in ("neighbours", "unions"):
+        if r.needs in (*ON_LISTS, "unions"):
             searches[r.space] = max(searches.get(r.space, 0), r.parameters["k"])
     return Needs(
         frozenset(r.space for r in requests if r.needs == "sums"),

@@ -16,6 +16,7 @@ COSTS = {
     "classes": "as above, within each class",
     "batches": "n times the size of a batch, instead of n²",
     "neighbours": "the tile pass, in which the neighbours are found; evaluation is then n k R²",
+    "overlaps": "the tile pass, in which the neighbours are found; those in common are then counted, n k R² operations",
     "unions": "the tile pass, and the similarities of each sample with the neighbours it has anywhere",
     "triangles": "whole matrices of at most 1,024 samples, and a sort of n²/2 entries for every pair and subset",
     "moments": "moments, n d² a pair, and a decomposition, d³, for every pair, subset and permutation",

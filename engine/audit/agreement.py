@@ -10,7 +10,7 @@ import xarray as xr
 from consilience.engine.comparison import compare
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.interval import interval
-from consilience.engine.metrics.registry import INVARIANCES, Request, canonical, parse
+from consilience.engine.metrics.registry import INVARIANCES, ON_LISTS, Request, canonical, parse
 
 METRICS = (
     "cka", "cka:estimator=biased", "cka:kernel=rbf", "rsa", "distance_correlation", "mutual_knn", "cknna", "svcca",
@@ -19,7 +19,7 @@ METRICS = (
 CKA = canonical("cka")
 FAMILIES = {
     **dict.fromkeys(("sums", "batches", "classes", "triangles"), "pairs of samples"),
-    **dict.fromkeys(("neighbours", "unions"), "neighbours"),
+    **dict.fromkeys((*ON_LISTS, "unions"), "neighbours"),
     "moments": "units and directions",
     "held_out": "held-out samples",
 }

@@ -43,7 +43,7 @@ def invariances_of(distance: str, k: int) -> tuple[str, ...]:
 
 
 LISTS: dict[str, Any] = {  # what all metrics of neighbour lists declare alike
-    "needs": "neighbours",
+    "needs": "neighbours",  # or less: "overlaps"
     "space": space_of,
     "parameters": {"distance": Choice(("cosine", "euclidean")), "k": Number(10, 1)},
     "direction": "similarity",
@@ -58,9 +58,9 @@ LISTS: dict[str, Any] = {  # what all metrics of neighbour lists declare alike
     source="Huh et al. 2024",
     null=null,
     sampled=True,
-    **LISTS,
+    **LISTS | {"needs": "overlaps"},
 )
-def mutual_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: int) -> np.ndarray:
+def mutual_knn(counts: np.ndarray, *, distance: str, k: int) -> np.ndarray:
     """Mutual nearest neighbours.
 
     mean over samples i of |N_X(i) ∩ N_Y(i)| / k
@@ -70,7 +70,7 @@ def mutual_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k:
     Misleads where neighbourhoods are arbitrary: duplicates, ties, and hubs that are neighbours of everybody. k is a
     scale: a high overlap says nothing of how far clusters are from each other, and chance grows with k / n.
     """
-    return left.overlaps(right) @ np.arange(k + 1.0) / (len(left.rows) * k)
+    return counts @ np.arange(k + 1.0) / (counts.sum(axis=-1) * k)
 
 
 @register(
@@ -78,9 +78,9 @@ def mutual_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k:
     symmetric=True,
     range="0..1",
     source="Wang et al. 2020",
-    **LISTS,
+    **LISTS | {"needs": "overlaps"},
 )
-def jaccard_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: int) -> np.ndarray:
+def jaccard_knn(counts: np.ndarray, *, distance: str, k: int) -> np.ndarray:
     """Jaccard similarity of nearest neighbours.
 
     mean over samples i of |N_X(i) ∩ N_Y(i)| / |N_X(i) ∪ N_Y(i)|
@@ -91,4 +91,4 @@ def jaccard_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k
     is lower.
     """
     shared = np.arange(k + 1.0)
-    return left.overlaps(right) @ (shared / (2 * k - shared)) / len(left.rows)
+    return counts @ (shared / (2 * k - shared)) / counts.sum(axis=-1)

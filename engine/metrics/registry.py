@@ -19,10 +19,12 @@ PAIRWISE = (
     "classes",
     "batches",
     "neighbours",
+    "overlaps",
     "unions",
     "triangles",
 )  # statistics of pairs of samples
 STATISTICS = (*PAIRWISE, "moments", "held_out", *SINGLE)
+ON_LISTS = ("neighbours", "overlaps")  # what is made of the neighbour lists of two representations
 INVARIANCES = ("permutation", "rotation", "scaling", "translation", "linear")
 EUCLIDEAN = INVARIANCES[
     :4
@@ -35,9 +37,9 @@ class Metric:
 
     Attributes:
         needs: ``sums`` of a space over all pairs of samples, within ``classes`` or within ``batches``; ``neighbours``,
-            or the ``unions`` of two samples' neighbours; whole ``triangles`` of few samples; ``moments``; ``held_out``
-            samples. Of one representation ``covariance``, ``means``, ``directions``, ``distances``, or labels that
-            a ``probe`` predicts. From the parameters if those matter.
+            their ``overlaps`` alone, or the ``unions`` of two samples' neighbours; whole ``triangles`` of few samples;
+            ``moments``; ``held_out`` samples. Of one representation ``covariance``, ``means``, ``directions``,
+            ``distances``, or labels that a ``probe`` predicts. From the parameters if those matter.
         symmetric: whether X with Y scores as Y with X; from the parameters if those matter.
         only: parameter -> (other, value, …): it is part of the id only where the other has such a value. Of a
             parameter with itself: only where it is not what it is by default.
@@ -45,7 +47,7 @@ class Metric:
         repeats: from the parameters, whether inner products of different repeats of the samples are needed.
         part: what the `Sums` of one class or batch add to what `finish` gets then.
         sampled: from the parameters, whether random batches of samples estimate the score without bias (then `part` is
-            needed) or, of ``neighbours``, random samples do.
+            needed) or, of ``overlaps``, random samples do.
         units: from the parameters, whether sums over every unit alone are needed (with ``sums`` and ``classes``).
         space: the space whose sums or neighbours are needed, from the parameters.
         factor: what one representation contributes to every pair, from `Own` (``moments``) or `Side` (``held_out``)

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy import stats
 
 from consilience.engine.inference.subsets import Groups, Subsets
-from consilience.engine.passes.overlaps import overlaps
 
 # Cosines nearer to each other than this may be in the wrong order: 32 times what float32 resolves.
 CLOSE = 2.0**-18
@@ -59,6 +57,15 @@ class Neighbours:
         """The lists there are: of all samples, and within halves."""
         return [self.whole] if self.half is None else [self.whole, self.half]
 
+    def members(self, subsets: Subsets) -> list[tuple[int, list[int]]]:
+        """In which of `scopes` to look for the neighbours within which subsets."""
+        halves = [self._in_half(subsets, s) for s in range(subsets.count)]
+        return [(half, [s for s, h in enumerate(halves) if h == half]) for half in sorted(set(halves))]
+
+    @staticmethod
+    def _in_half(subsets: Subsets, subset: int) -> bool:
+        return subsets.holdout is not None and (subset == subsets.select or subset >= subsets.holdout)
+
     def lists(self, subsets: Subsets, subset: int, k: int) -> "NeighbourLists":
         """The k nearest neighbours of each row of that subset, within it."""
         inside = np.repeat(subsets.masks[subset], self.groups.sizes)
@@ -77,7 +84,7 @@ class Neighbours:
     ) -> tuple[int, np.ndarray, np.ndarray]:
         """In which of `scopes` to look, which of its neighbours are the nearest within the subset, and those."""
         inside = np.repeat(subsets.masks[subset], self.groups.sizes)
-        in_half = subsets.holdout is not None and (subset == subsets.select or subset >= subsets.holdout)
+        in_half = self._in_half(subsets, subset)
         found = self.scopes[in_half][:, rows]
         usable = inside[found] & (found >= 0)
         # A stable sort brings the usable ones to the front, still nearest first.
@@ -110,14 +117,6 @@ class NeighbourLists:
     lists: np.ndarray
     rows: np.ndarray
     values: np.ndarray | None = None
-
-    def overlaps(self, other: "NeighbourLists") -> np.ndarray:
-        """How many samples share 0, 1, … k neighbours with those of the other side, (R, R of the other, k + 1)."""
-        return self._own_overlaps if other is self else overlaps(self.lists, other.lists)
-
-    @cached_property
-    def _own_overlaps(self) -> np.ndarray:
-        return overlaps(self.lists, self.lists)
 
     def only(self, some: Sequence[int]) -> "NeighbourLists":
         """The lists in some of the representations."""

@@ -1,11 +1,15 @@
-"""How many neighbours the samples have in common in two representations."""
+"""How many neighbours the samples have in common in two representations: of all samples, and within every subset."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
 
+from consilience.engine.inference.subsets import Subsets
 from consilience.engine.passes.columns import labelled, one_hot
+from consilience.engine.passes.executors import Run
+from consilience.engine.passes.neighbours import Neighbours
 
 CHUNK_ELEMENTS = 2**22
 
@@ -13,13 +17,63 @@ CHUNK_ELEMENTS = 2**22
 def overlaps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """How many samples share 0, 1, … k neighbours, (L, R, k + 1), from the lists (L, n, k) and (R, n, k)."""
     k = left.shape[2]
-    size = len(left) * len(right)
-    pair = np.arange(size) * (k + 1)
-    found = np.zeros(size * (k + 1), np.int64)
+    found = np.zeros((len(left), len(right), k + 1), np.int64)
     for shared in common(left, right):
-        at = shared.reshape(len(shared), size).astype(np.int64) + pair
-        found += np.bincount(at.ravel(), minlength=len(found))
-    return found.reshape(len(left), len(right), k + 1)
+        found += _counts(shared, k)
+    return found
+
+
+def overlaps_within(
+    neighbours: Neighbours, subsets: Subsets, k: int, some: Sequence[int] | None, run: Run
+) -> np.ndarray:
+    """As `overlaps` of the k nearest neighbours within each subset, (S, R, R, k + 1); with `some` (S, R, L, k + 1) of
+    those on the right. `run` runs tasks, each on some samples and all subsets."""
+    groups = neighbours.groups
+    group = np.append(
+        np.repeat(np.arange(groups.count, dtype=np.int16), groups.sizes), groups.count
+    )  # -1: none
+    masks = np.pad(subsets.masks, ((0, 0), (0, 1)))
+    size = len(neighbours.whole)
+    right = list(range(size)) if some is None else list(some)
+    found = np.empty((subsets.count, size, len(right), k + 1), np.int64)
+    for scope, members in neighbours.members(subsets):
+        lists = neighbours.scopes[scope]
+        n, width = lists.shape[1:]
+        columns = max(min(size * width, n), 8 * width)
+        chunk = min(CHUNK_ELEMENTS // run.workers // (size * columns), -(-n // (4 * run.workers)))
+        edges = [*range(0, n, max(1, chunk)), n]
+        calls = [(lists[:, a:b], group[a:b], group, masks[members], k, right) for a, b in pairwise(edges)]
+        found[members] = run(_within, calls, sum, stage="common neighbours")
+    return found
+
+
+def _within(
+    lists: np.ndarray, own: np.ndarray, group: np.ndarray, masks: np.ndarray, k: int, right: Sequence[int]
+) -> np.ndarray:
+    """Counts (S, R, L, k + 1) of some samples, of the groups `own`; `group` is that of every sample."""
+    labels, columns = relabelled(lists, len(group) - 1)
+    labels = labels.transpose(2, 0, 1).copy()  # (width, m, R): nearest neighbours of all come first
+    near = group[lists].transpose(2, 1, 0).copy()
+    hot = torch.empty(*labels.shape[1:], columns + 1)
+    found = []
+    for mask in masks:
+        inside = mask[own]
+        usable = mask[near] & inside[:, None]
+        first = np.where(usable & (usable.cumsum(axis=0, dtype=np.int16) <= k), labels, 0)
+        hot.zero_().scatter_(2, torch.from_numpy(first.transpose(1, 2, 0).copy()), 1.0)
+        shared = hot[:, :, 1:]
+        counts = _counts(torch.bmm(shared, shared[:, right].transpose(1, 2)).numpy(), k)
+        counts[:, :, 0] -= np.count_nonzero(~inside)
+        found.append(counts)
+    return np.array(found)
+
+
+def _counts(shared: np.ndarray, k: int) -> np.ndarray:
+    """In how many of m samples 0, 1, … k are in common, (L, R, k + 1), from how many there are (m, L, R)."""
+    shape = shared.shape[1:]
+    size = shape[0] * shape[1]
+    at = shared.reshape(len(shared), size).astype(np.int64) + np.arange(size) * (k + 1)
+    return np.bincount(at.ravel(), minlength=size * (k + 1)).reshape(*shape, k + 1)
 
 
 def common(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:

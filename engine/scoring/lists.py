@@ -1,4 +1,4 @@
-"""Metrics on neighbour lists, evaluated on every subset of rows."""
+"""Metrics on neighbour lists, and on how many neighbours they have in common, evaluated on every subset of rows."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,9 @@ import numpy as np
 from consilience.engine.inference.null import from_permutations, orders
 from consilience.engine.inference.subsets import Subsets
 from consilience.engine.metrics.registry import Request
+from consilience.engine.passes.executors import Run
 from consilience.engine.passes.neighbours import NeighbourLists, Neighbours
+from consilience.engine.passes.overlaps import overlaps, overlaps_within
 from consilience.engine.progress import Progress, silent
 from consilience.engine.scoring.evaluated import EXACT, Evaluated, Tail, exact_tail, mirrored
 
@@ -20,28 +22,39 @@ def from_neighbours(
     null: bool,
     permutations: int,
     seed: int,
+    run: Run,
     progress: Progress = silent,
     lefts: Sequence[int] | None = None,
 ) -> list[Evaluated]:
-    """Metrics on the neighbour lists, which are cut down to each subset in turn, once for all that look at the same.
+    """Metrics on the neighbour lists, which are cut down to each subset in turn, once for all that look at the same;
+    and on overlaps, which are counted on all subsets together. `run` runs tasks.
 
     With `lefts` only pairs with one of these representations are scored; others are NaN.
     """
+    counts = {
+        key: overlaps_within(neighbours[key[0]], subsets, key[1], lefts, run)
+        for key in dict.fromkeys(map(_key, requests))
+        if any(r.needs == "overlaps" for r in requests if _key(r) == key)
+    }
     values: list[list[np.ndarray]] = [[] for _ in requests]
     tails: list[dict[int, Tail | None]] = [{} for _ in requests]
     how = ["none"] * len(requests)
     for subset in range(subsets.count):
         views: dict[tuple[str, int], NeighbourLists] = {}
         for i, r in enumerate(requests):
-            key = r.space, r.parameters["k"]
-            if key not in views:
+            key, tested = _key(r), null and subset in subsets.tested
+            if key not in views and (tested or r.needs != "overlaps"):
                 views[key] = neighbours[r.space].lists(subsets, subset, r.parameters["k"])
             with np.errstate(invalid="ignore", divide="ignore"):
-                found = compared(r, views[key], views[key], lefts)
+                if r.needs == "overlaps":
+                    found = _entered(r.metric.finish(counts[key][subset], **r.parameters), lefts)
+                else:
+                    found = compared(r, views[key], views[key], lefts)
                 values[i].append(mirrored(found, r.symmetric))
-                if null and subset in subsets.tested:
+                if tested:
                     tails[i][subset], how[i] = _tail(r, views[key], values[i][-1], permutations, seed, lefts)
-        progress("neighbour lists", subset + 1, subsets.count)
+        if views:
+            progress("neighbour lists", subset + 1, subsets.count)
     return [
         Evaluated(
             r, np.array(values[i]), subsets, neighbours[r.space].groups.n, tails[i].get(subsets.full),
@@ -51,17 +64,36 @@ def from_neighbours(
     ]  # fmt: skip
 
 
+def _key(request: Request) -> tuple[str, int]:
+    return request.space, request.parameters["k"]
+
+
+def _entered(scores: np.ndarray, lefts: Sequence[int] | None) -> np.ndarray:
+    """(R, R) from the scores (R, L) with each of `lefts`, of a symmetric metric; NaN elsewhere."""
+    if lefts is None:
+        return scores
+    whole = np.full((len(scores),) * 2, np.nan)
+    whole[:, list(lefts)] = scores
+    whole[list(lefts)] = scores.T
+    return whole
+
+
 def compared(
-    request: Request, left: NeighbourLists, right: NeighbourLists, lefts: Sequence[int] | None
+    request: Request, left: NeighbourLists, right: NeighbourLists, lefts: Sequence[int] | None = None
 ) -> np.ndarray:
     """The scores (R, R) of two views of the same representations; with `lefts` of pairs with one of these, else NaN."""
-    finish, given = request.metric.finish, request.parameters
+    given = request.parameters
+
+    def finish(x: NeighbourLists, y: NeighbourLists) -> np.ndarray:
+        if request.needs == "overlaps":
+            return request.metric.finish(overlaps(x.lists, y.lists), **given)
+        return request.metric.finish(x, y, **given)
+
     if lefts is None:
-        scores: np.ndarray = finish(left, right, **given)
-        return scores
+        return finish(left, right)
     some, scores = list(lefts), np.full((len(left.lists),) * 2, np.nan)
-    scores[:, some] = finish(left, right.only(some), **given)
-    scores[some] = finish(left.only(some), right, **given)
+    scores[:, some] = finish(left, right.only(some))
+    scores[some] = finish(left.only(some), right)
     return scores
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from consilience.engine.metrics.registry import Request
+from consilience.engine.metrics.registry import ON_LISTS, Request
 from consilience.engine.passes.executors import joined
 from consilience.engine.passes.neighbours import NeighbourLists
 from consilience.engine.passes.permuted import permuted
@@ -53,7 +53,7 @@ def second_order(requests: Sequence[Request], setting: Setting) -> Draws:
         mine = [r for r in requests if r.needs == "sums" and r.space == space]
         yield from _from_sums(mine, space, sums[space].at(full), setting)
     for r in requests:
-        if r.needs == "neighbours":
+        if r.needs in ON_LISTS:
             yield from _from_lists(
                 r, neighbours[r.space].lists(setting.subsets, full, r.parameters["k"]), setting
             )
@@ -99,5 +99,6 @@ def _drawn(request: Request, view: NeighbourLists, order: np.ndarray) -> list[np
 FAMILIES: dict[str, Callable[[Sequence[Request], Setting], Draws]] = {
     "sums": second_order,
     "neighbours": second_order,
+    "overlaps": second_order,
     "moments": first_order,
 }

@@ -9,6 +9,7 @@ from consilience.engine.passes.neighbours import NeighbourLists
 from consilience.engine.passes.queries import nearest_of
 from consilience.engine.scoring.enough import short, told
 from consilience.engine.scoring.evaluated import Evaluated, exact_tail, mirrored
+from consilience.engine.scoring.lists import compared
 from consilience.engine.scoring.setting import Setting
 
 ROUND, FIRST = 20, 320  # groups of the jackknife, and the samples of the first round
@@ -33,13 +34,13 @@ def from_queries(request: Request, setting: Setting) -> Evaluated:
 
 
 def _evaluated(request: Request, lists: np.ndarray, rows: np.ndarray, setting: Setting) -> Evaluated:
-    metric, given, chosen = request.metric, request.parameters, subsets(ROUND)
+    given, chosen = request.parameters, subsets(ROUND)
     group = np.arange(len(rows)) % ROUND
     values = []
     for mask in chosen.masks:
         inside = mask[group]
         view = NeighbourLists(lists[:, inside], rows[inside])
-        values.append(mirrored(metric.finish(view, view, **given), request.symmetric))
+        values.append(mirrored(compared(request, view, view), request.symmetric))
     scores = np.array(values)
     tail = None
     if setting.null:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.engine.metrics.registry import Request
+from consilience.engine.metrics.registry import ON_LISTS, Request
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.layout import layout
@@ -83,10 +83,10 @@ def evaluated(requests: Sequence[Request], found: Statistics, setting: Setting) 
     sums, neighbours = found
     done = [from_sums(r, sums[r.space], setting.subsets, setting.null) for r in requests if r.needs == "sums"]
     done += [from_unions(r, neighbours[r.space], setting) for r in requests if r.needs == "unions"]
-    if lists := [r for r in requests if r.needs == "neighbours"]:
+    if lists := [r for r in requests if r.needs in ON_LISTS]:
         done += from_neighbours(
             lists, neighbours, setting.subsets, null=setting.null, permutations=setting.permutations,
-            seed=setting.seed, progress=setting.progress, lefts=setting.lefts,
+            seed=setting.seed, run=setting.run, progress=setting.progress, lefts=setting.lefts,
         )  # fmt: skip
     return done
 

@@ -8,6 +8,7 @@ import consilience as cs
 from consilience.engine.errors import BadInput
 from consilience.engine.metrics import knn, knn_cycle, knn_order
 from consilience.engine.passes.neighbours import NeighbourLists
+from consilience.engine.passes.overlaps import overlaps
 
 ORDERED = {
     "lcs_knn": lambda p, q, k: reference_knn.common_length(p, q) / k,
@@ -160,7 +161,7 @@ def test_identical_representations(metric):
 def test_bounds_between_them():
     left, right = drawn(7, 3, 50, 6, 0.0), drawn(8, 3, 50, 6, 0.0)
     lcs, edit = (finish(m, left, right) for m in ("lcs_knn", "edit_knn"))
-    mutual = knn.mutual_knn(left, right, distance="cosine", k=6)
+    mutual = knn.mutual_knn(overlaps(left.lists, right.lists), distance="cosine", k=6)
     assert (edit <= lcs + 1e-12).all()
     assert (lcs <= mutual + 1e-12).all()
 

@@ -15,7 +15,7 @@ from consilience.engine.inference.subsets import deal
 from consilience.engine.metrics.registry import parse, registered
 
 SUMS = [m for m in REFERENCE if parse(m).needs == "sums"]
-NEIGHBOURS = [m for m in REFERENCE if parse(m).needs in ("neighbours", "unions")]
+NEIGHBOURS = [m for m in REFERENCE if parse(m).needs in ("neighbours", "overlaps", "unions")]
 HELD_OUT = [m for m in REFERENCE if parse(m).needs == "held_out"]  # see test_held_out.py
 ALL_SAMPLES = [m for m in REFERENCE if m not in HELD_OUT]
 

@@ -13,6 +13,7 @@ from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import frame
 from consilience.engine.passes.layout import layout
 from consilience.engine.passes.neighbours import kept
+from consilience.engine.passes.overlaps import overlaps_within
 from consilience.engine.passes.second_order import second_order
 
 SPACES = {"rdm-cosine": "cosine", "rdm-euclidean": "euclidean", "inner": "inner"}
@@ -55,6 +56,29 @@ def test_copies_are_at_distance_zero_and_ties_go_to_the_lower_row_number(tile_ro
     for i, near in found.items():
         copies = [j for j in range(i // 8 * 8, i // 8 * 8 + 8) if j != i]
         assert near == copies[:3]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(40, 70), st.integers(1, 6), st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_common_neighbours_are_counted_within_every_subset(seed, n, k, few):
+    rng = np.random.default_rng(seed)
+    x = {str(i): rng.normal(size=(n, 3)) for i in range(4)}
+    c = Comparison(x, metrics=["cka"], groups=10)
+    chosen = subsets(c.groups.count)
+    frames = [frame(r) for r in c.representations]
+    found = second_order(
+        c.representations, frames, c.groups, chosen, layout(c.groups, 9), searches={"rdm-cosine": k}, null=False,
+        strip_rows=20, run=executors.run,
+    ).neighbours["rdm-cosine"]  # fmt: skip
+    some = [3, 1] if few else None
+    counts = overlaps_within(found, chosen, k, some, executors.run)
+    for s in range(chosen.count):
+        rows = np.sort(c.groups.order[np.repeat(chosen.masks[s], c.groups.sizes)])
+        near = [reference.neighbours(z[rows], k, "cosine") for z in x.values()]
+        for a, left in enumerate(near):
+            for at, b in enumerate(some or range(4)):
+                common = [len(set(p) & set(q)) for p, q in zip(left, near[b])]
+                assert counts[s, a, at].tolist() == np.bincount(common, minlength=k + 1).tolist()
 
 
 def test_a_sample_without_direction_is_far_from_all():
