@@ -328,7 +328,7 @@ def test_the_demo_study_asks_for_what_the_readme_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", [x.name for x in cli.app.registered_commands])
 def test_every_command_has_help(call: Call, command: str) -> None:
     code, said, _ = call(command, "--help")
-    assert (code, said.split()[:3]) == (0, ["Usage:", "consilience", command])
+    assert (code, f" {command} [OPTIONS]" in said.split("\n\n")[0]) == (0, True)
 
 
 def test_the_readme_lists_every_command_and_its_examples_run(
