@@ -39,7 +39,7 @@ def test_shellcheck_finds_nothing() -> None:
 
 def test_a_study_runs_on_two_nodes(allocation: dict[str, str], tmp_path: Path) -> None:
     study = tiny_study(tmp_path / "study", executor="ray", address="auto")
-    said = done("bash", SCRIPT, "run", study.name, cwd=study.parent, env=allocation)
+    said = done("bash", SCRIPT, "run", study.name, cwd=study.parent, env=allocation, timeout=550)
     assert "Ray runs on 2 of 2 nodes" in said
     assert said.count("Ray runtime started.") == 2
     assert "two models agree best between one/layer.0 and two/layer.0" in said

@@ -26,9 +26,9 @@ def tool(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-def done(*command: str | Path, **options: Any) -> str:
+def done(*command: str | Path, timeout: float = 300, **options: Any) -> str:
     """What a command that succeeds prints on its standard output."""
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
     assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"
     return ran.stdout
 
