@@ -45,7 +45,7 @@ def test_secrets_come_from_a_file_that_git_ignores(tmp_path: Path) -> None:
     names = [x.partition("=")[0] for x in (MLFLOW / "example.env").read_text().splitlines() if "=" in x]
     assert names == list(SECRETS)
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()))
-    assert "postgresql://mlflow:p1@postgres:5432/mlflow" in done(*compose, env=environment)
+    assert "postgresql+psycopg2://mlflow:p1@postgres:5432/mlflow" in done(*compose, env=environment)
     done("git", "check-ignore", MLFLOW / ".env", cwd=ROOT)
 
 
@@ -74,6 +74,7 @@ def test_the_server_starts_is_healthy_and_keeps_artifacts_in_the_bucket(
     command = dockerfile_command()
     command[command.index("--port") + 1] = str(port)
     command[command.index("--host") + 1] = "127.0.0.1"
+    command[command.index("--workers") + 1] = "1"  # sooner up
     environment = service["environment"] | {
         "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{tmp_path}/mlflow.db", "MLFLOW_S3_ENDPOINT_URL": s3_server,
         "MLFLOW_ARTIFACTS_DESTINATION": f"s3://{bucket}", "PATH": os.environ["PATH"], "HOME": str(tmp_path),
