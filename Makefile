@@ -12,7 +12,7 @@ OUTPUT ?= consilience-demo
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench docs clean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,5 +43,8 @@ check: $(READY)  ## lint, formatting and types
 bench: $(READY)  ## the figures with a bound, each beside a reference in the same run
 	$(BIN)/python -m pytest -m bench -s -o python_files='bench_*.py' tests/benchmarks
 
+docs: $(READY)  ## the pages of docs/, as a site in ./site that opens without a server
+	$(BIN)/mkdocs build --strict
+
 clean:  ## remove what the targets above made, but not your feature tables or reports
-	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis $(VENV)
+	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis $(VENV)

@@ -50,7 +50,10 @@ def import_(
 
 def compare(
     tables: Annotated[
-        list[str], typer.Argument(help="Folders of feature tables: STORE/MODEL/STIMULI[/DIGEST].")
+        list[str],
+        typer.Argument(
+            help="Folders of feature tables: STORE/MODEL/STIMULI, or with /DIGEST one of several."
+        ),
     ],
     metric: Annotated[
         list[str], typer.Option(help="Metric id, such as cka:estimator=biased; may be repeated.")
@@ -82,7 +85,10 @@ def compare(
 
 def audit(
     a: Annotated[
-        str, typer.Argument(metavar="A", help="STORE/MODEL/STIMULI[/DIGEST]:LAYER, or a .npy file.")
+        str,
+        typer.Argument(
+            metavar="A", help="STORE/MODEL/STIMULI:LAYER or with /DIGEST before the colon, or a .npy file."
+        ),
     ],
     b: Annotated[str, typer.Argument(metavar="B", help="The other one, likewise.")],
     output: Annotated[Path, typer.Option(help="The page to write.")] = Path("audit.html"),

@@ -325,6 +325,12 @@ def test_the_demo_study_asks_for_what_the_readme_says(tmp_path: Path) -> None:
     assert study.path(study.output) == tmp_path
 
 
+@pytest.mark.parametrize("command", [x.name for x in cli.app.registered_commands])
+def test_every_command_has_help(call: Call, command: str) -> None:
+    code, said, _ = call(command, "--help")
+    assert (code, f" {command} [OPTIONS]" in said.split("\n\n")[0]) == (0, True)
+
+
 def test_the_readme_lists_every_command_and_its_examples_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
