@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from consilience.engine.encoding import null
+from consilience.engine.encoding.ceiling import repeat_ceilings
 from consilience.engine.encoding.checks import (
     PENALTIES,
     constant_units,
@@ -22,7 +23,7 @@ from consilience.engine.encoding.checks import (
 from consilience.engine.encoding.fitting import Fitting, check_memory
 from consilience.engine.encoding.folds import Folds, folds_of, time_order
 from consilience.engine.encoding.models import Scored
-from consilience.engine.encoding.sources import beside, delayed
+from consilience.engine.encoding.sources import averaged, beside, delayed
 from consilience.engine.encoding.statistics import Design, design
 from consilience.engine.encoding.table import table
 from consilience.engine.encoding.variants import Told, layers_chosen, models_of, told
@@ -81,6 +82,7 @@ class Encoding:
             )  # fmt: skip
         sides = [_read(features, "features"), _read(responses, "responses")]
         sides.append([] if nuisance is None else _read(nuisance, "nuisance"))
+        sides[1] = [averaged(r) for r in sides[1]]
         refuse_rdms([r for side in sides for r in side])
         joined = on_same_samples([r for side in sides for r in side], [])
         self.joined, checked = joined, iter(joined.representations)
@@ -124,6 +126,7 @@ class Encoding:
             p = self._p(fitting, observed, progress) if self.permutations else None
         return table(
             observed, self.spaces[: self.count], self.responses, p, constant,
+            repeat_ceilings(self.responses, self.seed),
             self._attributes(constant, time.perf_counter() - start),
         )  # fmt: skip
 
@@ -203,7 +206,8 @@ def encode(
 
     Args:
         features, responses: each a mapping from names to (n, d) arrays or feature tables, a list of feature tables,
-            as for `compare`, or one array. Every layer is a feature space, or a region of responses.
+            as for `compare`, or one array. Every layer is a feature space, or a region of responses. Of responses
+            (n, repeats, units) the mean over repeats is predicted, and `ceiling` says how well that can be done.
         nuisance: the same, taken together as one space: what a feature space must predict more than. Each space is
             then fitted with it too, by banded ridge, and `unique_r2` = R²(with it) - R²(nuisance only).
         penalties: added to the eigenvalues of Xc'Xc, tried for every response; all above 0. Default: 10, from 0.1 to
