@@ -7,7 +7,8 @@ Variables, NaN for a target that does not vary (listed in the attribute ``consta
 
 - ``r``, ``r2`` (space, target): on held-out rows, the mean over folds; ``fold_r``, ``fold_r2`` (space, fold, target)
 - ``ceiling`` (target): the root of the split-half reliability of the mean over repeats (Spearman-Brown), which is the r
-  of a perfect prediction; NaN where there are no repeats, or nothing is reliable. ``normalised`` (space, target): r over it
+  of a perfect prediction; NaN where there are no repeats, or nothing is reliable. ``normalised`` (space, target): r
+  over it
 - ``penalty`` (space, fold, target): the one chosen for each held-out fold
 - ``unique_r2`` (space, target): R² with the nuisance less R² of the nuisance alone, or R² of all spaces less R² of all
   others; ``joint_r``, ``joint_r2``: (space, target) with the nuisance, or (target) of all spaces together

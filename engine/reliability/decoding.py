@@ -39,7 +39,7 @@ def decode(responses: np.ndarray, permutations: int, seed: int) -> Decoded:
         rng = np.random.default_rng([seed, 10])
         orders = [rng.permuted(shown, axis=1) for _ in range(permutations)]
         draws = np.array([(_guessed(kernel, order, units) == order).mean() for order in orders])
-        p = float(from_permutations(draws, np.float64(accuracy.mean()), "similarity")[1])
+        p = float(from_permutations(draws, np.array(accuracy.mean()), "similarity")[1])
     return Decoded(accuracy, confusion, p)
 
 

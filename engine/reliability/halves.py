@@ -13,8 +13,8 @@ SPLITS = 100
 def splits(repeats: int, most: int = SPLITS, seed: int = 0) -> np.ndarray:
     """(S, 2, repeats) of 0 and 1: which repeats stand in the first and in the second half, every way once.
 
-    Halves are of ⌊repeats / 2⌋ each; of an odd number one repeat stands in neither. All the ways where there are no more
-    than `most`, else so many that are drawn by `seed`.
+    Halves are of ⌊repeats / 2⌋ each; of an odd number one repeat stands in neither. All the ways where there are at
+    most `most`, else so many that are drawn by `seed`.
 
     Raises:
         BadInput: for fewer than two repeats.

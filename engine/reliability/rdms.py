@@ -13,6 +13,8 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features.rdm import RDM
 from consilience.engine.inference.null import from_permutations
 from consilience.engine.inference.pooling import normalised
+from consilience.engine.metrics import parse
+from consilience.engine.metrics.registry import Request
 from consilience.engine.reliability.halves import spearman_brown, splits
 
 COMPARED = ("spearman", "pearson", "cosine")
@@ -35,6 +37,19 @@ class OfRdms:
     reliability: float
     lower: float
     upper: float
+
+
+def request_of(metric: Any) -> Request:
+    """The metric; BadInput for one of whose halves nothing follows for the whole, or that has no RDM."""
+    request = parse(metric)
+    rdm = request.metric.name == "rsa" and request.parameters["rdm"] != "crossnobis"
+    if not rdm or request.parameters["compare"] not in COMPARED:
+        raise BadInput(
+            f"rsa compared by {', '.join(COMPARED)}, for its reliability",
+            repr(request.id),
+            "use rsa, the default",
+        )
+    return request
 
 
 def rdm_reliability(
@@ -67,7 +82,7 @@ def rdm_reliability(
             rng.permuted(np.tile(np.arange(square.shape[1]), (count, 1)), axis=1) for _ in range(permutations)
         )
         draws = np.array([_among(_reordered(square, order)[:, *upper]) for order in orders])
-        p = float(from_permutations(draws, np.float64(pairs), "similarity")[1])
+        p = float(from_permutations(draws, np.array(pairs), "similarity")[1])
     ceilings = subject_ceilings(
         {f"repeat {k}": RDM(e) for k, e in enumerate(entries[:count])}, metric, budget=budget
     )
@@ -78,11 +93,7 @@ def rdm_reliability(
 
 def _entries(repeats: Any, weights: np.ndarray, metric: Any, budget: Any) -> tuple[np.ndarray, str]:
     """Dissimilarities (W, n(n-1)/2) of the mean of all repeats under every weighting (W, repeats), and how they are
-    compared.
-
-    Raises:
-        BadInput: for another metric than `COMPARED` ones.
-    """
+    compared."""
     names = [f"weighting {k}" for k in range(len(weights))]
     features = (
         {name: np.einsum("r,nrd->nd", w, repeats) for name, w in zip(names, weights)}
@@ -91,12 +102,6 @@ def _entries(repeats: Any, weights: np.ndarray, metric: Any, budget: Any) -> tup
     )
     comparison = Comparison(features, None, [metric], budget=budget, **ALONE)
     (request,) = comparison.requests
-    if request.metric.name != "rsa" or request.parameters["compare"] not in COMPARED:
-        raise BadInput(
-            f"rsa compared by {', '.join(COMPARED)}, for its reliability",
-            repr(request.id),
-            "use rsa, the default",
-        )
     return entries_of(comparison, request), str(request.parameters["compare"])
 
 

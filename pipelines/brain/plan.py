@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from consilience.engine.planning import gigabytes
-from consilience.pipelines.brain import aligned, encoding
+from consilience.pipelines.brain import aligned, encoding, reliable
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.console import Console
 from consilience.pipelines.scorecache import ScoreCache
@@ -80,6 +80,13 @@ def _work(prepared: Prepared, cache: ScoreCache) -> Sequence[tuple[str, str, str
             f"{layers} layers -> {regions} regions of {subjects} subjects{beyond}, {study.encode.folds} folds"
         )
         rows.append(("encoding", _state(list(wanted.values()), cache), what))
+    held = reliable.keys(prepared)
+    if held and study.reliability is not None:
+        counts = sorted({len(prepared.recordings.repeats(subject)) for subject in held})
+        permutations = study.reliability.permutations
+        repeats = " or ".join(map(str, counts))
+        what = f"{repeats} repeats, {regions} regions x {len(held)} subjects, {permutations} permutations"
+        rows.append(("reliability", _state(list(held.values()), cache), what))
     return rows
 
 

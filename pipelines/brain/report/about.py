@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from consilience.pipelines.brain.report.payload import MOST_STIMULI
 from consilience.pipelines.brain.report.places import views
 from consilience.pipelines.brain.words import spaces_of
 from consilience.pipelines.report.about import bibtex
@@ -42,6 +43,10 @@ def about(results: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
         "orders": [] if alignment is None else _orders(alignment),
         "universality": alignment is not None and bool(alignment["universality"].notnull().any()),
         "encoding": encoding is not None,
+        "reliability": "reliability" in results,
+        "reliability_metric": results["reliability"].attrs["metric"] if "reliability" in results else "",
+        "decoded": "reliability" in results and bool(results["reliability"]["accuracy"].notnull().any()),
+        "squares": "reliability" in results and results["reliability"].sizes["stimulus"] <= MOST_STIMULI,
         "views": views(results),
         "nuisance": [] if encoding is None else spaces_of(encoding, "nuisance"),
         "bibtex": bibtex(version, created[:4]),

@@ -33,6 +33,12 @@ regions: [LPTL, LIPL]
 encode: {nuisance: [word_rate, sound_power, motion], components: 20, bands: 3}
 tracking: null
 """
+CATEGORIES = """
+name: categories
+brain: haxby_slice
+reliability: {splits: 40, permutations: 99}
+tracking: null
+"""
 
 
 class Ran:
@@ -71,3 +77,8 @@ def pictures(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 @pytest.fixture(scope="session")
 def story(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return Ran(tmp_path_factory.mktemp("story"), published, STORY).first()
+
+
+@pytest.fixture(scope="session")
+def categories(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return Ran(tmp_path_factory.mktemp("categories"), published, CATEGORIES).first()
