@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from consilience.engine.costs import Step
+from consilience.engine.costs_brains import EncodingSize, encoding_steps
 from consilience.engine.encoding import null
 from consilience.engine.encoding.ceiling import repeat_ceilings
 from consilience.engine.encoding.checks import (
@@ -32,7 +34,7 @@ from consilience.engine.features import FeatureTable
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.null import from_permutations
 from consilience.engine.linalg import one_thread
-from consilience.engine.machine import check_device, read_bytes
+from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.executors import Executor, on_executor
 from consilience.engine.progress import Progress, silent
@@ -111,6 +113,16 @@ class Encoding:
         self.count = len(self.spaces) - (self.nuisance and not joint)
         self.models = models_of(self.count, nuisance=self.nuisance, joint=joint)
         check_memory([r.d for r in self.spaces], self.models, folds, nested, self.budget)
+
+    def plan(self, measured: Speed | None = None) -> tuple[Step, ...]:
+        """The steps and their memory; the seconds are those of a machine of that speed."""
+        size = EncodingSize(
+            self.joined.n, tuple(r.d for r in self.spaces), tuple(m.spaces for m in self.models),
+            sum(r.d for r in self.responses), self.folds.count, len(self.penalties), self.bands, self.nested,
+            self.permutations, compute_dtype([*self.spaces, *self.responses]).itemsize,
+        )  # fmt: skip
+        rate = measured or nominal(self.device, self.run_on.workers, self.run_on.together)
+        return encoding_steps(size, self.budget, rate)
 
     def run(self, progress: Progress = silent) -> xr.Dataset:
         """The table."""

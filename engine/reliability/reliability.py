@@ -50,7 +50,7 @@ def reliability(
         A Dataset over (region, repeat, stimulus, other, unit_of). Of regions of RDMs there is what needs no units.
 
         - ``units`` (region): split-half reliability of the mean over repeats: Spearman-Brown of r over stimuli, the
-          mean over splits and units; ``units_ceiling``: its root, the correlation that a perfect encoding model reaches;
+          mean over splits and units; ``units_ceiling``: its root, the correlation of a perfect encoding model;
           ``unit`` (unit_of): of every unit by itself, with the coordinates ``unit_region``, ``unit_number``
         - ``rdm`` (region): the same of the RDM of the mean; ``rdm_ceiling``: its root. ``rdm_pairs``: mean score of the
           RDMs of two repeats; ``rdm_p``: of it, one-sided; ``rdm_lower``, ``rdm_upper``: noise ceilings over repeats;
