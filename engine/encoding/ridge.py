@@ -17,7 +17,7 @@ from consilience.engine.encoding.statistics import Design, Targets
 from consilience.engine.linalg import product
 from consilience.engine.passes.blocks import TORCH_DTYPE
 
-QUADRATIC_ROWS = 96  # of a symmetric matrix, multiplied at once with what lies left of their end
+QUADRATIC_ROWS = 128  # of a symmetric matrix, multiplied at once with what lies left of their end
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,10 @@ def predicted(s: Solver, fold: int, t: Test, fitted: Fitted, penalty: torch.Tens
 def predicted_by_all(s: Solver, fold: int, t: Test, fitted: Fitted, together: int) -> Predicted:
     """By the maps of all penalties, whose curves are sums of few; so many of these at a time."""
     held, curves, c = s.held[fold], s.curves, fitted.cross
-    r, (count, parts) = len(c), curves.weights.shape
+    (r, units), (count, parts) = c.shape, curves.weights.shape
+    together = min(together, parts)
+    # Memory that every product and every map is made in: fresh pages would cost as much as the sums.
+    room = c.new_empty(r, together * units), c.new_empty(QUADRATIC_ROWS, together * units)
     cross, mean, square = (np.zeros((count, c.shape[1])) for _ in range(3))
     for rows in _blocks(r):
         whole = curves.whole[rows].T
@@ -159,13 +162,17 @@ def predicted_by_all(s: Solver, fold: int, t: Test, fitted: Fitted, together: in
         mean += _array(product(whole * held.apart[rows], c[rows]))
     for start in range(0, parts, together):
         some = curves.shapes[:, start : start + together]
-        maps = (c[:, None] * some[:, :, None]).flatten(1)
-        inner = np.zeros((parts, maps.shape[1]))
+        wide = some.shape[1] * units
+        maps = room[0][:, :wide]
+        torch.mul(c[:, None], some[:, :, None], out=maps.view(r, -1, units))
+        inner = np.zeros((parts, wide))
         for rows in _blocks(r):
-            seen = product(held.lower[rows, : rows.stop], maps[: rows.stop])
-            seen.view(len(seen), -1, c.shape[1]).mul_(c[rows, None])
+            seen = product(
+                held.lower[rows, : rows.stop], maps[: rows.stop], out=room[1][: rows.stop - rows.start, :wide]
+            )
+            seen.view(len(seen), -1, units).mul_(c[rows, None])
             inner += _array(product(curves.shapes[rows].T, seen))
-        by_penalty = (curves.weights @ inner).reshape(count, -1, c.shape[1])
+        by_penalty = (curves.weights @ inner).reshape(count, -1, units)
         square += np.einsum("km,kmv->kv", curves.weights[:, start : start + together], by_penalty)
     return Predicted(cross, square, mean)
 

@@ -14,6 +14,7 @@ Dimensions: ``space`` (a model, or with ``choose_layer: false`` a layer; then th
   over units; where repeats were kept apart
 - ``r_mean``, ``unique_r2_mean`` and so on with ``_low``, ``_high``, ``_p``, ``_q`` (space, region): mean over subjects,
   its interval by a bootstrap over subjects and its one-sided p; see `pipelines.brain.group.summarise`
+- ``best_depth`` (space, region), ``order_tau``, ``order_p`` (space): see `pipelines.brain.group.enter_depths`
 - ``normalised`` (space, region): r_mean over the mean lower ceiling, or where there is none over the mean `ceiling`
 """
 

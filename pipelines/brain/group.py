@@ -38,6 +38,7 @@ def together(prepared: Prepared, parts: "Mapping[str, xr.Dataset]") -> "xr.Datas
     with np.errstate(invalid="ignore"):
         table["normalised"] = (over, np.where(reach > 0, table["r_mean"].values / reach, np.nan))
     seats = {seat.name for seat in prepared.seats}
+    enter_depths(table, prepared)
     table["kind"] = ("space", ["features" if s.split("/")[0] in seats else "nuisance" for s in spaces])
     keep = {
         k: first.attrs[k]
@@ -49,6 +50,35 @@ def together(prepared: Prepared, parts: "Mapping[str, xr.Dataset]") -> "xr.Datas
     }
     table.attrs = {**keep, "constant": json.dumps(constant)}
     return table
+
+
+def enter_depths(table: "xr.Dataset", prepared: Prepared) -> None:
+    """Enter ``best_depth`` (space, region), the mean over subjects of where the layers lie that were chosen, from 0 at
+    the first layer of a model that the study asks for to 1 at the last; and with a hierarchy ``order_tau``,
+    ``order_p`` (space), whether later regions take deeper layers; see `order_test`."""
+    from consilience.engine.alignment.hierarchy import order_test
+    from consilience.engine.alignment.over_subjects import spread
+
+    at = {
+        (seat.name, layer): k / (len(seat.layers) - 1)
+        for seat in prepared.seats
+        if len(seat.layers) > 1
+        for k, layer in enumerate(seat.layers)
+    }
+    chosen = table["layer"].transpose("space", "region", "subject").values
+    depths = np.full(chosen.shape, np.nan)
+    for s, space in enumerate(table["space"].values.astype(str)):
+        for place in np.ndindex(chosen.shape[1:]):
+            depths[(s, *place)] = at.get((space, str(chosen[(s, *place)])), np.nan)
+    table["best_depth"] = (("space", "region"), spread(depths).mean)
+    order = prepared.study.hierarchy
+    if order is not None:
+        regions = [list(prepared.regions).index(region) for region in order]
+        tau, p = order_test(depths[:, regions], prepared.study.permutations, prepared.study.seed)
+        table["order_tau"], table["order_p"] = (
+            ("space", tau),
+            ("space", np.where(np.isfinite(tau), p, np.nan)),
+        )
 
 
 def summarise(

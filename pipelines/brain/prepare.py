@@ -126,6 +126,13 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
     if study.reliability is not None:
         _check_reliability(study, recordings)
     regions = tuple(study.chosen(recordings.regions))
+    if study.hierarchy is not None:
+        from consilience.engine.alignment.sides import check_hierarchy
+
+        try:
+            check_hierarchy(study.hierarchy, regions)
+        except BadInput as bad:
+            raise study.error(("hierarchy",), bad) from bad
     return Prepared(study, store, recordings, seats, regions, metrics, left_out)
 
 

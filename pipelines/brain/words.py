@@ -130,6 +130,11 @@ def _encoded(table: "xr.Dataset") -> list[str]:
             clear = [str(r) for r in table["region"].values if float(one["unique_r2_q"].sel(region=r)) < 0.05]
             told = f"in {', '.join(clear)}" if clear else "in no region"
             sentences.append(f"{space} explains variance beyond {beyond} (q < 0.05 over subjects) {told}.")
+        if "order_tau" in table and np.isfinite(table["order_tau"].sel(space=space)):
+            tau, p = (float(table[x].sel(space=space)) for x in ("order_tau", "order_p"))
+            sentences.append(
+                f"{space}: layers chosen follow the hierarchy with tau {fixed(tau, 2)}, p {probability(p)}."
+            )
     for space in nuisance:
         one = table.sel(space=space)
         region = _peak(one["r_mean"])

@@ -82,6 +82,7 @@ def encoding(table: "xr.Dataset") -> dict[str, Any]:
         "layer": table["layer"].transpose(*over, "subject").values.tolist(),
         **{name: nested(table[name].transpose(*over).values) for name in PER_SPACE},
         **{f"log10_{name}": nested(_log(table[name].transpose(*over).values)) for name in TESTS},
+        "best_depth": nested(table["best_depth"].transpose(*over).values),
         "lower": nested(table["lower"].mean("subject").values),
         "upper": nested(table["upper"].mean("subject").values),
     }  # fmt: skip

@@ -137,6 +137,29 @@ def test_word_rate_predicts_by_itself_and_meaning_is_told_beyond_it(story: Any) 
     assert set(table["layer"].sel(space="minilm").values.ravel()) == {"hidden.1", "hidden.4"}
 
 
+def test_the_depth_of_chosen_layers_is_held_to_the_hierarchy(story: Any) -> None:
+    table = story.tables["encoding"]
+    depth = {"hidden.1": 0.0, "hidden.4": 1.0}
+    layers = table["layer"].sel(space="minilm", region=["LPTL", "LIPL"]).values
+    depths = np.vectorize(depth.__getitem__)(layers)
+    np.testing.assert_allclose(table["best_depth"].sel(space="minilm"), depths.mean(axis=1))
+    tau = np.sign(depths[1] - depths[0]).mean()
+    assert table["order_tau"].sel(space="minilm").item() == pytest.approx(tau)
+    assert 0 < table["order_p"].sel(space="minilm") <= 1
+    assert np.isnan(table["order_tau"].sel(space="glove")), "of one layer there is no depth"
+    assert "minilm: layers chosen follow the hierarchy" in story.said
+
+
+def test_delays_stand_for_the_haemodynamic_response(lags: Any) -> None:
+    table, page = lags
+    assert json.loads(table.attrs["encoding"])["delays"] == [2, 3, 4]
+    rate = table.sel(space="word_rate")
+    assert (rate["r_mean"] > 0.05).all()
+    assert (rate["r_p"] < 0.001).all(), "volumes answer to words of some seconds before"
+    assert np.isfinite(table["unique_r2"].values).all()
+    assert "taken 2, 3, 4 volumes earlier (FIR)" in page.read_text(encoding="utf-8")
+
+
 def test_p_is_that_of_t_over_subjects_and_the_interval_that_of_drawing_them_again(story: Any) -> None:
     table = story.tables["encoding"]
     values = table["unique_r2"].sel(space="glove", region="LPTL").values
