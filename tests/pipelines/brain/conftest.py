@@ -45,7 +45,7 @@ name: lags
 brain: alice
 models:
   - {name: minilm, layers: [hidden.1, hidden.4], stimuli: alice-context}
-regions: [LATL, LIPL]
+regions: [LPTL, LIPL]
 encode: {nuisance: [word_rate], delays: [2, 3, 4], hrf: null, components: 10, bands: 2}
 tracking: null
 output: lags
