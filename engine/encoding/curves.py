@@ -38,6 +38,7 @@ def curves(
     even = whole / level
     size = np.linalg.norm(even, axis=0)
     u, s, v = np.linalg.svd(even / size, full_matrices=False)
+    m, weights = 0, np.zeros((len(penalties), 0))  # of no eigenvalue there is no curve
     for m in range(1, len(s) + 1):
         weights = (s[:m, None] * v[:m] * size).T
         if m == len(s) or np.abs(u[:, :m] @ weights.T / even - 1).max() <= error:

@@ -152,7 +152,7 @@ def predicted_by_all(s: Solver, fold: int, t: Test, fitted: Fitted, together: in
     """By the maps of all penalties, whose curves are sums of few; so many of these at a time."""
     held, curves, c = s.held[fold], s.curves, fitted.cross
     (r, units), (count, parts) = c.shape, curves.weights.shape
-    together = min(together, parts)
+    together = max(1, min(together, parts))
     # Memory that every product and every map is made in: fresh pages would cost as much as the sums.
     room = c.new_empty(r, together * units), c.new_empty(QUADRATIC_ROWS, together * units)
     cross, mean, square = (np.zeros((count, c.shape[1])) for _ in range(3))

@@ -25,6 +25,16 @@ def test_the_sums_are_the_curves(low, span, r, count, dtype, seed):
     np.testing.assert_allclose(shapes @ weights.T, whole, rtol=max(ERROR[dtype], 1e-9))
 
 
+def test_of_no_eigenvalue_there_is_no_curve():
+    shapes, weights, whole = curves(np.empty(0), np.logspace(0, 5, 4), 1e-6)
+    assert (shapes.shape, weights.shape, whole.shape) == ((0, 0), (4, 0), (0, 4))
+    rng = np.random.default_rng(0)
+    x = np.zeros((12, 2))
+    x[0] = rng.normal(size=2)  # features that vary in the first fold alone, so that nothing is learnt where it is held out
+    table = cs.encode(x, rng.normal(size=(12, 3)), folds=3)
+    np.testing.assert_array_equal(table["fold_r"].values[0, 0], 0.0)
+
+
 def test_many_penalties_cost_hardly_more_than_few():
     values = np.linspace(1000, 9000, 500)
     few, many = (curves(values, np.logspace(0, 5, k), 5e-6)[0].shape[1] for k in (10, 100))
