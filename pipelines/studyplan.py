@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from consilience.engine.costs import Size
+from consilience.engine.costs import Size, Step
 from consilience.engine.costs_apart import SAMPLED_FROM
 from consilience.engine.errors import BadInput
 from consilience.engine.machine import Speed
@@ -36,6 +36,13 @@ class Features:
     size: int
 
 
+def step_row(x: Step) -> tuple[str, ...]:
+    """A pass of a plan, as it is printed."""
+    return (
+        x.name, x.how, x.block, f"{x.flops / 1e12:.2f}", gigabytes(x.bytes), gigabytes(x.memory), f"{x.seconds:.0f}"
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Passes:
     """Metrics computed in the same sweep over the same representations, and the plan of that sweep. `pairs` are those
@@ -59,14 +66,8 @@ class Passes:
         console.table(
             f"{what} of {self.representations} representations{pairs} by {', '.join(self.metrics)}",
             ("pass", "how", "block", "TFLOP", "read", "peak memory", "seconds"),
-            [
-                (
-                    x.name, x.how, x.block, f"{x.flops / 1e12:.2f}", gigabytes(x.bytes), gigabytes(x.memory),
-                    f"{x.seconds:.0f}",
-                )
-                for x in self.plan.steps
-            ],
-        )  # fmt: skip
+            [step_row(x) for x in self.plan.steps],
+        )
         console.say()
 
 

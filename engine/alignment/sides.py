@@ -97,7 +97,7 @@ def sides_of(models: Features, brains: Brains, hierarchy: Sequence[str] | None) 
         raise BadInput("models and subjects of different names", f"{both[0]!r} as both", "rename one of them")
     regions = tuple(dict.fromkeys(r.layer for those in subjects.values() for r in those))
     if hierarchy is not None:
-        _check_hierarchy(hierarchy, regions)
+        check_hierarchy(hierarchy, regions)
     recorded = np.full((len(regions), len(subjects)), -1)
     recordings: list[Representation] = []
     for s, those in enumerate(subjects.values()):
@@ -107,7 +107,8 @@ def sides_of(models: Features, brains: Brains, hierarchy: Sequence[str] | None) 
     return Sides(layers, tuple(recordings), own, regions, tuple(subjects), recorded)
 
 
-def _check_hierarchy(hierarchy: Sequence[str], regions: Sequence[str]) -> None:
+def check_hierarchy(hierarchy: Sequence[str], regions: Sequence[str]) -> None:
+    """Refuse a hierarchy that is not of two or more of the regions, each once."""
     if len(hierarchy) < 2 or len(set(hierarchy)) < len(hierarchy):
         raise BadInput(
             "a hierarchy of two regions or more, each once", ", ".join(hierarchy) or "none",

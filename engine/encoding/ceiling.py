@@ -1,6 +1,27 @@
-"""How well anything could predict the responses of a subject, as far as other subjects tell."""
+"""How well anything could predict the responses of a subject, as far as repeats or other subjects tell."""
+
+from collections.abc import Sequence
 
 import numpy as np
+
+from consilience.engine.encoding.sources import Mean
+from consilience.engine.features.representation import Representation
+from consilience.engine.reliability.halves import ceiling_of, spearman_brown
+from consilience.engine.reliability.units import unit_agreement
+
+
+def repeat_ceilings(responses: Sequence[Representation], seed: int) -> np.ndarray:
+    """(v,): the correlation of the mean over repeats of each unit with what all repeats measure: the root of its
+    split-half reliability, corrected by Spearman and Brown. NaN where there are no repeats, or nothing is reliable.
+    """
+    found = []
+    for r in responses:
+        of = np.full(r.d, np.nan)
+        if isinstance(r.source, Mean):
+            agreement = unit_agreement(r.source.array, r.rows, seed=seed)
+            of = ceiling_of(spearman_brown(agreement, r.source.array.shape[1]))
+        found.append(of)
+    return np.concatenate(found)
 
 
 def time_course_ceilings(responses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from consilience.engine.costs import Step
+from consilience.engine.costs_brains import EncodingSize, encoding_steps
 from consilience.engine.encoding import null
+from consilience.engine.encoding.ceiling import repeat_ceilings
 from consilience.engine.encoding.checks import (
     PENALTIES,
     constant_units,
@@ -22,7 +25,7 @@ from consilience.engine.encoding.checks import (
 from consilience.engine.encoding.fitting import Fitting, check_memory
 from consilience.engine.encoding.folds import Folds, folds_of, time_order
 from consilience.engine.encoding.models import Scored
-from consilience.engine.encoding.sources import beside, delayed
+from consilience.engine.encoding.sources import averaged, beside, delayed
 from consilience.engine.encoding.statistics import Design, design
 from consilience.engine.encoding.table import table
 from consilience.engine.encoding.variants import Told, layers_chosen, models_of, told
@@ -31,7 +34,7 @@ from consilience.engine.features import FeatureTable
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.null import from_permutations
 from consilience.engine.linalg import one_thread
-from consilience.engine.machine import check_device, read_bytes
+from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.executors import Executor, on_executor
 from consilience.engine.progress import Progress, silent
@@ -81,6 +84,7 @@ class Encoding:
             )  # fmt: skip
         sides = [_read(features, "features"), _read(responses, "responses")]
         sides.append([] if nuisance is None else _read(nuisance, "nuisance"))
+        sides[1] = [averaged(r) for r in sides[1]]
         refuse_rdms([r for side in sides for r in side])
         joined = on_same_samples([r for side in sides for r in side], [])
         self.joined, checked = joined, iter(joined.representations)
@@ -110,6 +114,16 @@ class Encoding:
         self.models = models_of(self.count, nuisance=self.nuisance, joint=joint)
         check_memory([r.d for r in self.spaces], self.models, folds, nested, self.budget)
 
+    def plan(self, measured: Speed | None = None) -> tuple[Step, ...]:
+        """The steps and their memory; the seconds are those of a machine of that speed."""
+        size = EncodingSize(
+            self.joined.n, tuple(r.d for r in self.spaces), tuple(m.spaces for m in self.models),
+            sum(r.d for r in self.responses), self.folds.count, len(self.penalties), self.bands, self.nested,
+            self.permutations, compute_dtype([*self.spaces, *self.responses]).itemsize,
+        )  # fmt: skip
+        rate = measured or nominal(self.device, self.run_on.workers, self.run_on.together)
+        return encoding_steps(size, self.budget, rate)
+
     def run(self, progress: Progress = silent) -> xr.Dataset:
         """The table."""
         start = time.perf_counter()
@@ -124,6 +138,7 @@ class Encoding:
             p = self._p(fitting, observed, progress) if self.permutations else None
         return table(
             observed, self.spaces[: self.count], self.responses, p, constant,
+            repeat_ceilings(self.responses, self.seed),
             self._attributes(constant, time.perf_counter() - start),
         )  # fmt: skip
 
@@ -203,7 +218,8 @@ def encode(
 
     Args:
         features, responses: each a mapping from names to (n, d) arrays or feature tables, a list of feature tables,
-            as for `compare`, or one array. Every layer is a feature space, or a region of responses.
+            as for `compare`, or one array. Every layer is a feature space, or a region of responses. Of responses
+            (n, repeats, units) the mean over repeats is predicted, and `ceiling` says how well that can be done.
         nuisance: the same, taken together as one space: what a feature space must predict more than. Each space is
             then fitted with it too, by banded ridge, and `unique_r2` = R²(with it) - R²(nuisance only).
         penalties: added to the eigenvalues of Xc'Xc, tried for every response; all above 0. Default: 10, from 0.1 to

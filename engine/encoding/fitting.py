@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from consilience.engine import costs_brains
 from consilience.engine.encoding.models import Model, Scored, joined, scored, weightings
 from consilience.engine.encoding.search import Search, Solvers, decomposed, inner_splits, searched
 from consilience.engine.encoding.sources import beside
@@ -14,9 +15,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features.representation import Representation
 from consilience.engine.passes.executors import Run
 
-RUN_BYTES = 256e6  # of the sums of a run of units: more would save no work
 WORKING = 8  # matrices while a covariance is decomposed, on two threads
-COPIES = 3  # of them while they are added up
 
 
 def solver_bytes(d: int, folds: int, nested: bool, itemsize: int) -> float:
@@ -84,7 +83,7 @@ class Fitting:
     def run_units(self) -> int:
         """So many units are held at a time."""
         folds, d = self.design.sum.shape
-        return max(1, int(min(RUN_BYTES, self.budget / (2 * COPIES)) / (8 * folds * d)))
+        return costs_brains.run_units(folds, d, self.budget)
 
     def cut(self, responses: Sequence[Representation]) -> list[Representation]:
         """The units of all responses, side by side, in runs that can be held."""

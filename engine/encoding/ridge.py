@@ -5,18 +5,19 @@ With Xc'Xc = B^-T diag(λ) B^-1 of the training rows, penalty α and c = Xc'Yc, 
 the training means, rows held out have Σ(y - ŷ)² = Σy² - 2 w'X'y + w'X'X w: neither X nor Y is looked at again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from consilience.engine.encoding.curves import ERROR, Curves, curves
 from consilience.engine.encoding.statistics import Design, Targets
 from consilience.engine.linalg import product
 from consilience.engine.passes.blocks import TORCH_DTYPE
 
-QUADRATIC_ROWS = 192  # of a symmetric matrix, multiplied at once with what lies left of their end
+QUADRATIC_ROWS = 128  # of a symmetric matrix, multiplied at once with what lies left of their end
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,16 @@ class Solver:
     values: torch.Tensor
     basis: torch.Tensor
     held: dict[int, Held]
+    curves: Curves
 
 
 def solver(
-    of: Design, without: Sequence[int], scored: Sequence[int], weights: np.ndarray, standardise: bool
+    of: Design,
+    without: Sequence[int],
+    scored: Sequence[int],
+    weights: np.ndarray,
+    standardise: bool,
+    penalties: np.ndarray,
 ) -> Solver:
     """One eigendecomposition, in float64.
 
@@ -51,7 +58,7 @@ def solver(
         without: the folds that are not fitted on. scored: those of them on which the maps are scored.
         weights: (d,) of the squared features: γ of the space of each.
         standardise: divide every feature by its standard deviation over the training rows; constant ones count
-            nothing.
+            nothing. penalties: (K,) of which the curves are wanted.
     """
     mean, covariance = of.covariance(without)
     scale = np.sqrt(weights)
@@ -73,7 +80,11 @@ def solver(
         square = basis.T @ square @ basis
         lower = np.tril(square) + np.tril(square, -1)
         held[fold] = Held(kept_as(basis.T @ apart), kept_as(lower))
-    return Solver(tuple(without), mean, kept_as(values[kept]), kept_as(basis), held)
+    shapes, parts, whole = curves(values[kept], penalties, ERROR[of.dtype])
+    return Solver(
+        tuple(without), mean, kept_as(values[kept]), kept_as(basis), held,
+        Curves(kept_as(shapes), parts, kept_as(whole)),
+    )  # fmt: skip
 
 
 class Fitted(NamedTuple):
@@ -100,9 +111,9 @@ def fit(s: Solver, of: Design, y: Targets) -> Fitted:
     n = of.n.sum() - of.n[without].sum()
     mean = (y.sum.sum(axis=0) - y.sum[without].sum(axis=0)) / n
     cross = np.multiply.outer(s.mean, -n * mean)
-    for fold in range(len(of.n)):
-        if fold not in without:
-            cross += y.cross[fold]
+    cross += y.total
+    for fold in without:
+        cross -= y.cross[fold]
     return Fitted(mean, _rotated(s, cross))
 
 
@@ -121,24 +132,63 @@ def _rotated(s: Solver, cross: np.ndarray) -> torch.Tensor:
     return product(s.basis.T, torch.from_numpy(cross).to(s.basis.device, s.basis.dtype))
 
 
-def maps(s: Solver, fitted: Fitted, penalty: torch.Tensor) -> torch.Tensor:
-    """(r, k, v): the maps in the basis, of penalties (k, v), or (k, 1) the same for all responses."""
-    return fitted.cross[:, None] / (s.values[:, None, None] + penalty)
+class Predicted(NamedTuple):
+    """A held-out fold as it is predicted: `cross` Σ y ŷ, `square` Σ ŷ², and `mean` of ŷ, about the training means; (v,)
+    each, or (K, v) of every penalty."""
+
+    cross: np.ndarray
+    square: np.ndarray
+    mean: np.ndarray
 
 
-def error(s: Solver, fold: int, t: Test, w: torch.Tensor) -> np.ndarray:
-    """Σ(y - ŷ)² (k, v) of the fold, of maps (r, k, v)."""
-    square = _quadratic(s.held[fold].lower, w.flatten(1)).reshape(w.shape[1:])
-    return t.squares - 2 * _sums(w, t.cross[:, None]) + square
+def predicted(s: Solver, fold: int, t: Test, fitted: Fitted, penalty: torch.Tensor) -> Predicted:
+    """By the maps of penalties (v,)."""
+    w = fitted.cross / (s.values[:, None] + penalty)
+    mean = (s.held[fold].apart.double() @ w.double()).cpu().numpy()
+    return Predicted(_sums(w, t.cross), _quadratic(s.held[fold].lower, w), mean)
 
 
-def scores(s: Solver, fold: int, t: Test, w: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """r and R² (v,) on the fold, of maps (r, v): r of y with ŷ, and 1 - Σ(y - ŷ)² / Σ(y - ȳ)², ȳ the fold's own mean.
+def predicted_by_all(s: Solver, fold: int, t: Test, fitted: Fitted, together: int) -> Predicted:
+    """By the maps of all penalties, whose curves are sums of few; so many of these at a time."""
+    held, curves, c = s.held[fold], s.curves, fitted.cross
+    (r, units), (count, parts) = c.shape, curves.weights.shape
+    together = max(1, min(together, parts))
+    # Memory that every product and every map is made in: fresh pages would cost as much as the sums.
+    room = c.new_empty(r, together * units), c.new_empty(QUADRATIC_ROWS, together * units)
+    cross, mean, square = (np.zeros((count, c.shape[1])) for _ in range(3))
+    for rows in _blocks(r):
+        whole = curves.whole[rows].T
+        cross += _array(product(whole, c[rows] * t.cross[rows]))
+        mean += _array(product(whole * held.apart[rows], c[rows]))
+    for start in range(0, parts, together):
+        some = curves.shapes[:, start : start + together]
+        wide = some.shape[1] * units
+        maps = room[0][:, :wide]
+        torch.mul(c[:, None], some[:, :, None], out=maps.view(r, -1, units))
+        inner = np.zeros((parts, wide))
+        for rows in _blocks(r):
+            seen = product(
+                held.lower[rows, : rows.stop], maps[: rows.stop], out=room[1][: rows.stop - rows.start, :wide]
+            )
+            seen.view(len(seen), -1, units).mul_(c[rows, None])
+            inner += _array(product(curves.shapes[rows].T, seen))
+        by_penalty = (curves.weights @ inner).reshape(count, -1, units)
+        square += np.einsum("km,kmv->kv", curves.weights[:, start : start + together], by_penalty)
+    return Predicted(cross, square, mean)
+
+
+def error(t: Test, of: Predicted) -> np.ndarray:
+    """Σ(y - ŷ)² of the fold, as `of`."""
+    found: np.ndarray = t.squares - 2 * of.cross + of.square
+    return found
+
+
+def scores(t: Test, of: Predicted) -> tuple[np.ndarray, np.ndarray]:
+    """r and R² (v,) on the fold: r of y with ŷ, and 1 - Σ(y - ŷ)² / Σ(y - ȳ)², ȳ the fold's own mean.
 
     NaN where the response is the same in all its rows; r is 0 where the prediction is.
     """
-    cross, square = _sums(w, t.cross), _quadratic(s.held[fold].lower, w)
-    mean = (s.held[fold].apart.double() @ w.double()).cpu().numpy()
+    cross, square, mean = of
     spread = square - t.n * mean**2
     with np.errstate(invalid="ignore", divide="ignore"):
         r = (cross - t.n * mean * t.apart) / np.sqrt(spread * t.total)
@@ -156,7 +206,16 @@ def _sums(x: torch.Tensor, y: torch.Tensor) -> np.ndarray:
 def _quadratic(lower: torch.Tensor, w: torch.Tensor) -> np.ndarray:
     """w'S w (v,) of a symmetric matrix given as its `lower` half: half of the products."""
     total = np.zeros(w.shape[1])
-    for start in range(0, len(w), QUADRATIC_ROWS):
-        stop = min(start + QUADRATIC_ROWS, len(w))
-        total += _sums(product(lower[start:stop, :stop], w[:stop]), w[start:stop])
+    for rows in _blocks(len(w)):
+        total += _sums(product(lower[rows, : rows.stop], w[: rows.stop]), w[rows])
     return total
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(k, min(k + QUADRATIC_ROWS, count)) for k in range(0, count, QUADRATIC_ROWS))
+
+
+def _array(x: torch.Tensor) -> np.ndarray:
+    """In float64: of float32 the sums are made in it, block by block."""
+    found: np.ndarray = x.cpu().numpy().astype(np.float64)
+    return found

@@ -29,6 +29,7 @@ TASK_UNITS = 2048
 
 
 Seen = tuple[ridge.Fitted, dict[int, ridge.Test]]
+Kept = dict[int, tuple[ridge.Test, ridge.Predicted]]  # by the fold held out
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,15 @@ def decomposed(of: Design, search: Search, weighting: int, run: Run) -> Solvers:
         weights[units] = gamma
     splits = [out for out, _ in inner_splits(folds, search.nested)]
     wanted = splits + ([(f,) for f in range(folds)] if search.nested else [])
-    calls = [(of, out, weights, search.standardise) for out in wanted]
+    calls = [(of, out, weights, search.standardise, search.penalties) for out in wanted]
     found = run(_decompose, calls, executors.joined, stage="decompositions")
     return Solvers(found[: len(splits)], found[-folds:])
 
 
 def _decompose(
-    of: Design, without: tuple[int, ...], weights: np.ndarray, standardise: bool
+    of: Design, without: tuple[int, ...], weights: np.ndarray, standardise: bool, penalties: np.ndarray
 ) -> list[ridge.Solver]:
-    return [ridge.solver(of, without, without, weights, standardise)]
+    return [ridge.solver(of, without, without, weights, standardise, penalties)]
 
 
 def searched(of: Design, y: Targets, search: Search, solvers: Callable[[int], Solvers], run: Run) -> Best:
@@ -130,40 +131,38 @@ def _task(of: Design, y: Targets, part: slice, search: Search, solvers: Solvers)
     if of.device == "cpu":
         torch.set_num_threads(1)  # the tasks are the threads
     y = Targets(y.sum[:, part], y.squares[:, part], y.cross[:, :, part])
-    seen: dict[tuple[int, ...], Seen] = {}
-    merit, inner = _inner(of, y, search, solvers.inner, seen)
+    kept: Kept = {}
+    merit, inner = _inner(of, y, search, solvers.inner, kept)
     chosen = merit.argmax(axis=1)  # (C, v)
     at = (np.arange(len(chosen))[:, None], chosen, np.arange(chosen.shape[1]))
     penalty = search.penalties[chosen]
-    r, r2 = zip(*_outer(of, y, penalty, solvers.outer, seen))
+    r, r2 = zip(*(_picked(kept, chosen[0]) if kept else _outer(of, y, penalty, solvers.outer)))
     return [(part, Best(merit[at], inner[at], penalty, np.zeros_like(chosen), np.array(r), np.array(r2)))]
 
 
 def _inner(
-    of: Design, y: Targets, search: Search, solvers: Sequence[ridge.Solver], seen: dict[tuple[int, ...], Seen]
+    of: Design, y: Targets, search: Search, solvers: Sequence[ridge.Solver], kept: Kept
 ) -> tuple[np.ndarray, np.ndarray]:
     """Minus the mean squared error, in units of the variance, and R², of every choice and penalty: each (C, K, v).
 
-    Both are means over inner folds. What the outer folds look at too, where choices are not nested, is left in `seen`.
+    Both are means over inner folds. Where choices are not nested these are the outer folds too, and what was predicted
+    of them is left in `kept`.
     """
     folds, count = y.sum.shape
     shape = (folds if search.nested else 1, len(search.penalties), count)
     merit, r2 = np.zeros(shape), np.zeros(shape)
-    step = max(1, TASK_UNITS // count)
-    batches = [slice(k, k + step) for k in range(0, len(search.penalties), step)]
+    together = max(1, TASK_UNITS // count)  # maps side by side, where responses are few
     for s, (_, scored) in zip(solvers, inner_splits(folds, search.nested)):
         fitted, tests = _look(s, of, y)
-        if not search.nested:
-            seen[s.without] = fitted, tests
-        for some in batches:
-            # The maps of several penalties side by side, where they are few: one product for all of them.
-            w = ridge.maps(s, fitted, _tensors(search.penalties[some, None], s))
-            for choice, fold in scored:
-                t = tests[fold]
-                error = ridge.error(s, fold, t, w)
-                merit[choice, some] -= error / t.n
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    r2[choice, some] += 1 - error / t.total
+        for choice, fold in scored:
+            t = tests[fold]
+            found = ridge.predicted_by_all(s, fold, t, fitted, together)
+            error = ridge.error(t, found)
+            merit[choice] -= error / t.n
+            with np.errstate(invalid="ignore", divide="ignore"):
+                r2[choice] += 1 - error / t.total
+            if not search.nested:
+                kept[fold] = t, found
     inner = folds - 1 if search.nested else folds
     return merit / (inner * _variance(of, y)) + SLOPE * np.log10(search.penalties)[:, None], r2 / inner
 
@@ -176,24 +175,23 @@ def _variance(of: Design, y: Targets) -> np.ndarray:
 
 
 def _outer(
-    of: Design,
-    y: Targets,
-    penalty: np.ndarray,
-    solvers: Sequence[ridge.Solver],
-    seen: dict[tuple[int, ...], Seen],
+    of: Design, y: Targets, penalty: np.ndarray, solvers: Sequence[ridge.Solver]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """r and R² on every fold, with the penalties chosen for it."""
+    """r and R² on every fold, with the penalties (F, v) chosen for it."""
     for fold, s in enumerate(solvers):
-        fitted, tests = seen.pop(s.without) if s.without in seen else _look(s, of, y)
-        w = ridge.maps(s, fitted, _tensors(penalty[[fold if len(penalty) > 1 else 0]], s))
-        yield ridge.scores(s, fold, tests[fold], w[:, 0])
+        fitted, tests = _look(s, of, y)
+        chosen = torch.tensor(penalty[fold], dtype=s.values.dtype, device=s.values.device)
+        yield ridge.scores(tests[fold], ridge.predicted(s, fold, tests[fold], fitted, chosen))
+
+
+def _picked(kept: Kept, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same from what was predicted by all penalties, with those of the numbers (v,)."""
+    every = np.arange(len(chosen))
+    for _, (t, found) in sorted(kept.items()):
+        yield ridge.scores(t, ridge.Predicted(*(of[chosen, every] for of in found)))
 
 
 def _look(s: ridge.Solver, of: Design, y: Targets) -> Seen:
     """The responses of the training rows and of every held-out fold in the basis of a solver."""
     fitted = ridge.fit(s, of, y)
     return fitted, {fold: ridge.test(s, of, y, fitted, fold) for fold in s.without}
-
-
-def _tensors(values: np.ndarray, s: ridge.Solver) -> torch.Tensor:
-    return torch.tensor(values, dtype=s.values.dtype, device=s.values.device)

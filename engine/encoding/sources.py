@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from consilience.engine.features.representation import Representation
+from consilience.engine.features.representation import RepeatedSource, Representation
 from consilience.engine.features.source import given
 from consilience.engine.passes.blocks import compute_dtype
 
@@ -88,3 +89,18 @@ class Permuted:
         if self.nuisance is not None:
             found += (self.nuisance.take(rows) - self.nuisance.take(others)) @ self.weights
         return given(found, out)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean over repeats of responses (n, repeats, d). A `Source`."""
+
+    array: Any
+
+    def take(self, rows: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        return given(np.asarray(self.array[rows]).mean(axis=1, dtype=np.float64), out)
+
+
+def averaged(of: Representation) -> Representation:
+    """The mean over repeats, where there are any."""
+    return replace(of, source=Mean(of.source.array)) if isinstance(of.source, RepeatedSource) else of

@@ -5,6 +5,7 @@ Training statistics are the sums of all folds but those held out; means are alwa
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -81,6 +82,12 @@ class Targets:
     sum: np.ndarray
     squares: np.ndarray
     cross: np.ndarray
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        """X'Y (d, v) over all folds."""
+        found: np.ndarray = self.cross.sum(axis=0)
+        return found
 
     def only(self, units: np.ndarray, features: np.ndarray | slice = slice(None)) -> "Targets":
         """Those units, and the sums with those features alone."""

@@ -6,6 +6,9 @@ and ``fold``. Coordinates of a target: ``subject``, ``region`` and ``unit``, its
 Variables, NaN for a target that does not vary (listed in the attribute ``constant``) or not in some fold:
 
 - ``r``, ``r2`` (space, target): on held-out rows, the mean over folds; ``fold_r``, ``fold_r2`` (space, fold, target)
+- ``ceiling`` (target): the root of the split-half reliability of the mean over repeats (Spearman-Brown), which is the r
+  of a perfect prediction; NaN where there are no repeats, or nothing is reliable. ``normalised`` (space, target): r
+  over it
 - ``penalty`` (space, fold, target): the one chosen for each held-out fold
 - ``unique_r2`` (space, target): R² with the nuisance less R² of the nuisance alone, or R² of all spaces less R² of all
   others; ``joint_r``, ``joint_r2``: (space, target) with the nuisance, or (target) of all spaces together
@@ -35,14 +38,17 @@ def table(
     responses: Sequence[Representation],
     p: np.ndarray | None,
     constant: np.ndarray,
+    ceiling: np.ndarray,
     attrs: dict[str, Any],
 ) -> xr.Dataset:
-    """The Dataset; `constant` (v,) marks responses that do not vary."""
+    """The Dataset; `constant` (v,) marks responses that do not vary; `ceiling` (v,)."""
     variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     for name, folded in FOLDED.items():
         values = getattr(told, name)
         variables[name] = ("space", "target"), values.mean(axis=1)
         variables[folded] = ("space", "fold", "target"), values
+    variables["ceiling"] = ("target",), ceiling
+    variables["normalised"] = ("space", "target"), told.r.mean(axis=1) / ceiling
     variables["penalty"] = ("space", "fold", "target"), told.penalty
     others = {
         "unique_r2": told.unique, "joint_r": told.joint_r, "joint_r2": told.joint_r2,

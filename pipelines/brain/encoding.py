@@ -10,9 +10,12 @@ Dimensions: ``space`` (a model, or with ``choose_layer: false`` a layer; then th
 - ``layer`` (space, region, subject): the layer that most folds chose
 - ``lower``, ``upper`` (region, subject): correlation of the subject's time courses with the mean of the others', and of
   everybody, over the same rows; where the units of subjects correspond
-- ``r_mean``, ``unique_r2_mean`` and so on with ``_low``, ``_high``, ``_p`` (space, region): mean over subjects, t
-  interval and one-sided p: subjects as a random effect; ``_q`` is corrected over the table (Benjamini-Hochberg)
-- ``normalised`` (space, region): r_mean over the mean lower ceiling, where that is above 0
+- ``ceiling`` (region, subject): the root of the split-half reliability of the mean over repeats (Spearman-Brown), mean
+  over units; where repeats were kept apart
+- ``r_mean``, ``unique_r2_mean`` and so on with ``_low``, ``_high``, ``_p``, ``_q`` (space, region): mean over subjects,
+  its interval by a bootstrap over subjects and its one-sided p; see `pipelines.brain.group.summarise`
+- ``best_depth`` (space, region), ``order_tau``, ``order_p`` (space): see `pipelines.brain.group.enter_depths`
+- ``normalised`` (space, region): r_mean over the mean lower ceiling, or where there is none over the mean `ceiling`
 """
 
 import json
@@ -25,6 +28,7 @@ from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.brain.rows import (
     features_on_rows,
     groups_of,
+    measured,
     one_size,
     recorded,
     smooth,
@@ -114,7 +118,7 @@ def encoded(prepared: Prepared, spaces: Spaces, subject: str) -> "xr.Dataset":
     assert settings is not None
     ids, groups = [str(x) for x in table.sample_ids], groups_of(table)
     responses = [
-        representation(subject, region, standard(smooth(recorded(table, region), prepared, groups)), ids)
+        representation(subject, region, measured(prepared, subject, region, groups), ids)
         for region in prepared.regions
         if region in table.layers
     ]
@@ -142,6 +146,7 @@ def encoded(prepared: Prepared, spaces: Spaces, subject: str) -> "xr.Dataset":
     import xarray as xr
 
     whole = xr.concat(parts, "space", data_vars="all", coords="minimal", compat="override", join="outer")
+    whole["ceiling"] = parts[0]["ceiling"]
     whole["nuisance_r2"] = parts[0].get("nuisance_r2", xr.full_like(whole["r"][0], np.nan))
     whole.attrs = {k: v for k, v in found.attrs.items() if k != "digests"}
     whole.attrs["absent"] = json.dumps(spaces.absent)
@@ -171,9 +176,9 @@ def _regions(found: "xr.Dataset", names: list[str] | None = None) -> "xr.Dataset
         values = found[name].values if name in found else np.full((len(spaces), len(region)), np.nan)
         cells = [[_over_units(name, values[s, region == g]) for g in order] for s in range(len(spaces))]
         variables[name] = (("space", "region"), np.array(cells).reshape(shape))
-    if "nuisance_r2" in found:
-        values = found["nuisance_r2"].values
-        variables["nuisance_r2"] = ("region", [_over_units("r2", values[region == g]) for g in order])
+    for name in {"nuisance_r2", "ceiling"} & set(found):
+        values = found[name].values
+        variables[name] = ("region", [_over_units(name, values[region == g]) for g in order])
     layers = np.full(shape, "", object)
     if "layer" in found:
         chosen = found["layer"].values

@@ -22,30 +22,23 @@ def together(prepared: Prepared, parts: "Mapping[str, xr.Dataset]") -> "xr.Datas
     import xarray as xr
 
     from consilience.engine.alignment.over_subjects import spread
-    from consilience.engine.inference.null import benjamini_hochberg
 
     regions = list(prepared.regions)
     first = next(iter(parts.values()))
     spaces = [str(x) for x in first["space"].values]
     own = [part.reindex(space=spaces, region=regions, fill_value={"layer": ""}) for part in parts.values()]
     table = xr.concat(own, xr.DataArray(list(parts), dims="subject", name="subject"), combine_attrs="drop")
-    table = table.transpose("space", "region", "subject")
+    table = table.transpose("space", "region", "subject", missing_dims="ignore")
     over = ("space", "region")
-    for name in OVER_SUBJECTS:
-        found = spread(table[name].values)
-        low, high = found.interval()
-        p = found.p_above()
-        table[f"{name}_mean"], table[f"{name}_low"], table[f"{name}_high"] = (
-            (over, found.mean), (over, low), (over, high),
-        )  # fmt: skip
-        table[f"{name}_p"] = (over, p)
-        table[f"{name}_q"] = (over, benjamini_hochberg(p))
+    summarise(table, OVER_SUBJECTS, over, prepared)
     lower, upper = ceilings(prepared)
     table["lower"], table["upper"] = (("region", "subject"), lower), (("region", "subject"), upper)
+    among, alone = (spread(x).mean for x in (lower, table["ceiling"].values))
+    reach = np.where(np.isfinite(among), among, alone)
     with np.errstate(invalid="ignore"):
-        mean = lower.mean(axis=-1)
-        table["normalised"] = (over, np.where(mean > 0, table["r_mean"].values / mean, np.nan))
+        table["normalised"] = (over, np.where(reach > 0, table["r_mean"].values / reach, np.nan))
     seats = {seat.name for seat in prepared.seats}
+    enter_depths(table, prepared)
     table["kind"] = ("space", ["features" if s.split("/")[0] in seats else "nuisance" for s in spaces])
     keep = {
         k: first.attrs[k]
@@ -57,6 +50,67 @@ def together(prepared: Prepared, parts: "Mapping[str, xr.Dataset]") -> "xr.Datas
     }
     table.attrs = {**keep, "constant": json.dumps(constant)}
     return table
+
+
+def enter_depths(table: "xr.Dataset", prepared: Prepared) -> None:
+    """Enter ``best_depth`` (space, region), the mean over subjects of where the layers lie that were chosen, from 0 at
+    the first layer of a model that the study asks for to 1 at the last; and with a hierarchy ``order_tau``,
+    ``order_p`` (space), whether later regions take deeper layers; see `order_test`."""
+    from consilience.engine.alignment.hierarchy import order_test
+    from consilience.engine.alignment.over_subjects import spread
+
+    at = {
+        (seat.name, layer): k / (len(seat.layers) - 1)
+        for seat in prepared.seats
+        if len(seat.layers) > 1
+        for k, layer in enumerate(seat.layers)
+    }
+    chosen = table["layer"].transpose("space", "region", "subject").values
+    depths = np.full(chosen.shape, np.nan)
+    for s, space in enumerate(table["space"].values.astype(str)):
+        for place in np.ndindex(chosen.shape[1:]):
+            depths[(s, *place)] = at.get((space, str(chosen[(s, *place)])), np.nan)
+    table["best_depth"] = (("space", "region"), spread(depths).mean)
+    order = prepared.study.hierarchy
+    if order is not None:
+        regions = [list(prepared.regions).index(region) for region in order]
+        tau, p = order_test(depths[:, regions], prepared.study.permutations, prepared.study.seed)
+        table["order_tau"], table["order_p"] = (
+            ("space", tau),
+            ("space", np.where(np.isfinite(tau), p, np.nan)),
+        )
+
+
+def summarise(
+    table: "xr.Dataset",
+    names: Sequence[str],
+    over: tuple[str, ...],
+    prepared: Prepared,
+    *,
+    tested: bool = True,
+) -> None:
+    """Enter the mean over subjects of each variable (…, subject), its 95 % interval ``_low`` to ``_high`` and, if
+    `tested`, its one-sided ``_p``, of a mean of 0 or below by t, and ``_q``, p corrected over the table
+    (Benjamini-Hochberg).
+
+    Subjects are a random effect. The interval is that of a bootstrap over subjects (`studentised`), for scores are
+    skewed more often than not; of fewer than six subjects, of whom a bootstrap says little, it is that of t. p is of t,
+    which has more digits than a bootstrap has draws.
+    """
+    from consilience.engine.alignment.over_subjects import spread
+    from consilience.engine.inference.bootstrap import studentised
+    from consilience.engine.inference.null import benjamini_hochberg
+
+    for name in names:
+        values = table[name].transpose(*over, "subject").values
+        found, drawn = spread(values), studentised(values, prepared.study.bootstraps, prepared.study.seed)
+        low, high = (np.where(np.isfinite(b), b, t) for b, t in zip(drawn, found.interval()))
+        told = {"mean": found.mean, "low": low, "high": high}
+        if tested:
+            told["p"] = found.p_above()
+            told["q"] = benjamini_hochberg(told["p"])
+        for what, of in told.items():
+            table[f"{name}_{what}"] = (over, of)
 
 
 def ceilings(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:

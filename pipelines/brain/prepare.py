@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from consilience.engine.features.representation import Representation
 
 DEFAULT = "rsa:compare=spearman"
-LEAST_SUBJECTS = 2
+LEAST_SUBJECTS = 2  # of a comparison; reliability is of each by itself
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class Prepared:
             }
         )
 
-    def key(self, what: str, **more: Any) -> str:
+    def key(self, what: str, *, with_models: bool = True, **more: Any) -> str:
         """The digest of what decides one part of the results, which are the same in every study that has that part."""
-        tables = [[seat.name, seat.digest, *seat.layers] for seat in self.seats]
+        tables = [[seat.name, seat.digest, *seat.layers] for seat in self.seats if with_models]
         return digest({"part": what, "version": version("consilience"), "tables": tables, **more})
 
     def layers(self) -> "list[Representation]":
@@ -81,8 +81,8 @@ class Prepared:
 
 
 def stimuli_of(study: BrainStudy, brains: Brains) -> str:
-    """The stimulus set of a study. StudyError where neither it nor the data set names one."""
-    if not study.stimuli and not brains.stimuli:
+    """The stimulus set of a study; without models there may be none. StudyError where nothing names one."""
+    if study.models and not study.stimuli and not brains.stimuli:
         nothing = BadInput(
             f"the stimuli of {brains.name}", "none", "add `stimuli:`, under the ids of its rows"
         )
@@ -102,12 +102,12 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
     except BadInput as bad:
         raise study.error(("brain",), bad) from bad
     metrics = _metrics(study, brains)
-    seats, left_out = seated(study, stimuli_of(study, brains), store)
+    seats, left_out = seated(study, stimuli_of(study, brains), store) if study.models else ((), {})
     try:
         recordings = recordings_of(brains, store, lambda: reading(brains))
     except BadInput as bad:
         raise study.error(("brain",), bad) from bad
-    if len(recordings.subjects) < LEAST_SUBJECTS:
+    if study.models and len(recordings.subjects) < LEAST_SUBJECTS:
         few = BadInput(
             f"{LEAST_SUBJECTS} subjects or more in {brains.name}", str(len(recordings.subjects)), "add some"
         )
@@ -123,14 +123,42 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
                 ("encode", "nuisance", i),
                 unknown(f"nuisance space of {brains.name}", space, recordings.spaces),
             )
+    if study.reliability is not None:
+        _check_reliability(study, recordings)
     regions = tuple(study.chosen(recordings.regions))
+    if study.hierarchy is not None:
+        from consilience.engine.alignment.sides import check_hierarchy
+
+        try:
+            check_hierarchy(study.hierarchy, regions)
+        except BadInput as bad:
+            raise study.error(("hierarchy",), bad) from bad
     return Prepared(study, store, recordings, seats, regions, metrics, left_out)
+
+
+def _check_reliability(study: BrainStudy, recordings: Recordings) -> None:
+    from consilience.engine.reliability.rdms import request_of
+
+    assert study.reliability is not None
+    try:
+        request_of(study.reliability.metric.spec())
+    except BadInput as bad:
+        raise study.error(("reliability", "metric"), bad) from bad
+    if not any(map(recordings.repeats, recordings.subjects)):
+        once = BadInput(
+            f"stimuli of {recordings.brains.name} whose repeats are kept apart",
+            "none",
+            "leave `reliability:` out",
+        )
+        raise study.error(("reliability",), once)
 
 
 def _metrics(study: BrainStudy, brains: Brains) -> tuple[str, ...]:
     """The ids, canonical. Where rows are time points permutations of rows are no null, so there are none."""
     from consilience.engine.metrics import parse
 
+    if not study.models:
+        return ()
     asked = study.metrics if study.metrics is not None else []
     if brains.on_rows is not None:
         if asked:

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+TRACKED = {
+    "alignment": ("mean", "p", "normalised", "gap"),
+    "encoding": ("r_mean", "unique_r2_mean", "unique_r2_p"),
+    "reliability": ("accuracy", "accuracy_p", "units", "rdm", "rdm_p"),
+}
+
+
 def describe(
-    prepared: Prepared,
-    alignment: "xr.Dataset | None",
-    encoding: "xr.Dataset | None",
-    elapsed: Mapping[str, float],
+    prepared: Prepared, results: "Mapping[str, xr.Dataset]", elapsed: Mapping[str, float]
 ) -> dict[str, str | int]:
-    """The attributes that both tables get, JSON where nested, with the findings in sentences as `summary`."""
+    """The attributes that all tables get, JSON where nested, with the findings in sentences as `summary`."""
     study, brains, recordings = prepared.study, prepared.recordings.brains, prepared.recordings
     nested: dict[str, Any] = {
         "recordings": {
@@ -36,15 +40,15 @@ def describe(
         },
         "tables": [table_facts(x) for x in prepared.seats],
         "cards": cards(prepared.seats),
-        "stimuli": stimuli_of(prepared.stimuli, prepared.seats),
+        "stimuli": stimuli_of(prepared.stimuli, prepared.seats) if prepared.seats else {},
         "shown": {x.name: x.on(prepared.stimuli) for x in study.models},
         "left_out": prepared.left_out,
         "elapsed": {k: round(v, 2) for k, v in elapsed.items()},
         "settings": study.model_dump(mode="json"),
     }  # fmt: skip
-    notes = [*told(alignment, "notes", []), *_absent(prepared, encoding)]
+    notes = [*told(results.get("alignment"), "notes", []), *_absent(prepared, results.get("encoding"))]
     nested["notes"] = notes
-    nested["summary"] = summary(alignment, encoding, nested)
+    nested["summary"] = summary(results, nested)
     return {
         "version": version("consilience"), "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": study.seed, "study": study.name, "status": "done", **{k: json.dumps(v) for k, v in nested.items()},
@@ -72,21 +76,15 @@ def _absent(prepared: Prepared, encoding: "xr.Dataset | None") -> list[str]:
 
 def track(
     prepared: Prepared,
-    alignment: "xr.Dataset | None",
-    encoding: "xr.Dataset | None",
+    results: "Mapping[str, xr.Dataset]",
     attrs: Mapping[str, Any],
     uri: str,
     artifacts: Sequence[Path],
 ) -> str:
     """Record the run in MLflow: the settings, what each model scores in each region, the files."""
     metrics: dict[str, float] = {}
-    for table, names in (
-        (alignment, ("mean", "p", "normalised", "gap")),
-        (encoding, ("r_mean", "unique_r2_mean", "unique_r2_p")),
-    ):
-        if table is None:
-            continue
-        for name in names:
+    for what, table in results.items():
+        for name in TRACKED[what]:
             for key, value in _cells(table[name]):
                 metrics[f"{name}/{key}"] = value
     brains = prepared.recordings.brains

@@ -50,6 +50,12 @@ class Recordings:
         """The nuisance spaces of a subject, on the rows of its table."""
         return self.tables.get(f"{self.brains.name}.{subject}{_NUISANCE}")
 
+    def repeats(self, subject: str) -> dict[str, FeatureTable]:
+        """The repeats of a subject that were kept apart, by name, on the rows of its table."""
+        start = f"{self.brains.name}.{subject}@"
+        found = {k.removeprefix(start): table for k, table in self.tables.items() if k.startswith(start)}
+        return {k: table for k, table in found.items() if f"@{k}" != _NUISANCE}
+
     def digests(self) -> dict[str, str]:
         """Of every subject the digests of its tables, which decide every result."""
         found = {}

@@ -92,6 +92,19 @@ def recorded(table: FeatureTable, layer: str) -> np.ndarray:
     return _values(table, layer)
 
 
+def measured(prepared: Prepared, subject: str, region: str, groups: Sequence[str] | None) -> np.ndarray:
+    """The responses of a region without drifts, every unit of variance 1: (n, d), or where repeats were kept apart
+    (n, repeats, d), whose mean is of variance 1."""
+    apart = [recorded(t, region) for t in prepared.recordings.repeats(subject).values() if region in t.layers]
+    if len(apart) < 2:
+        return standard(smooth(recorded(prepared.recordings.subjects[subject], region), prepared, groups))
+    stack = np.stack(apart, axis=1)
+    flat = smooth(stack.reshape(len(stack), -1), prepared, groups).reshape(stack.shape)
+    mean = flat.mean(axis=1)
+    size = mean.std(axis=0)
+    return (flat - mean.mean(axis=0)) / np.where(size > 0, size, 1.0)
+
+
 def groups_of(table: FeatureTable) -> list[str] | None:
     """The run or story of every row of a recording, where it says so."""
     found: Any = table.meta.get("groups")

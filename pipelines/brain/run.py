@@ -13,6 +13,7 @@ from consilience.connectors.brains import Brains
 from consilience.engine.execution.sessions import opened
 from consilience.pipelines.brain.prepare import Prepared, prepare
 from consilience.pipelines.brain.study import BrainStudy, load_brain_study
+from consilience.pipelines.brain.tables import PER_SUBJECT
 from consilience.pipelines.console import Console
 from consilience.pipelines.runs import PLAN, REPORT, before_of, finish, tracking_of, writable, write_whole
 from consilience.pipelines.scorecache import ScoreCache
@@ -23,13 +24,12 @@ if TYPE_CHECKING:
 
     from consilience.pipelines.brain.plan import BrainPlan
 
-ALIGNMENT, ENCODING = "alignment.nc", "encoding.nc"
 Results = dict[str, "xr.Dataset"]
 
 
 def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Results:
-    """Run a brain study; its tables by name, ``alignment`` and ``encoding``, as far as it asks for them. They are
-    written, with tidy Parquet, the report, the plan and a copy of the study, into its output folder.
+    """Run a brain study; its tables by name, ``alignment``, ``encoding`` and ``reliability``, as far as it asks for
+    them. They are written, with tidy Parquet, the report, the plan and a copy of the study, into its output folder.
 
     Prints the plan first and what was found last. A second run of an unchanged study computes nothing.
 
@@ -50,6 +50,7 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
     from consilience.pipelines.brain.aligned import align_missing
     from consilience.pipelines.brain.encoding import encode_missing
     from consilience.pipelines.brain.plan import brain_plan
+    from consilience.pipelines.brain.reliable import reliability_missing
 
     cache = ScoreCache(output / ".scores")
     plan = brain_plan(prepared, cache)
@@ -62,7 +63,12 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
         began = time.perf_counter()
         prepared = prepared.seated(extract_missing(prepared.seats, prepared.store, console))
         elapsed["extraction"] = time.perf_counter() - began
-        for what, compute in (("alignment", align_missing), ("encoding", encode_missing)):
+        computes = {
+            "alignment": align_missing,
+            "encoding": encode_missing,
+            "reliability": reliability_missing,
+        }
+        for what, compute in computes.items():
             began = time.perf_counter()
             found_here = compute(prepared, cache, console)
             if found_here is not None:
@@ -100,15 +106,14 @@ def _finish(
     from consilience.pipelines.brain.report import write
     from consilience.pipelines.brain.tables import save_all
 
-    alignment, encoding = results.get("alignment"), results.get("encoding")
-    attrs = describe(prepared, alignment, encoding, elapsed)
+    attrs = describe(prepared, results, elapsed)
     for table in results.values():
         table.attrs.update(attrs)
     written = [*save_all(results, output), write(results, output / REPORT).name]
     finish(
         prepared.study, prepared.fingerprint(), output, before, str(attrs["created"]), written,
         None if uri is None
-        else partial(track, prepared, alignment, encoding, attrs, uri, [output / x for x in (*written, PLAN)]),
+        else partial(track, prepared, results, attrs, uri, [output / x for x in (*written, PLAN)]),
     )  # fmt: skip
     _tell(console, results, output)
     return results
@@ -117,7 +122,7 @@ def _finish(
 def _opened(output: Path) -> Results:
     from consilience.engine.scores import open_scores
 
-    files = {"alignment": output / ALIGNMENT, "encoding": output / ENCODING}
+    files = {what: output / f"{what}.nc" for what in PER_SUBJECT}
     return {what: open_scores(file) for what, file in files.items() if file.is_file()}
 
 

@@ -18,6 +18,10 @@ encode: null               # or a mapping, empty for the defaults:
   # choose_layer: true     #   one layer a model and fold, chosen inside the training folds
   # permutations: 0        #   responses shifted in time, for a p of each subject
   # bands: 10              #   weightings tried in a banded ridge
+reliability: null          # of recordings whose stimuli came several times, or a mapping, empty for the defaults:
+  # metric: rsa            #   by which dissimilarities are compared
+  # splits: 100            #   ways to deal the repeats into halves
+  # permutations: 1000     #   of the stimuli within every repeat
 permutations: 1000         # of the stimuli
 bootstraps: 2000
 seed: 0
@@ -28,7 +32,8 @@ tracking: sqlite:///runs.db   # null: no tracking
 output: out
 ```
 
-Relative paths start at the folder of the study file.
+A study of `reliability` alone takes no models, and looks at one subject too. Relative paths start at the folder of the
+study file.
 """
 
 from collections.abc import Sequence
@@ -53,7 +58,7 @@ from consilience.pipelines.studyfile import (
     text_of,
 )
 
-SHIPPED = ("brain92", "alice")
+SHIPPED = ("brain92", "alice", "haxby")
 
 
 class BrainModel(ModelEntry):
@@ -84,16 +89,25 @@ class Encode(Strict):
         return None if self.delays else self.hrf
 
 
+class Reliability(Strict):
+    """How recordings are held to their own repeats; see the module's text for the keys."""
+
+    metric: Annotated[Entry, Named] = Entry(name="rsa")
+    splits: int = Field(100, ge=1)
+    permutations: int = Field(1000, ge=0)
+
+
 class BrainStudy(StudyFile):
     """The content of a brain study's file."""
 
     brain: str = Field(min_length=1)
     stimuli: str | None = None
-    models: list[Annotated[BrainModel, Named]] = Field(min_length=1)
+    models: list[Annotated[BrainModel, Named]] = Field(default=[])
     metrics: list[Annotated[Entry, Named]] | None = None
     regions: Patterns = Field(["*"], min_length=1)
     hierarchy: list[str] | None = None
     encode: Encode | None = None
+    reliability: Reliability | None = None
     permutations: int = Field(1000, ge=0)
     bootstraps: int = Field(2000, ge=100)
 
@@ -119,6 +133,7 @@ def load_brain_study(path: str | Path) -> BrainStudy:
             ("encode", "high_pass"),
             BadInput("a period of 8 seconds or more", f"{study.encode.high_pass:g}", "write seconds, not Hz"),
         )
+    _check_models(study)
     for i, model in enumerate(study.models):
         if study.encode is not None and model.preprocess is not None:
             wrong = BadInput(
@@ -126,6 +141,22 @@ def load_brain_study(path: str | Path) -> BrainStudy:
             )
             raise study.error(("models", i, "preprocess"), wrong)
     return study
+
+
+def _check_models(study: BrainStudy) -> None:
+    """Only a study of reliability alone does without models."""
+    if study.models:
+        return
+    for key in ("metrics", "encode", "hierarchy"):
+        if getattr(study, key) is not None:
+            raise study.error(
+                (key,), BadInput(f"`models:` for `{key}:`", "none", "name some, or leave it out")
+            )
+    if study.reliability is None:
+        nothing = BadInput(
+            "`models:`, or `reliability:`", "neither", "name models, such as efficientnet-lite0"
+        )
+        raise study.error((), nothing)
 
 
 def shipped(name: str) -> str:
@@ -153,4 +184,6 @@ _MODELS: dict[Loc, type[BaseModel]] = {
     ("models", "*", "preprocess", "*"): Entry,
     ("metrics", "*"): Entry,
     ("encode",): Encode,
+    ("reliability",): Reliability,
+    ("reliability", "metric"): Entry,
 }

@@ -2,10 +2,12 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from consilience.pipelines.brain.words_reliable import reliable
 from consilience.pipelines.report.numbers import fixed, probability
 from consilience.pipelines.words import is_control, metric_words
 
@@ -13,21 +15,23 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def summary(
-    alignment: "xr.Dataset | None", encoding: "xr.Dataset | None", about: dict[str, Any]
-) -> list[str]:
+def summary(results: "Mapping[str, xr.Dataset]", about: dict[str, Any]) -> list[str]:
     """The findings, most important first.
 
     Args:
+        results: the tables of the study, by name.
         about: of `provenance.describe`: cards, recordings, left_out, notes.
     """
     found: list[str] = []
     controls = {model for model, card in about["cards"].items() if is_control(card)}
-    if alignment is not None:
+    if "alignment" in results:
+        alignment = results["alignment"]
         for metric in alignment["metric"].values:
             found += _aligned(alignment.sel(metric=metric), str(metric), controls)
-    if encoding is not None:
-        found += _encoded(encoding)
+    if "encoding" in results:
+        found += _encoded(results["encoding"])
+    if "reliability" in results:
+        found += reliable(results["reliability"])
     return [*found, *_data(about)]
 
 
@@ -126,6 +130,11 @@ def _encoded(table: "xr.Dataset") -> list[str]:
             clear = [str(r) for r in table["region"].values if float(one["unique_r2_q"].sel(region=r)) < 0.05]
             told = f"in {', '.join(clear)}" if clear else "in no region"
             sentences.append(f"{space} explains variance beyond {beyond} (q < 0.05 over subjects) {told}.")
+        if "order_tau" in table and np.isfinite(table["order_tau"].sel(space=space)):
+            tau, p = (float(table[x].sel(space=space)) for x in ("order_tau", "order_p"))
+            sentences.append(
+                f"{space}: layers chosen follow the hierarchy with tau {fixed(tau, 2)}, p {probability(p)}."
+            )
     for space in nuisance:
         one = table.sel(space=space)
         region = _peak(one["r_mean"])
@@ -170,8 +179,9 @@ def _p(value: Any) -> str:
 def _data(about: dict[str, Any]) -> list[str]:
     data = about["recordings"]
     subjects = len(data["subjects"])
+    who = "1 subject" if subjects == 1 else f"{subjects} subjects"
     regions = f"{len(data['regions'])} region{'' if len(data['regions']) == 1 else 's'}: {', '.join(data['regions'])}"
-    sentences = [f"{subjects} subjects of {data['name']} with {regions}."]
+    sentences = [f"{who} of {data['name']} with {regions}."]
     sentences += [f"Left out: {x}." for x in data["excluded"]]
     sentences += [f"{model} was left out: {why}" for model, why in about["left_out"].items()]
     for table in about["tables"]:

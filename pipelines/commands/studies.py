@@ -74,7 +74,9 @@ def plan(
 
 
 def brain(
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study file (YAML), or brain92, or alice.")],
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", help="A study file (YAML), or brain92, alice, haxby.")
+    ],
     plan: Annotated[bool, typer.Option("--plan", help="Show what a run would do, and stop.")] = False,
     output: Annotated[
         Path | None, typer.Option(help="Where a shipped study goes; default: consilience-STUDY.")

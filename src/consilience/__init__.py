@@ -27,6 +27,7 @@ _HOME = {
     "plot": "consilience.pipelines",
     "preprocessing": "consilience.engine.preprocessing",
     "profile": "consilience.engine.profile",
+    "reliability": "consilience.engine.reliability",
     "run": "consilience.pipelines.zoo",
     "score": "consilience.engine.comparison",
     "stimuli": "consilience.connectors.stimuli",

@@ -9,11 +9,12 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 REPORT = HERE.parents[1] / "report"
-SCRIPTS = ("data.js", "aligned.js", "tests.js", "encoded.js", "main.js")
+SCRIPTS = ("data.js", "aligned.js", "tests.js", "encoded.js", "reliable.js", "main.js")
 
 
 def write(results: "Mapping[str, xr.Dataset]", path: str | Path) -> Path:
-    """Write the report of the tables ``alignment`` and ``encoding``, as far as there are, to `path`; return it."""
+    """Write the report of the tables ``alignment``, ``encoding`` and ``reliability``, as far as there are, to `path`;
+    return it."""
     from consilience.pipelines.report.page import save
 
     return save(render(results), path)

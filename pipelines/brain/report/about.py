@@ -4,6 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from consilience.pipelines.brain.report.payload import MOST_STIMULI
 from consilience.pipelines.brain.report.places import views
 from consilience.pipelines.brain.words import spaces_of
 from consilience.pipelines.report.about import bibtex
@@ -42,6 +45,11 @@ def about(results: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
         "orders": [] if alignment is None else _orders(alignment),
         "universality": alignment is not None and bool(alignment["universality"].notnull().any()),
         "encoding": encoding is not None,
+        "encoded_orders": [] if encoding is None else _encoded_orders(encoding),
+        "reliability": "reliability" in results,
+        "reliability_metric": results["reliability"].attrs["metric"] if "reliability" in results else "",
+        "decoded": "reliability" in results and bool(results["reliability"]["accuracy"].notnull().any()),
+        "squares": "reliability" in results and results["reliability"].sizes["stimulus"] <= MOST_STIMULI,
         "views": views(results),
         "nuisance": [] if encoding is None else spaces_of(encoding, "nuisance"),
         "bibtex": bibtex(version, created[:4]),
@@ -77,3 +85,14 @@ def _orders(alignment: "xr.Dataset") -> list[dict[str, Any]]:
         for metric in alignment["metric"].values
         for model in alignment["model"].values
     ]  # fmt: skip
+
+
+def _encoded_orders(encoding: "xr.Dataset") -> list[dict[str, Any]]:
+    """Of every model of several layers whether the chosen ones follow the hierarchy."""
+    if "order_tau" not in encoding:
+        return []
+    known = encoding.isel(space=np.isfinite(encoding["order_tau"].values))
+    return [
+        {"model": str(space), "tau": float(tau), "p": float(p)}
+        for space, tau, p in zip(known["space"].values, known["order_tau"].values, known["order_p"].values)
+    ]

@@ -3,3 +3,4 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const ALIGNED = DATA.alignment;
 const ENCODED = DATA.encoding;
+const RELIABLE = DATA.reliability;

@@ -5,6 +5,10 @@ const KINDS = { features: 0, nuisance: 1 };
 function drawEncoding() {
   drawSpaces("encoding-r", "r", "r on held-out rows", true);
   drawSpaces("encoding-unique", "unique_r2", "R² of its own", false);
+  // Only a model of several layers has depths.
+  const { spaces, regions, best_depth: depths } = ENCODED;
+  const deep = spaces.flatMap((_, s) => (depths.some((row) => row[s] !== null) ? [s] : []));
+  drawDepths("encoding-depths", deep.map((s) => spaces[s].name), regions, depths.map((row) => deep.map((s) => row[s])));
 }
 
 function drawSpaces(id, name, title, ceilings) {

@@ -24,6 +24,7 @@ function draw() {
     drawUniversality(metric);
   }
   if (ENCODED !== null) drawEncoding();
+  if (RELIABLE !== null) drawReliability();
   document.documentElement.dataset.ready = String(innerWidth);
 }
 

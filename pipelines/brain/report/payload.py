@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 BINS = 40
+MOST_STIMULI = 128
+PER_RELIABLE = ("accuracy", "rdm", "rdm_pairs", "rdm_lower", "rdm_upper")
 PER_MODEL = ("mean", "low", "high", "chance", "normalised", "gap", "gap_low", "gap_high", "best_depth")
 TESTS = ("r_p", "unique_r2_p", "unique_r2_q")
 PER_SPACE = tuple(f"{name}_{x}" for name in ("r", "unique_r2") for x in ("mean", "low", "high"))
@@ -19,12 +21,13 @@ PER_SPACE = tuple(f"{name}_{x}" for name in ("r", "unique_r2") for x in ("mean",
 
 def payload(results: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
     """The data block of the page."""
-    aligned, encoded = results.get("alignment"), results.get("encoding")
+    aligned, encoded, held = (results.get(what) for what in ("alignment", "encoding", "reliability"))
     return {
         "font": theme.SANS,
         "scale": theme.SEQUENTIAL,
         "alignment": None if aligned is None else alignment(aligned),
         "encoding": None if encoded is None else encoding(encoded),
+        "reliability": None if held is None else reliability(held),
     }
 
 
@@ -79,8 +82,29 @@ def encoding(table: "xr.Dataset") -> dict[str, Any]:
         "layer": table["layer"].transpose(*over, "subject").values.tolist(),
         **{name: nested(table[name].transpose(*over).values) for name in PER_SPACE},
         **{f"log10_{name}": nested(_log(table[name].transpose(*over).values)) for name in TESTS},
+        "best_depth": nested(table["best_depth"].transpose(*over).values),
         "lower": nested(table["lower"].mean("subject").values),
         "upper": nested(table["upper"].mean("subject").values),
+    }  # fmt: skip
+
+
+def reliability(table: "xr.Dataset") -> dict[str, Any]:
+    """Numbers of every subject over regions first, and matrices of stimuli as means over subjects, if they can be
+    seen."""
+    over = ("region", "subject")
+    stimuli = _texts(table["stimulus"])
+    squares = {}
+    for name in ("rdm_of_mean", "confusion"):
+        mean = table[name].transpose("region", "stimulus", "other", "subject")
+        seen = len(stimuli) <= MOST_STIMULI and bool(mean.notnull().any())
+        squares[name] = nested(mean.mean("subject").values) if seen else None
+    return {
+        "regions": _texts(table["region"]), "subjects": _texts(table["subject"]), "repeats": _texts(table["repeat"]),
+        "stimuli": stimuli, "chance": number(table["chance"].mean().item()),
+        "accuracy_repeat": nested(table["accuracy_repeat"].transpose(*over, "repeat").values),
+        **{name: nested(table[name].transpose(*over).values) for name in PER_RELIABLE},
+        **{f"log10_{name}": nested(_log(table[name].transpose(*over).values)) for name in ("accuracy_p", "rdm_p")},
+        **squares,
     }  # fmt: skip
 
 

@@ -1,6 +1,8 @@
-"""Where the regions lie, in nilearn's interactive view of the brain: every unit a marker in the colour of its score."""
+"""Where the units lie, in nilearn's interactive view of the brain: markers in the colour of a region's score, or of
+their own reliability."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,19 @@ from consilience.pipelines.report.theme import SEQUENTIAL
 if TYPE_CHECKING:
     import xarray as xr
 
-MOST = 400  # markers of a region
+MOST = 400  # markers of a region; of units by themselves so many that a slice is whole
+MOST_UNITS = 2000
+UNKNOWN = "#808080"
+
+
+@dataclass(frozen=True)
+class Markers:
+    """Places (m, 3) in mm, a value each, and what a pointer is told; `what` the values are."""
+
+    where: np.ndarray
+    values: np.ndarray
+    labels: list[str]
+    what: str
 
 
 def views(results: "Mapping[str, xr.Dataset]") -> list[dict[str, str]]:
@@ -20,7 +34,10 @@ def views(results: "Mapping[str, xr.Dataset]") -> list[dict[str, str]]:
     places = attr(next(iter(results.values())), "recordings", {}).get("coordinates", {})
     if not places:
         return []
-    return [_view(name, best(table), places) for name, table in results.items()]
+    return [
+        _view(name, of_units(table) if name == "reliability" else of_regions(table, places))
+        for name, table in results.items()
+    ]
 
 
 def best(table: "xr.Dataset") -> dict[str, float]:
@@ -34,25 +51,46 @@ def best(table: "xr.Dataset") -> dict[str, float]:
     return {str(r): float(v) for r, v in zip(found["region"].values, found.values)}
 
 
-def _view(name: str, scores: dict[str, float], places: Mapping[str, Any]) -> dict[str, str]:
-    from nilearn.plotting import view_markers
-
-    known = [v for v in scores.values() if np.isfinite(v)]
-    low, high = (min(known), max(known)) if known else (0.0, 0.0)
-    where, colours, labels = [], [], []
+def of_regions(table: "xr.Dataset", places: Mapping[str, Any]) -> Markers:
+    """The units of every region, with the score of the best model in it."""
+    scores, where, values, labels = best(table), [], [], []
     for region, units in places.items():
         value = scores.get(region, np.nan)
-        share = (value - low) / (high - low) if high > low else 1.0
-        colour = SEQUENTIAL[2 + round(share * (len(SEQUENTIAL) - 3))] if np.isfinite(value) else "#808080"
         kept = units[:: -(-len(units) // MOST)]
         where += kept
-        colours += [colour] * len(kept)
+        values += [value] * len(kept)
         # One label a region: those of every unit would hide each other.
         labels += [f"{region}: {fixed(value, 3)}", *[""] * (len(kept) - 1)]
-    page = view_markers(np.array(where), marker_color=colours, marker_size=4, marker_labels=labels).html
+    return Markers(np.array(where), np.array(values), labels, "the darker, the better the best model")
+
+
+def of_units(table: "xr.Dataset") -> Markers:
+    """The units of the first subject whose places are known, with their split-half reliability."""
+    known = np.isfinite(table["unit_place"].values).all(axis=1)
+    names = table["unit_subject"].values
+    at = np.flatnonzero(known & (names == names[known][0]))
+    at = at[:: -(-len(at) // MOST_UNITS)]
+    values = table["unit"].values[at].clip(min=0)
+    return Markers(
+        table["unit_place"].values[at], values, [""] * len(at),
+        f"the darker, the more reliable over repeats (split halves, 0 or less to {fixed(np.nanmax(values), 2)})",
+    )  # fmt: skip
+
+
+def _view(name: str, of: Markers) -> dict[str, str]:
+    from nilearn.plotting import view_markers
+
+    known = of.values[np.isfinite(of.values)]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+    shares = (of.values - low) / (high - low) if high > low else np.where(np.isfinite(of.values), 1.0, np.nan)
+    colours = [
+        SEQUENTIAL[2 + round(share * (len(SEQUENTIAL) - 3))] if np.isfinite(share) else UNKNOWN
+        for share in shares
+    ]
+    page = view_markers(of.where, marker_color=colours, marker_size=4, marker_labels=of.labels).html
     return {
         "title": f"The regions, by {name}",
         "html": page,
-        "caption": "Units at the coordinates of the first subject that has them, in mm; the darker, the better the "
-        "best model. The cortex is a standard brain's, and only a guide where the coordinates are a subject's own.",
+        "caption": f"Units at the coordinates of the first subject that has them, in mm; {of.what}. The cortex is a "
+        "standard brain's, and only a guide where the coordinates are a subject's own.",
     }

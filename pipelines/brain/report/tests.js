@@ -82,13 +82,16 @@ function drawUniversality(metric) {
 
 // Where in depth the layers lie that are chosen for each region.
 function drawHierarchy(metric) {
-  const element = document.getElementById("hierarchy-figure");
+  drawDepths("hierarchy-figure", ALIGNED.models, ALIGNED.regions, metric.best_depth);
+}
+
+function drawDepths(id, models, regions, depths) {
+  const element = document.getElementById(id);
   if (element === null) return;
-  const { models, regions } = ALIGNED;
   const traces = models.map((model, m) => ({
-    x: regions.map((_, r) => r), y: regions.map((_, r) => metric.best_depth[r][m]), name: model, mode: "lines+markers",
+    x: regions.map((_, r) => r), y: regions.map((_, r) => depths[r][m]), name: model, mode: "lines+markers",
     line: { color: modelColour(m), width: 2, dash: DASHES[Math.floor(m / 3) % 4] }, marker: { size: 7, color: modelColour(m) },
-    text: regions.map((region, r) => `${escaped(model)} for ${escaped(region)}<br>depth <b>${three(metric.best_depth[r][m])}</b>`),
+    text: regions.map((region, r) => `${escaped(model)} for ${escaped(region)}<br>depth <b>${three(depths[r][m])}</b>`),
     hovertemplate: "%{text}<extra></extra>",
   }));
   small(element, 300, traces, {

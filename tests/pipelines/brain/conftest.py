@@ -30,8 +30,25 @@ models:
   - glove
   - {name: minilm, layers: [hidden.1, hidden.4], stimuli: alice-context}
 regions: [LPTL, LIPL]
+hierarchy: [LPTL, LIPL]
 encode: {nuisance: [word_rate, sound_power, motion], components: 20, bands: 3}
 tracking: null
+"""
+CATEGORIES = """
+name: categories
+brain: haxby_slice
+reliability: {splits: 40, permutations: 99}
+tracking: null
+"""
+LAGS = """
+name: lags
+brain: alice
+models:
+  - {name: minilm, layers: [hidden.1, hidden.4], stimuli: alice-context}
+regions: [LPTL, LIPL]
+encode: {nuisance: [word_rate], delays: [2, 3, 4], hrf: null, components: 10, bands: 2}
+tracking: null
+output: lags
 """
 
 
@@ -71,3 +88,18 @@ def pictures(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 @pytest.fixture(scope="session")
 def story(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return Ran(tmp_path_factory.mktemp("story"), published, STORY).first()
+
+
+@pytest.fixture(scope="session")
+def lags(story: Ran) -> Any:
+    """On the features of the story, which are there: its table, and the page."""
+    file = story.file.with_name("lags.yaml")
+    file.write_text(LAGS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONSILIENCE_CACHE", str(story.cache))
+        return run(file, console=Console(StringIO()))["encoding"], file.parent / "lags" / "report.html"
+
+
+@pytest.fixture(scope="session")
+def categories(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return Ran(tmp_path_factory.mktemp("categories"), published, CATEGORIES).first()

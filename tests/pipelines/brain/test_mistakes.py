@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from consilience.engine.errors import BadInput
+from consilience.pipelines.brain.plan import BrainPlan
 from consilience.pipelines.brain.run import plan
 from consilience.pipelines.brain.study import SHIPPED, load_brain_study, shipped, study_file
 from consilience.pipelines.located import StudyError
@@ -38,6 +39,8 @@ def study(folder: Path, old: str, new: str) -> Path:
         ("tracking: null", "metrics: [rsa]", ("line 7", "key metrics", "time points", "encode")),
         ("encode:\n  nuisance: [word_rate]\n", "", ("line 2", "`encode:`")),
         ("  nuisance:", "  high_pass: 0.008\n  nuisance:", ("line 6", "encode.high_pass", "seconds, not Hz")),
+        ("tracking: null", "hierarchy: [LPTL, LIFG]", ("line 7", "key hierarchy", "'LIFG'", "LPTL")),
+        ("tracking: null", "hierarchy: [LPTL]", ("line 7", "key hierarchy", "two regions or more")),
         ("  nuisance:", "  folds: 2\n  nuisance:", ("line 6", "encode.folds", "3")),
         ("models: [glove]", "models: [{name: glove, preprocess: [l2]}]", ("preprocess", "components")),
     ],
@@ -87,6 +90,30 @@ def test_the_plan_says_who_is_there_and_what_is_to_be_done(data_sets: Path, tmp_
     assert found["data"]["regions"] == ["LATL", "LPTL", "LIPL", "LPreM", "LIFG"]
     assert len(found["data"]["subjects"]) == 19
     assert found["data"]["excluded"][0].startswith("s33")
-    (part, state, what) = found["work"][0]
-    assert (part, state) == ("encoding", "to be computed")
-    assert "beyond word_rate" in what
+    (part,) = found["work"]
+    assert (part["name"], part["state"]) == ("encoding", "to be computed")
+    assert "beyond word_rate" in part["what"]
+    steps = {step["name"]: step for step in part["steps"]}
+    assert set(steps) == {"sums of folds", "penalties"}
+    assert found["seconds"] == sum(step["seconds"] for step in steps.values()) > 0
+    assert found["memory"] == max(step["memory"] for step in steps.values()) > 0
+
+
+def test_the_plan_grows_with_what_is_asked(data_sets: Path, tmp_path: Path) -> None:
+    def planned(old: str, new: str) -> BrainPlan:
+        return plan(study(tmp_path, old, new))
+
+    one = planned("tracking: null", "budget: 4GB")
+    assert planned("[LPTL]", "all").seconds > one.seconds
+    more = planned("[word_rate]", "[word_rate, motion]\n  permutations: 99\n  delays: [1, 2, 3]")
+    assert more.seconds > 5 * one.seconds
+    assert more.memory > one.memory
+
+
+def test_the_plan_of_pictures_counts_draws_and_repeats(data_sets: Path, tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "name: x\nbrain: kriegeskorte92\nmodels: [efficientnet-lite0]\nreliability: {}\ntracking: null\n"
+    )
+    names = [step.name for part in plan(path).work for step in part.steps]
+    assert names == ["tiles", "permuted stimuli", "bootstrap of the stimuli", "reliability"]

@@ -79,6 +79,13 @@ def test_the_encoding_has_a_dot_a_subject_and_the_stored_means(encoded: Any, sto
     assert found[0] == pytest.approx(table["unique_r2"].sel(space="glove").values, rel=1e-5)
 
 
+def test_the_depths_of_chosen_layers_are_drawn(encoded: Any, story: Any) -> None:
+    drawn = encoded.evaluate("document.getElementById('encoding-depths').data.map(t => [t.name, t.y])")
+    depths = story.tables["encoding"]["best_depth"].sel(space="minilm").values
+    assert [name for name, _ in drawn] == ["minilm"]
+    assert drawn[0][1] == pytest.approx(depths)
+
+
 def test_exclusions_methods_and_sources_are_on_the_page(encoded: Any) -> None:
     text = encoded.locator("main").inner_text()
     assert "s33" in encoded.locator("#exclusions").inner_text()
