@@ -1,5 +1,6 @@
 """What every kind of study file has: models, a store, an output; and how one is read, its mistakes told by line."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -123,6 +124,17 @@ class StudyFile(Strict):
     def decisive(self) -> dict[str, Any]:
         """All of it that decides the results: where they are computed does not."""
         return self.model_dump(mode="json", exclude={"executor", "address"})
+
+    def told(self) -> dict[str, str]:
+        """Its settings as the parameters of a run, without what nobody else may know."""
+        settings = self.model_dump(mode="json", exclude={"tracking", "output"})
+        return {
+            k: self.without_secrets(v if isinstance(v, str) else json.dumps(v)) for k, v in settings.items()
+        }
+
+    def without_secrets(self, text: str) -> str:
+        """`text` without what nobody else may know of this study."""
+        return text
 
     def error(self, loc: Loc, bad: BadInput) -> StudyError:
         """`bad`, with the place in the file where it comes from."""

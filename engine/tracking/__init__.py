@@ -5,4 +5,6 @@ from consilience.engine.tracking.kept import Entry, Kept
 from consilience.engine.tracking.record import Part, Record, Sent, Source, metric_name
 from consilience.engine.tracking.sending import find, send
 
-__all__ = ["Entry", "Kept", "NotSent", "Part", "Record", "Sent", "Source", "find", "metric_name", "send", "tracking_uri"]
+__all__ = [
+    "Entry", "Kept", "NotSent", "Part", "Record", "Sent", "Source", "find", "metric_name", "send", "tracking_uri",
+]  # fmt: skip

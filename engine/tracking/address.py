@@ -23,6 +23,18 @@ _HASTY = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
+_LIBRARIES = {
+    "mlflow",
+    "requests",
+    "urllib3",
+    "sqlalchemy",
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "google",
+    "azure",
+}
+
 
 class NotSent(Exception):
     """A tracking store did not take a record; the text says why."""
@@ -83,8 +95,7 @@ def client(uri: str) -> Iterator[Any]:
 
 
 def _of_others(error: Exception) -> bool:
-    outside = ("mlflow", "requests", "urllib3", "sqlalchemy", "boto3", "botocore", "s3transfer", "google", "azure")
-    return isinstance(error, OSError) or type(error).__module__.split(".")[0] in outside
+    return isinstance(error, OSError) or type(error).__module__.split(".")[0] in _LIBRARIES
 
 
 def _probe(uri: str) -> None:

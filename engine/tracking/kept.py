@@ -55,8 +55,8 @@ class Kept:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    def add(self, record: Record, files: Mapping[str, Path | str], uri: str | None) -> Entry:
-        """Keep a run, with copies of `files`: by the path that each has among the artifacts, a file or its text."""
+    def add(self, record: Record, files: Mapping[str, Path | str | bytes], uri: str | None) -> Entry:
+        """Keep a run, with copies of `files`: by path among the artifacts, a file or what is in it."""
         target = self.folder / record.digest
         half = self.folder / f".{uuid4().hex}"
         with writing(target):
@@ -68,7 +68,7 @@ class Kept:
                     if isinstance(source, Path):
                         shutil.copyfile(source, place)
                     else:
-                        place.write_text(source, encoding="utf-8")
+                        place.write_bytes(source.encode() if isinstance(source, str) else source)
                 write_json(half / RECORD, {"uri": uri, "record": record.plain()})
                 if not target.exists():
                     os.replace(half, target)

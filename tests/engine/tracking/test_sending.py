@@ -91,7 +91,9 @@ def test_everything_written_is_read_back(
 
 
 def test_parts_hang_under_their_run(uri: str) -> None:
-    record = Record("parts", "whole", BEGAN, parts=[Part(f"m{i}", tags={"revision": str(i)}) for i in range(2)])
+    record = Record(
+        "parts", "whole", BEGAN, parts=[Part(f"m{i}", tags={"revision": str(i)}) for i in range(2)]
+    )
     sent = send(uri, record)
     found = runs(uri, "parts", filter_string=f"tags.mlflow.parentRunId = '{sent.run_id}'")
     assert {(x.info.run_name, x.data.tags["revision"], x.info.status) for x in found} == {
@@ -194,7 +196,9 @@ def test_artifacts_go_through_a_server_into_a_bucket(s3_server: str, tmp_path: P
         del os.environ["MLFLOW_S3_ENDPOINT_URL"]
     try:
         sent = send(server.uri, Record("bucket", "r", BEGAN), files(tmp_path))
-        got = MlflowClient(tracking_uri=server.uri).download_artifacts(sent.run_id, "report.html", str(tmp_path))
+        got = MlflowClient(tracking_uri=server.uri).download_artifacts(
+            sent.run_id, "report.html", str(tmp_path)
+        )
         assert Path(got).read_text() == "<p>a report</p>"
         keys = [x["Key"] for x in bucket.list_objects_v2(Bucket="mlflow-artifacts")["Contents"]]
         assert any(sent.run_id in key and key.endswith("receipts/m.json") for key in keys)
