@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from consilience.engine.tracking import Record
 from consilience.engine.usage import Stages
+from consilience.pipelines.inputs import inputs
 from consilience.pipelines.prepare import Prepared
 from consilience.pipelines.recording import Files, files_of, part_of, record_of, sources_of, stimuli_of
 from consilience.pipelines.seats import Seat, cards
@@ -30,6 +31,7 @@ def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, flo
         "layers": {m: x.layers.words() for m, x in zip(prepared.metric_ids(), study.metrics, strict=True)},
         "left_out": prepared.left_out,
         "elapsed": {k: round(v, 2) for k, v in elapsed.items()},
+        "inputs": inputs(prepared),
         "run": run_facts([x.table.path for x in prepared.seats if x.table is not None]),
     }
     plain: dict[str, str | int] = {
@@ -73,6 +75,9 @@ def recorded(
             found.setdefault(a, []).append(best.score)
         for model, values in found.items():
             of_model[model][f"{metric}/mean"] = sum(values) / len(values)
+        if found:
+            every = [x for values in found.values() for x in values]
+            metrics[f"{metric}/mean"] = sum(every) / len(every)
     record = record_of(
         study, prepared.fingerprint(), scores.attrs, stages, metrics, sources_of(prepared.seats, study.stimuli),
         [part_of(seat, of_model[seat.name]) for seat in prepared.seats], note_of(scores.attrs),

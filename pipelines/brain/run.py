@@ -63,9 +63,9 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
         with stages("extraction"):
             prepared = prepared.seated(extract_missing(prepared.seats, prepared.store, console))
         for what, asked, compute in (
-            ("alignment", study.metrics, align_missing), ("encoding", study.encode, encode_missing),
+            ("alignment", prepared.metrics, align_missing), ("encoding", study.encode, encode_missing),
         ):  # fmt: skip
-            if asked is not None:
+            if asked:
                 with stages(what):
                     results[what] = compute(prepared, cache, console)
     return _finish(results, prepared, stages, output, console)

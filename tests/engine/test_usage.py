@@ -32,7 +32,10 @@ def test_stages_tell_seconds_cpu_and_memory_apart(monkeypatch: pytest.MonkeyPatc
 
 
 def test_processes_that_were_started_count_and_so_do_those_that_ended() -> None:
-    code = "import time; held = b'x' * (60 << 20)\nend = time.process_time() + 0.7\nwhile time.process_time() < end: pass"
+    code = (
+        "import time; held = b'x' * (60 << 20); end = time.process_time() + 0.7\n"
+        "while time.process_time() < end: pass"
+    )
     with Stages() as stages:
         with stages("alone"):
             pass
