@@ -1,6 +1,7 @@
 """Entries of a study that name models by a pattern: each stands for the models that fit it when the study is read.
 
-``hf:zoo/*`` stands for the transformers folders there, any other pattern for registered models and tables of the store.
+``hf:zoo/*`` stands for the transformers folders there, any other pattern for tables of the store and for registered
+models that can see the stimuli.
 A model that joins the folder or the store so joins the study.
 """
 
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from consilience.engine.errors import BadInput
+from consilience.engine.extraction.interfaces import NotInstalled
 from consilience.engine.features import FeatureStore
+from consilience.pipelines.seats import open_set
 from consilience.pipelines.studyfile import ModelEntry, StudyFile
 
 Kind = TypeVar("Kind", bound=StudyFile)
@@ -25,9 +28,6 @@ def matched(study: Kind, stimuli: str, store: FeatureStore) -> Kind:
     """
     if not any(is_pattern(x.name) for x in study.models):
         return study
-    from consilience.connectors.models import models
-
-    registered = [name for name in models() if ":" not in name]
     named = {x.name for x in study.models}
     entries: list[ModelEntry] = []
     places: list[int] = []
@@ -35,7 +35,8 @@ def matched(study: Kind, stimuli: str, store: FeatureStore) -> Kind:
         found: Sequence[str] = [entry.name]
         if is_pattern(entry.name):
             there = [model for model, on in store.names() if on == entry.on(stimuli)]
-            found = [x for x in _fitting(entry.name, {*registered, *there}) if x not in named]
+            able = _able(entry.name, entry.on(stimuli))
+            found = [x for x in _fitting(entry.name, {*able, *there}) if x not in named]
             if not found:
                 none = BadInput(
                     f"a model that fits {entry.name!r}", "none that is not named already",
@@ -51,6 +52,21 @@ def matched(study: Kind, stimuli: str, store: FeatureStore) -> Kind:
 def is_pattern(name: str) -> bool:
     """Whether an entry's name stands for several."""
     return "*" in name or "?" in name
+
+
+def _able(pattern: str, stimuli: str) -> list[str]:
+    """Registered models that fit the pattern and can see those stimuli; one that is not installed is told of later."""
+    from consilience.connectors.models import models, open_model
+
+    there, _ = open_set(stimuli)
+    found = []
+    for name in (x for x in models() if ":" not in x and there is not None and fnmatchcase(x, pattern)):
+        try:
+            if there is not None and open_model(name).card.modality in there.views():
+                found.append(name)
+        except NotInstalled:
+            found.append(name)
+    return found
 
 
 def _fitting(pattern: str, known: Iterable[str]) -> list[str]:

@@ -13,8 +13,8 @@ from consilience.engine.usage import Stages
 from consilience.pipelines.origin import commit, environment
 from consilience.pipelines.seats import Seat, open_set
 from consilience.pipelines.studyfile import StudyFile
+from consilience.pipelines.syncing import STUDY_KEY
 
-STUDY_KEY = "consilience.study"  # the tag that holds the fingerprint of what decides the results
 Files = dict[str, Path | str | bytes]
 _MEGABYTE = 1e6
 

@@ -8,11 +8,11 @@ from consilience.engine.errors import BadInput
 from consilience.engine.tracking import NotSent
 from consilience.engine.tracking.address import client, shown
 from consilience.pipelines.console import Console
-from consilience.pipelines.recording import STUDY_KEY
 from consilience.pipelines.reevaluate.baseline import Baseline, downloaded, kept_run, named, scored
 from consilience.pipelines.report.numbers import fixed, rounded
 from consilience.pipelines.runlist import Place, place_of, runs_of
 from consilience.pipelines.study import Drift
+from consilience.pipelines.syncing import STUDY_KEY
 from consilience.pipelines.words import metric_words
 
 

@@ -76,16 +76,14 @@ def finish(
     Args:
         key: the fingerprint of the study. results: the files that a run without anything new must find.
     """
-    from consilience.pipelines.recording import STUDY_KEY
-    from consilience.pipelines.syncing import STAYS, kept, link, send_waiting
+    from consilience.pipelines.syncing import STAYS, STUDY_KEY, kept, last_run, link, send_waiting
 
     if study.file.is_file() and study.file.resolve().parent != output:
         write_whole(output / STUDY, study.file.read_text(encoding="utf-8"))
-    runs, uri = kept(output), tracking_of(study)
-    last = next(iter(runs.entries()[-1:]), None)
+    uri, last = tracking_of(study), last_run(output)
     if last is None or last.record.tags[STUDY_KEY] != key:
         made, files = record()
-        last = runs.add(made, files if uri else {k: v for k, v in files.items() if k in STAYS}, uri)
+        last = kept(output).add(made, files if uri else {k: v for k, v in files.items() if k in STAYS}, uri)
     send_waiting(output, console)
     link(output)
     done = {"key": key, "run": last.record.digest, "created": created, "results": list(results)}

@@ -12,6 +12,9 @@ from consilience.pipelines.console import Console
 from consilience.pipelines.runs import REPORT, write_whole
 
 RUNS = ".runs"
+STUDY_KEY = (
+    "consilience.study"  # the tag that holds the fingerprint of what decides the results; runs alone have it
+)
 STAYS = ("scores.nc",)  # of the files of a run, when it was sent: later runs are compared with it
 _PLACE = re.compile(r"<!--run-->.*?<!--/run-->", re.DOTALL)
 
@@ -19,6 +22,12 @@ _PLACE = re.compile(r"<!--run-->.*?<!--/run-->", re.DOTALL)
 def kept(output: Path) -> Kept:
     """The runs of a study with that output folder."""
     return Kept(output / RUNS)
+
+
+def last_run(output: Path) -> Entry | None:
+    """The last run of the study, re-evaluations aside."""
+    found = [x for x in kept(output).entries() if STUDY_KEY in x.record.tags]
+    return found[-1] if found else None
 
 
 def send_waiting(output: Path, console: Console, uri: str | None = None) -> tuple[int, int]:
@@ -50,7 +59,7 @@ def send_waiting(output: Path, console: Console, uri: str | None = None) -> tupl
 
 def link(output: Path) -> None:
     """Let the report in that output folder say which run it belongs to: the last one."""
-    page, last = output / REPORT, next(iter(kept(output).entries()[-1:]), None)
+    page, last = output / REPORT, last_run(output)
     if last is not None and last.uri is not None and page.is_file():
         _put(page, _words(last, last.sent))
 

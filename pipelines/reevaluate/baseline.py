@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.errors import BadInput
 from consilience.engine.tracking import Entry, NotSent
 from consilience.engine.tracking.address import client
-from consilience.pipelines.recording import STUDY_KEY
 from consilience.pipelines.runs import tracking_of, write_whole
 from consilience.pipelines.study import Study
-from consilience.pipelines.syncing import kept
+from consilience.pipelines.syncing import STUDY_KEY, kept
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -1,4 +1,4 @@
-"""Three re-evaluations in a row of a study of real weight files, with an MLflow server that is up, down, and up again."""
+"""Three re-evaluations in a row of a study of weight files, with an MLflow server that is up, down, and up again."""
 
 import json
 import time
