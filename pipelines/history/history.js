@@ -5,9 +5,10 @@ const MOST_LINES = 6;
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 const past = { metric: 0, pair: "" };
 
-// Runs may be seconds or months apart: they stand at even steps, under their dates.
+// Runs may be seconds or months apart: they stand at even steps, under their dates, or the time where all are of one day.
 function runLabel(run) {
-  return run.created.slice(0, 10);
+  const day = HISTORY.runs[0].created.slice(0, 10) === HISTORY.runs[HISTORY.runs.length - 1].created.slice(0, 10);
+  return day ? run.created.slice(11, 16) : run.created.slice(0, 10);
 }
 
 function pairName(pair) {

@@ -46,8 +46,10 @@ def inputs_of(scores: "xr.Dataset") -> dict[str, Any]:
 def changes(before: "xr.Dataset", now: "xr.Dataset") -> list[Change]:
     """Of models, then samples, metrics, settings and the library, each in their order."""
     old, new = inputs_of(before), inputs_of(now)
-    found = _models(old["models"], new["models"]) + _layers(old, new)
-    found += _samples(before, now, old["metrics"], new["metrics"])
+    samples = _samples(before, now, old["metrics"], new["metrics"])
+    # Features of other samples are other features: that is said once.
+    found = [x for x in _models(old["models"], new["models"]) if not samples or x.kind != "features"]
+    found += [*_layers(old, new), *samples]
     found += [Change("new metric", m) for m in new["metrics"] if m not in old["metrics"]]
     found += [Change("metric left out", m) for m in old["metrics"] if m not in new["metrics"]]
     found += _settings(old["metrics"], new["metrics"])

@@ -4,8 +4,10 @@ function drawMoved() {
   const element = document.getElementById("moved-figure");
   if (!element) return;
   const rows = [...DATA.moved].reverse();
-  const names = rows.map((row) => `${row.model_a} with ${row.model_b} · ${row.name}`);
-  const shown = names.map((name) => clipped(name, element, 24));
+  const between = (row, cut) => row.model_a === row.model_b ? `within ${cut(row.model_a)}` : `${cut(row.model_a)} with ${cut(row.model_b)}`;
+  const names = rows.map((row) => `${between(row, String)} · ${row.name}`);
+  const small = narrow(element);
+  const lines = rows.map((row) => small ? [between(row, (name) => clipped(name, element, 11)), clipped(row.name, element, 22)] : [`${between(row, String)} · ${row.name}`]);
   const place = rows.map((_, k) => k);
   const text = rows.map((row, k) => `${escaped(names[k])}<br>${escaped(row.largest.a)}<br>${escaped(row.largest.b)}`
     + `<br>${fixed(row.largest.before, 3)} → ${fixed(row.largest.after, 3)}: <b>${fixed(row.largest.change, 3)}</b>`
@@ -21,12 +23,12 @@ function drawMoved() {
       arrayminus: rows.map((row) => row.largest.change - (row.largest.low ?? row.largest.change)), color: ink("soft"),
     },
   };
-  Plotly.react(element, [trace], layout(element, 90 + 26 * rows.length, {
-    margin: { l: Math.ceil(labelWidth(element, shown)) + 14, r: 14, t: 30, b: 44 },
+  Plotly.react(element, [trace], layout(element, 90 + (small ? 34 : 26) * rows.length, {
+    margin: { l: Math.ceil(labelWidth(element, lines.flat())) + 14, r: 14, t: 30, b: 44 },
     hovermode: "closest",
     shapes: [line(0, "solid"), line(DATA.limit, "dot"), line(-DATA.limit, "dot")],
     xaxis: axis({ automargin: true, zeroline: false, nticks: 6, title: { text: "change", standoff: 8 } }),
-    yaxis: bareAxis({ tickvals: place, ticktext: shown.map(escaped), range: [-0.7, rows.length - 0.3], showgrid: true }),
+    yaxis: bareAxis({ tickvals: place, ticktext: lines.map((words) => words.map(escaped).join("<br>")), range: [-0.7, rows.length - 0.3], showgrid: true }),
   }), CONFIG);
 }
 

@@ -9,7 +9,7 @@ from consilience.pipelines import history
 from consilience.pipelines.words import metric_words
 
 HERE = Path(__file__).parent
-ROWS = 200  # of a table of pairs; all of them are in the Parquet file
+FIRST, ROWS = 20, 200  # of a table of pairs, and with those that are folded; all are in the Parquet file
 _FIGURE = 30  # pairs of models
 
 
@@ -36,7 +36,8 @@ def render(told: dict[str, Any], entries: Sequence[Entry]) -> str:
     return page(
         HERE / "template.html",
         {
-            **told, "title": told["study"], "history": past, "rows": ROWS, "models": told["models"],
+            **told, "title": told["study"], "created": told["created"][:10], "when": told["created"][:16].replace("T", " "),
+            "history": past, "first": FIRST, "rows": ROWS, "models": told["models"],
             "fixed": fixed, "probability": _cell, "words": metric_words,
         },
         data=history.data(past, moved=moved, scattered=scattered, limit=told["thresholds"]["change"]),
