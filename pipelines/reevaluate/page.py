@@ -36,8 +36,9 @@ def render(told: dict[str, Any], entries: Sequence[Entry]) -> str:
     return page(
         HERE / "template.html",
         {
-            **told, "title": told["study"], "created": told["created"][:10], "when": told["created"][:16].replace("T", " "),
-            "history": past, "first": FIRST, "rows": ROWS, "models": told["models"],
+            **told, "title": told["study"], "created": told["created"][:10], "rows": ROWS,
+            "when": told["created"][:16].replace("T", " "),
+            "history": past, "first": FIRST, "models": told["models"],
             "fixed": fixed, "probability": _cell, "words": metric_words,
         },
         data=history.data(past, moved=moved, scattered=scattered, limit=told["thresholds"]["change"]),
