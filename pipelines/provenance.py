@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from consilience.engine.tracking import Record
 from consilience.engine.usage import Stages
-from consilience.pipelines.inputs import inputs
 from consilience.pipelines.prepare import Prepared
 from consilience.pipelines.recording import Files, files_of, part_of, record_of, sources_of, stimuli_of
 from consilience.pipelines.seats import Seat, cards
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, float]) -> dict[str, str | int]:
     """The attributes of a study's score table, JSON where nested, with the findings in sentences as `summary`."""
+    from consilience.pipelines.inputs import inputs
     from consilience.pipelines.report.run import run_facts
     from consilience.pipelines.words import summary
 

@@ -59,7 +59,7 @@ def list_runs(
     found: dict[str, dict[str, Any]] = {}
     if where.output is not None:
         for entry in kept(where.output).entries():
-            found[entry.record.digest] = _of_entry(entry)
+            found[entry.digest] = _of_entry(entry)
     if where.uri is not None:
         try:
             with client(where.uri) as mlflow:
@@ -119,7 +119,7 @@ def _of_run(run: Any) -> dict[str, Any]:
 def _of_entry(entry: Entry) -> dict[str, Any]:
     tags = {**entry.record.tags, **{f"{s.role}.{s.name}": s.fingerprint for s in entry.record.sources}}
     state = "kept" if entry.uri is None else "waiting" if entry.sent is None else "sent"
-    name = entry.sent.run_id if entry.sent else entry.record.digest
+    name = entry.sent.run_id if entry.sent else entry.digest
     metrics = {metric_name(k): v for k, v in entry.record.metrics.items()}
     return _row(name, str(tags["created"]), state, tags, metrics)
 

@@ -86,5 +86,5 @@ def finish(
         last = kept(output).add(made, files if uri else {k: v for k, v in files.items() if k in STAYS}, uri)
     send_waiting(output, console)
     link(output)
-    done = {"key": key, "run": last.record.digest, "created": created, "results": list(results)}
+    done = {"key": key, "run": last.digest, "created": created, "results": list(results)}
     write_whole(output / DONE, json.dumps(done))

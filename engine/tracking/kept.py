@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -39,9 +39,17 @@ class Entry:
         path = self.folder / SENT
         return Sent(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
+    @property
+    def digest(self) -> str:
+        """That of the record as it was before it was sent."""
+        return self.folder.name
+
     def mark(self, sent: Sent, keep: Collection[str]) -> None:
-        """Note that it was sent, and remove the files that need not be kept."""
+        """Note that it was sent, and remove what need not be kept: other files, children, series, and the scores."""
         write_json(self.folder / SENT, asdict(sent))
+        means = {name: value for name, value in self.record.metrics.items() if name.endswith("/mean")}
+        short = replace(self.record, metrics=means, parts=(), series={})
+        write_json(self.folder / RECORD, {"uri": self.uri, "record": short.plain()})
         for path in self.files.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)

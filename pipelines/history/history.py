@@ -46,7 +46,7 @@ def _run(entry: Entry, scores: "xr.Dataset") -> dict[str, Any]:
     return {
         "created": tags["created"], "version": tags["version"], "changes": [],
         "commit": tags.get("mlflow.source.git.commit", "")[:12], "url": sent.url if sent else "",
-        "id": (sent.run_id if sent else entry.record.digest)[:12],
+        "id": (sent.run_id if sent else entry.digest)[:12],
         "samples": json.loads(scores.attrs["join"])["rows"],
         "models": len({str(m) for side in "ab" for m in scores[f"model_{side}"].values}),
     }  # fmt: skip

@@ -59,7 +59,7 @@ def baseline_of(study: Study, output: Path, asked: str | None = None) -> Baselin
     uri = tracking_of(study)
     found = None if uri is None else _remote(uri, study.name, wanted)
     if found is None and wanted is not None:
-        known = ", ".join(x.record.digest[:12] for x in entries) or "none"
+        known = ", ".join(x.digest[:12] for x in entries) or "none"
         raise BadInput(
             "a run of this study", f"{wanted!r}", f"`consilience runs` lists them; kept here: {known}"
         )
@@ -70,13 +70,13 @@ def named(entries: Sequence[Entry], start: str) -> list[Entry]:
     """Those whose id, here or in MLflow, begins so."""
     return [
         x for x in entries
-        if x.record.digest.startswith(start) or (x.sent is not None and x.sent.run_id.startswith(start))
+        if x.digest.startswith(start) or (x.sent is not None and x.sent.run_id.startswith(start))
     ]  # fmt: skip
 
 
 def promote(output: Path, entry: Entry) -> str:
     """Make that run the baseline of all re-evaluations to come; what went wrong with telling MLflow, or nothing."""
-    write_whole(output / f".{PROMOTED}", json.dumps({"record": entry.record.digest}))
+    write_whole(output / f".{PROMOTED}", json.dumps({"record": entry.digest}))
     sent = entry.sent
     if sent is None:
         return "MLflow is told when the run is promoted again after it was sent" if entry.uri else ""
@@ -101,9 +101,7 @@ def kept_run(entry: Entry) -> Baseline:
 
     tags, sent = entry.record.tags, entry.sent
     scores = open_scores(entry.files / SCORES)
-    return Baseline(
-        entry.record.digest, sent.run_id if sent else "", tags["created"], tags[STUDY_KEY], scores
-    )
+    return Baseline(entry.digest, sent.run_id if sent else "", tags["created"], tags[STUDY_KEY], scores)
 
 
 def _remote(uri: str, experiment: str, wanted: str | None) -> Baseline | None:

@@ -155,7 +155,7 @@ def _record(told: dict[str, Any], last: Entry) -> Record:
     sent = last.sent
     tags = {
         _KIND: "re-evaluation", "status": told["status"], "created": told["created"], "version": told["version"],
-        "consilience.baseline": told["baseline"]["record"], "consilience.scores": last.record.digest,
+        "consilience.baseline": told["baseline"]["record"], "consilience.scores": last.digest,
         "consilience.baseline_run": told["baseline"]["run_id"], "consilience.scores_run": sent.run_id if sent else "",
         "mlflow.note.content": "\n\n".join([*told["summary"], "The report is among the artifacts: `drift.html`."]),
     }  # fmt: skip

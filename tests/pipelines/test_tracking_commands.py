@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ids(folder: Path) -> list[str]:
-    return [x.record.digest for x in kept(folder / "out").entries() if "consilience.study" in x.record.tags]
+    return [x.digest for x in kept(folder / "out").entries() if "consilience.study" in x.record.tags]
 
 
 def test_drift_is_exit_code_4_and_two_runs_are_compared(call: Call, folder: Path) -> None:

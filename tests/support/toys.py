@@ -20,7 +20,9 @@ tracking: {tracking}
 """
 
 
-def write_toys(folder: Path, *models: str, seed: int = 0, share: float = 1.0, n: int = N) -> None:
+def write_toys(
+    folder: Path, *models: str, seed: int = 0, share: float = 1.0, n: int = N, parameters: int = 60
+) -> None:
     """Put features of those models into the store: what all see, and noise of their own.
 
     Another `share` of what all see, or another `seed` of the noise, is another table with other weights.
@@ -38,7 +40,7 @@ def write_toys(folder: Path, *models: str, seed: int = 0, share: float = 1.0, n:
             "weights_hash": f"{model}-{seed}-{share}",
             "revision": "r1",
             "modality": "image",
-            "parameters": 60,
+            "parameters": parameters,
         }
         FeatureStore(folder / "features").write(
             model, "toys", [f"s{i:02d}" for i in range(n)], layers, meta={"card": card}

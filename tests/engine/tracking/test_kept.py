@@ -9,7 +9,7 @@ from consilience.engine.tracking import Kept, Record, Sent
 
 
 def record(created: float) -> Record:
-    return Record("e", "r", created, metrics={"x": float("nan")})
+    return Record("e", "r", created, metrics={"x": float("nan"), "cka/mean": 0.5})
 
 
 def test_a_run_is_there_with_copies_of_its_files_until_it_is_sent(tmp_path: Path) -> None:
@@ -21,13 +21,15 @@ def test_a_run_is_there_with_copies_of_its_files_until_it_is_sent(tmp_path: Path
     kept.add(record(1.0), {}, None)
     first, second = kept.entries()
     assert (first.record.created, second.record.created) == (1.0, 2.0)
-    assert second.record.digest == added.record.digest
+    assert second.digest == added.digest == second.record.digest
     assert [x.uri for x in kept.waiting()] == ["sqlite:////r.db"], "one that is not tracked waits for nothing"
     assert (second.files / "scores.nc").read_bytes() == b"scores"
     sent = Sent("sqlite:////r.db", "1", "abc")
     second.mark(sent, {"scores.nc"})
     assert kept.waiting() == []
     assert kept.entries()[1].sent == sent
+    assert kept.entries()[1].digest == added.digest, "whatever is left of its record"
+    assert kept.entries()[1].record.metrics.keys() == {"cka/mean"}
     assert [x.name for x in second.files.iterdir()] == ["scores.nc"]
 
 

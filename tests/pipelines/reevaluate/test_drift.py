@@ -194,12 +194,12 @@ def test_a_promoted_run_stays_the_baseline(folder: Path) -> None:
     first = reevaluate(study, promoted=True)
     assert first.told == {}
     assert not first.alarm
-    start = kept(folder / "out").entries()[0].record.digest
+    start = kept(folder / "out").entries()[0].digest
     write_toys(folder, "ear", share=0.2)
     assert reevaluate(study).told["baseline"]["record"] == start
     again = reevaluate(study)
     assert (again.told["status"], again.told["baseline"]["record"]) == ("drift", start), "until it is another"
-    last = kept(folder / "out").entries()[-1].record.digest
+    last = kept(folder / "out").entries()[-1].digest
     assert reevaluate(study, baseline=last[:12]).told["status"] == "no change"
     reevaluate(study, promoted=True)
     assert reevaluate(study).told["baseline"]["record"] == last
