@@ -25,18 +25,21 @@ function drawMap() {
     };
   });
   const points = {
-    x: now.x, y: now.y, text: now.models.map((name) => escaped(clipped(name, element))), mode: "markers+text", textposition: "top center",
-    hovertext: now.models.map(escaped), hovertemplate: "%{hovertext}<extra></extra>", cliponaxis: false, textfont: { size: narrow(element) ? 10 : 12 },
+    x: now.x, y: now.y, text: now.models.map(escaped), mode: "markers", hovertemplate: "%{text}<extra></extra>", cliponaxis: false,
     marker: { size: 11, color: now.models.map((name) => looks.get(name).colour), symbol: now.models.map((name) => looks.get(name).symbol) },
   };
+  const annotations = now.models.map((name, i) => ({
+    x: now.x[i], y: now.y[i], text: escaped(name), ...now.place[i], showarrow: true, arrowhead: 0, arrowwidth: 0.75,
+    arrowcolor: ink("soft"), standoff: 6,
+  }));
   const span = (key) => {
     const values = maps.flatMap((map) => map[key]);
     const pad = 0.14 * (Math.max(...values) - Math.min(...values) || 1);
     return [Math.min(...values) - pad, Math.max(...values) + pad];
   };
-  const bare = { showticklabels: false, zeroline: false };
+  const bare = { showticklabels: false, zeroline: false, showgrid: false, showline: false };
   Plotly.react(element, [...trails, points], layout(element, Math.min(520, Math.max(320, element.clientWidth * 0.6)), {
-    margin: { l: 4, r: 4, t: 12, b: 4 }, hovermode: "closest",
+    annotations, margin: { l: 4, r: 4, t: 12, b: 4 }, hovermode: "closest",
     xaxis: axis({ ...bare, range: span("x") }), yaxis: axis({ ...bare, range: span("y"), scaleanchor: "x" }),
   }), CONFIG);
   const run = DATA.runs[now.run];

@@ -11,6 +11,7 @@ from consilience.engine.features.disk import folder_name
 from consilience.engine.inference.null import benjamini_hochberg
 from consilience.engine.tracking import Entry
 from consilience.pipelines.report.best import best_pairs, matrix, sign
+from consilience.pipelines.report.labels import place
 from consilience.pipelines.report.maps import plane
 from consilience.pipelines.report.numbers import number, rounded
 from consilience.pipelines.words import is_control, metric_words
@@ -67,7 +68,7 @@ def _maps(metric: str, every: "Sequence[xr.Dataset]") -> list[dict[str, Any]]:
     return [
         {
             "run": k, "models": x.models, "x": xy[:, 0].round(5).tolist(), "y": xy[:, 1].round(5).tolist(),
-            "held": round(x.held, 3),
+            "held": round(x.held, 3), "place": place(xy, x.models),
         }
         for (k, x), xy in zip(found, places)
     ]  # fmt: skip
