@@ -128,7 +128,9 @@ class Study(StudyFile):
 
     def without_secrets(self, text: str) -> str:
         webhook = self.drift.webhook
-        return text if webhook is None else text.replace(webhook, webhook[:5] + "…")
+        if webhook is None or webhook.startswith("env:"):
+            return text
+        return text.replace(webhook, webhook.partition("//")[0] + "//…")
 
 
 def load_study(path: str | Path) -> Study:

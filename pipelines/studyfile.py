@@ -138,7 +138,8 @@ class StudyFile(Strict):
         """Its settings as the parameters of a run, without what nobody else may know."""
         settings = self.model_dump(mode="json", exclude={"tracking", "output"})
         return {
-            k: self.without_secrets(v if isinstance(v, str) else json.dumps(v)) for k, v in settings.items()
+            k: self.without_secrets(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False))
+            for k, v in settings.items()
         }
 
     def without_secrets(self, text: str) -> str:

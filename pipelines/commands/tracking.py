@@ -94,6 +94,7 @@ def runs(
 ) -> None:
     """List the tracked runs of a study, or compare two: `consilience runs study.yaml A B`."""
     import json
+    import sys
 
     from consilience.pipelines.console import Console
     from consilience.pipelines.runlist import list_runs, show_runs
@@ -103,7 +104,7 @@ def runs(
     place = given.pop(0) if len(given) != 2 and given else "study.yaml"
     if len(given) not in (0, 2):
         raise BadInput("no runs to list them, or two to compare", f"{len(given)}", "write both ids")
-    console = Console()
+    console = Console(sys.stderr if as_json else None)  # what is told beside it is no JSON
     if given:
         compared = compare_runs(place, given[0], given[1], experiment)
         if as_json:

@@ -7,27 +7,23 @@ is found once: of two at once one waits for the other, and one that was killed i
 import json
 import shutil
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.engine.features.lease import lease
 from consilience.engine.features.location import write_json
 from consilience.engine.features.schema import digest
-from consilience.engine.tracking import Entry, Record
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import prepare
 from consilience.pipelines.reevaluate.baseline import Baseline, baseline_of, promote, scored
-from consilience.pipelines.runs import tracking_of, writable
+from consilience.pipelines.reevaluate.telling import JSON, PAGE, PAIRS, tell
+from consilience.pipelines.runs import writable
 from consilience.pipelines.study import Study, load_study
-from consilience.pipelines.syncing import kept, send_waiting
 
 if TYPE_CHECKING:
     import xarray as xr
 
 FOLDER, PENDING = ".reevaluations", "pending.json"
-JSON, PAGE, PAIRS = "drift.json", "drift.html", "drift.parquet"
-_KIND = "consilience.kind"
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def _found(study: Study, before: Baseline, output: Path, console: Console) -> Fo
             scores = _run(study, console)
             if not (folder / JSON).is_file():
                 _evaluate(study, before, scores, output, folder)
-            problem = _tell(study, folder, output, console)
+            problem = tell(study, folder, output, console)
             write_json(done, {"status": str(scores.attrs["status"]), "webhook": problem})
             (place / PENDING).unlink(missing_ok=True)
     for name in (JSON, PAGE, PAIRS):
@@ -123,53 +119,6 @@ def _evaluate(study: Study, before: Baseline, scores: "xr.Dataset", output: Path
     pairs.to_parquet(folder / PAIRS, index=False)
     write(told, scored(output), folder / PAGE)
     write_json(folder / JSON, told)
-
-
-def _tell(study: Study, folder: Path, output: Path, console: Console) -> str:
-    """Track the re-evaluation, and tell the webhook; why it could not be told, or nothing. Nothing new is not told."""
-    from consilience.pipelines.reevaluate.judging import UNCHANGED
-    from consilience.pipelines.reevaluate.webhook import post
-
-    told = json.loads((folder / JSON).read_text(encoding="utf-8"))
-    if told["status"] == UNCHANGED:
-        return ""
-    uri, last = tracking_of(study), scored(output)[-1]
-    if uri is not None:
-        kept(output).add(_record(told, last), {name: folder / name for name in (JSON, PAGE, PAIRS)}, uri)
-        send_waiting(output, console)
-    if study.drift.webhook is None:
-        return ""
-    sent = last.sent
-    return post(study.drift.webhook, {**told, "page": str(output / PAGE), "run": sent.url if sent else ""})
-
-
-def _record(told: dict[str, Any], last: Entry) -> Record:
-    """The re-evaluation as a run of its own, linked to the run whose scores it compares, and to the baseline."""
-    metrics = {f"drift/{k.replace(' ', '_')}": float(v) for k, v in told["counts"].items()}
-    for one in told["models"]:
-        name = f"{one['metric']}/{one['model_a']} with {one['model_b']}"
-        metrics |= {
-            f"{name}/largest_change": one["largest"]["change"],
-            f"{name}/drifted": float(one["drifted"]),
-        }
-    sent = last.sent
-    tags = {
-        _KIND: "re-evaluation", "status": told["status"], "created": told["created"], "version": told["version"],
-        "consilience.baseline": told["baseline"]["record"], "consilience.scores": last.digest,
-        "consilience.baseline_run": told["baseline"]["run_id"], "consilience.scores_run": sent.run_id if sent else "",
-        "mlflow.note.content": "\n\n".join([*told["summary"], "The report is among the artifacts: `drift.html`."]),
-    }  # fmt: skip
-    params = {f"drift.{k}": str(v) for k, v in told["thresholds"].items()}
-    created = datetime.fromisoformat(told["created"]).timestamp()
-    name = f"{told['study']} re-evaluated {told['created']}"
-    return Record(
-        told["study"],
-        name,
-        created,
-        params=params,
-        metrics=metrics,
-        tags={k: v for k, v in tags.items() if v},
-    )
 
 
 def _pending(place: Path) -> str | None:

@@ -37,7 +37,7 @@ function drawMap() {
     const pad = 0.14 * (Math.max(...values) - Math.min(...values) || 1);
     return [Math.min(...values) - pad, Math.max(...values) + pad];
   };
-  const bare = { showticklabels: false, zeroline: false, showgrid: false, showline: false };
+  const bare = { showticklabels: false, ticks: "", zeroline: false, showgrid: false, showline: false };
   Plotly.react(element, [...trails, points], layout(element, Math.min(520, Math.max(320, element.clientWidth * 0.6)), {
     annotations, margin: { l: 4, r: 4, t: 12, b: 4 }, hovermode: "closest",
     xaxis: axis({ ...bare, range: span("x") }), yaxis: axis({ ...bare, range: span("y"), scaleanchor: "x" }),

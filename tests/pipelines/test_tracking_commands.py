@@ -93,7 +93,7 @@ def test_runs_are_listed_where_they_are_and_sent_when_the_server_is_back(
         assert "Only the runs kept here: nobody answers" in out
         code, out, err = call("sync", "study.yaml")
         assert (code, "1 that it did not take" in err) == (2, True)
-        listed = json.loads(call("runs", "out", "--json")[1].splitlines()[-1])
+        listed = json.loads(call("runs", "out", "--json")[1])
         assert [x["status"] for x in listed] == ["waiting", "sent"]
     finally:
         mlflow_server.start()

@@ -438,6 +438,20 @@ def test_stimuli_that_nobody_knows_are_told_where_the_study_names_them(tmp_path:
             "key budget: expected a profile within the budget of 1.0 kB",
         ),
         ("groups: 10", "executor: cluster", "line 8, key executor: expected a known executor (distributed"),
+        ("groups: 10", "drift: {q: 2}", "line 8, key drift.q: expected less than or equal to 1"),
+        (
+            "groups: 10",
+            "drift: {webhook: host/x}",
+            "key drift.webhook: expected http://…, https://… or env:NAME",
+        ),
+        ("groups: 10", "drift: {chnge: 1}", "did you mean 'change'?"),
+        ("[eye,", "['x*',", "line 4, key models[0]: expected a model that fits 'x*'; got none"),
+        ("[eye,", "['e*', {name: blank, layers: no}, ", "key models[1]"),
+        (
+            "tracking: null",
+            "tracking: 'http://me:hush@h'",
+            "key tracking: expected a tracking address without",
+        ),
     ],
 )
 def test_a_mistake_is_refused_before_any_compute(

@@ -110,7 +110,8 @@ def test_the_run_is_tracked(pictures: Any) -> None:
 
     last = last_run(pictures.output)
     assert last is not None
-    assert (sent := last.sent) is not None
+    sent = last.sent
+    assert sent is not None
     client = MlflowClient(f"sqlite:///{pictures.file.parent / 'runs.db'}")
     run = client.get_run(sent.run_id)
     metric = "mean/rsa:compare_spearman_rdm_correlation/efficientnet-lite0/IT"
