@@ -70,6 +70,7 @@ class Comparison:
         preprocess: preprocessing.Preprocess = (),
         pairs: Iterable[tuple[str, str]] | None = None,
         among: int = 0,
+        left_out: bool = False,
         progress: Progress = silent,
     ):
         steps = preprocessing.read_steps(preprocess)
@@ -97,7 +98,7 @@ class Comparison:
         names = [r.name for r in self.representations]
         self.b = [names.index(r.name) for r in right]
         self.asked = asked_of(self.a, self.b) if pairs is None else named(pairs, names)
-        self.among = among
+        self.among, self.left_out = among, left_out
         self.se, self.null, self.permutations, self.seed = se, null, permutations, seed
         if precision not in PRECISIONS:
             raise unknown("precision", precision, PRECISIONS)
@@ -198,6 +199,7 @@ class Comparison:
             self.asked,
             seed=self.seed,
             seconds=time.perf_counter() - start,
+            left_out=self.left_out,
         )
         return scores.assign_attrs(preprocessing.attributes(self.representations))
 
@@ -238,6 +240,8 @@ def compare(
             of `b`. among: how many pairs the comparison has of which these are a part, each representation with itself
             counted: it decides into how few row groups metrics of moments fall. So a part of a comparison has the
             scores that it has as a whole.
+        left_out: keep the scores without each row group in turn, as ``left_out`` (metric, group, a, b) in float32: two
+            scores of the same samples differ with the error that the jackknife of their differences has.
         executor: where tasks run: ``"threads"`` of this process; ``"distributed"``, a Dask cluster; ``"ray"``, a Ray
             cluster. A cluster is the one at `address` (``tcp://host:8786``, ``host:6379``), else the one this process
             has a client of already, else processes on this machine for the length of the call. An address with its

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from consilience.engine.errors import BadInput
-from consilience.pipelines.commands import looking, studies, tables
+from consilience.pipelines.commands import looking, studies, tables, tracking
 from consilience.pipelines.commands.options import BAD_INPUT
 
 app = typer.Typer(
@@ -16,14 +16,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    studies.demo, studies.run, studies.plan, studies.brain, tables.extract, looking.status, tables.compare,
+    studies.demo, studies.run, studies.plan, studies.brain, tracking.reevaluate, tracking.runs, tracking.sync,
+    tables.extract, looking.status, tables.compare,
     tables.audit, tables.import_, looking.list_, tables.verify, looking.report, looking.doctor,
 ):  # fmt: skip
     app.command(name=command.__name__.rstrip("_"))(command)
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a bug, 2 bad input, 3 more rejects than the study allows."""
+    """Run the command line. Exit codes: 0 done, 1 a bug, 2 bad input, 3 more rejects than the study allows, 4 drift."""
     try:
         app()
     except BadInput as bad:

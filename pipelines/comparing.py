@@ -16,6 +16,10 @@ from consilience.pipelines.steps import steps_of
 if TYPE_CHECKING:
     import xarray as xr
 
+MOST_LEFT_OUT = (
+    50_000_000  # numbers, of 4 bytes: beyond, a later comparison of two runs takes their errors as apart
+)
+
 
 def compare_missing(prepared: Prepared, console: Console, planned: Sequence[Pairs] = ()) -> "xr.Dataset":
     """The score table of the whole study: what is kept, and what is not from one sweep for all metrics that lack it.
@@ -54,6 +58,7 @@ def compute(prepared: Prepared, work: Work, progress: Any) -> "xr.Dataset":
         metrics=work.metrics,
         pairs=[(label(*a), label(*b)) for a, b in work.named],
         among=among(pairs.comparison),
+        left_out=2 * int(work.missing.sum()) * study.groups * len(work.metrics) <= MOST_LEFT_OUT,
         null=study.null,
         permutations=study.permutations,
         groups=study.groups,

@@ -73,7 +73,12 @@ def samples_of(prepared: Prepared, models: Collection[str]) -> Samples:
 
 
 def contexts(prepared: Prepared, comparison: Comparison, samples: Samples) -> dict[str, str]:
-    """Metric -> the digest of what else decides the scores of its pairs.
+    """Metric -> the digest of what else decides the scores of its pairs."""
+    return {metric: digest(plain) for metric, plain in decisive(prepared, comparison, samples).items()}
+
+
+def decisive(prepared: Prepared, comparison: Comparison, samples: Samples) -> dict[str, dict[str, Any]]:
+    """Metric -> what else decides the scores of its pairs, as plain JSON.
 
     That is, beside samples and settings: the precision of arithmetic, which is that of the widest features; of metrics
     on moments the number of row groups, which depends on how many pairs there are; and where random parts are drawn
@@ -86,15 +91,13 @@ def contexts(prepared: Prepared, comparison: Comparison, samples: Samples) -> di
     everything = sorted(contents(prepared, names).values()) if joint else None
     settings = ("null", "permutations", "groups", "seed", "precision", "until_se")
     return {
-        metric: digest(
-            {
-                **_common(prepared, metric, names, samples, settings),
-                "row_groups": row_groups(prepared, comparison, samples)
-                if parse(metric).needs in ("moments", "triangles")
-                else None,
-                "together": everything,
-            }
-        )
+        metric: {
+            **_common(prepared, metric, names, samples, settings),
+            "row_groups": row_groups(prepared, comparison, samples)
+            if parse(metric).needs in ("moments", "triangles")
+            else None,
+            "together": everything,
+        }
         for metric in comparison.metrics
     }
 

@@ -35,6 +35,8 @@ def _bad(detail: Any, loc: Loc, models: Models) -> BadInput:
         return BadInput("text", _short(got), "write a name, in quotes if it looks like a number")
     if kind == "literal_error":
         return BadInput(f"one of {context['expected']}", repr(got), "choose one of them")
+    if kind == "string_pattern_mismatch" and loc[-1] == "webhook":
+        return BadInput("http://…, https://… or env:NAME", repr(got), "write an address, or where it stands")
     if kind == "string_pattern_mismatch":
         return BadInput("a size such as 8GB or 512MB", repr(got), "write a number and kB, MB, GB or TB")
     expected = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")

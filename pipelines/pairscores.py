@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 KEPT = tuple(name for name in VARIABLES if name != "q")  # q is corrected over the table that there is
 COORDINATES = ("groups", "groups_holdout", "direction", "null")
 ABOUT = ("metrics", "notes", "preprocess", "preprocess_steps")
+LEFT_OUT = "left_out"  # scores without each row group in turn, where they were not too many to be kept
 NamePair = tuple[Name, Name]
 
 
@@ -112,10 +113,17 @@ class Pairs:
             about = {name: of_metric(scores, name, metric) for name in ABOUT}
             about["coordinates"] = {name: scores[name].values[k].item() for name in COORDINATES}
             about["names"] = {label(*name): key for name, key in zip(self.names, self.keys)}
+            values = {name: scores[name].values[k][i, j] for name in KEPT}
+            if LEFT_OUT in scores:
+                values[LEFT_OUT] = scores[LEFT_OUT].values[k, : about["coordinates"]["groups"], i, j]
             segments.add(
-                self._folder(metric), self.keys, {"a": rows[i], "b": columns[j]},
-                {name: scores[name].values[k][i, j] for name in KEPT}, {"reason": texts}, about,
-            )  # fmt: skip
+                self._folder(metric),
+                self.keys,
+                {"a": rows[i], "b": columns[j]},
+                values,
+                {"reason": texts},
+                about,
+            )
             self._segments.pop(metric, None)
 
     def table(self, metric: str) -> "xr.Dataset":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.schema import digest
+from consilience.pipelines.matching import matched
 from consilience.pipelines.seats import Seat, seated
 from consilience.pipelines.study import Pairs, Study
 
@@ -179,6 +180,7 @@ class Prepared:
 def prepare(study: Study) -> Prepared:
     """Look up every name of `study`. Raises StudyError, with the place in the file, for one that is not known."""
     store = FeatureStore(study.store_place)
+    study = matched(study, study.stimuli, store)
     seats, left_out = seated(study, study.stimuli, store)
     return Prepared(study, store, seats, left_out, _labels(study))
 

@@ -7,10 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from consilience.engine.tracking import Source, record
+from consilience.engine.tracking import Record
+from consilience.engine.usage import Stages
 from consilience.pipelines.prepare import Prepared
-from consilience.pipelines.seats import Seat, cards, open_set
-from consilience.pipelines.studyfile import StudyFile
+from consilience.pipelines.recording import Files, files_of, part_of, record_of, sources_of, stimuli_of
+from consilience.pipelines.seats import Seat, cards
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, float]) -> dict[str, str | int]:
     """The attributes of a study's score table, JSON where nested, with the findings in sentences as `summary`."""
+    from consilience.pipelines.inputs import inputs
     from consilience.pipelines.report.run import run_facts
     from consilience.pipelines.words import summary
 
@@ -29,6 +31,7 @@ def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, flo
         "layers": {m: x.layers.words() for m, x in zip(prepared.metric_ids(), study.metrics, strict=True)},
         "left_out": prepared.left_out,
         "elapsed": {k: round(v, 2) for k, v in elapsed.items()},
+        "inputs": inputs(prepared),
         "run": run_facts([x.table.path for x in prepared.seats if x.table is not None]),
     }
     plain: dict[str, str | int] = {
@@ -54,66 +57,37 @@ def over_limit(prepared: Prepared) -> list[str]:
     return found
 
 
-def track(scores: "xr.Dataset", prepared: Prepared, uri: str, artifacts: Sequence[Path]) -> str:
-    """Record the run in MLflow: the study's settings, the held-out score of each pair of models, the files."""
+def recorded(
+    scores: "xr.Dataset", prepared: Prepared, stages: Stages, artifacts: Sequence[Path]
+) -> tuple[Record, Files]:
+    """The run for MLflow: settings, the held-out score of each pair of models, a child a model, and the files."""
     from consilience.pipelines.report.best import best_pairs
 
     study = prepared.study
     metrics: dict[str, float] = {}
+    of_model: dict[str, dict[str, float]] = {seat.name: {} for seat in prepared.seats}
     for metric in (str(m) for m in scores["metric"].values):
+        found: dict[str, list[float]] = {}
         for (a, b), best in best_pairs(scores, metric).items():
             name = f"{metric}/{a} with {b}"
             metrics |= {name: best.score, f"{name}/se": best.se, f"{name}/p": best.p}
-    return record_study(
-        study, scores.attrs, uri, metrics, sources_of(prepared.seats, study.stimuli), artifacts
-    )
-
-
-def record_study(
-    study: StudyFile,
-    attrs: Mapping[Any, Any],
-    uri: str,
-    metrics: Mapping[str, float],
-    sources: Sequence[Source],
-    artifacts: Sequence[Path],
-) -> str:
-    """Record a run of any kind of study, with its settings, `metrics` and the seconds of its stages."""
-    seconds = {f"seconds/{stage}": s for stage, s in json.loads(attrs["elapsed"]).items()}
-    settings = study.model_dump(mode="json")
-    params = {k: v if isinstance(v, str) else json.dumps(v) for k, v in settings.items()}
-    tags = {k: str(attrs[k]) for k in ("version", "created", "status")}
-    files = [*artifacts, study.file] if study.file.is_file() else artifacts
-    return record(
-        uri, study.name, f"{study.name} {attrs['created']}", params=params, metrics={**metrics, **seconds},
-        tags=tags, sources=sources, artifacts=files,
+            of_model[a] |= {f"{metric}/with {b}": best.score, f"{metric}/with {b}/se": best.se}
+            found.setdefault(a, []).append(best.score)
+        for model, values in found.items():
+            of_model[model][f"{metric}/mean"] = sum(values) / len(values)
+        if found:
+            every = [x for values in found.values() for x in values]
+            metrics[f"{metric}/mean"] = sum(every) / len(every)
+    record = record_of(
+        study, prepared.fingerprint(), scores.attrs, stages, metrics, sources_of(prepared.seats, study.stimuli),
+        [part_of(seat, of_model[seat.name]) for seat in prepared.seats], note_of(scores.attrs),
     )  # fmt: skip
+    return record, files_of(study, artifacts, prepared.seats)
 
 
-def sources_of(seats: Sequence[Seat], name: str) -> list[Source]:
-    """The fingerprints of models, features and stimuli."""
-    found = []
-    for seat in seats:
-        assert seat.table is not None
-        card = seat.table.meta.get("card", {})
-        if "weights_hash" in card:
-            found.append(Source(seat.name, str(card["weights_hash"]), "model", str(card.get("revision", ""))))
-        found.append(Source(seat.name, seat.digest, "features", str(seat.table.path)))
-    stimuli = stimuli_of(name, seats)
-    if stimuli.get("fingerprint"):
-        found.append(Source(stimuli["name"], stimuli["fingerprint"], "stimuli", stimuli["name"]))
-    return found
-
-
-def stimuli_of(name: str, seats: Sequence[Seat]) -> dict[str, str]:
-    """Name, licence, citation and fingerprint, from the set itself or from a table that was made of it."""
-    registered, _ = open_set(name)
-    if registered is not None:
-        return {k: getattr(registered, k) for k in ("name", "licence", "citation", "fingerprint")}
-    found = {"name": name}
-    for seat in seats:
-        assert seat.table is not None
-        found |= {k: seat.table.meta[k] for k in ("licence", "citation") if k in seat.table.meta}
-    return found
+def note_of(attrs: Mapping[Any, Any]) -> str:
+    """The findings, and where the report lies, as the page of the run shows them."""
+    return "\n\n".join([*json.loads(attrs["summary"]), "The report is among the artifacts: `report.html`."])
 
 
 def table_facts(seat: Seat) -> dict[str, Any]:

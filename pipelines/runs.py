@@ -4,10 +4,15 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput
+from consilience.pipelines.console import Console
 from consilience.pipelines.studyfile import StudyFile
+
+if TYPE_CHECKING:
+    from consilience.engine.tracking import Record
+    from consilience.pipelines.recording import Files
 
 DONE, REPORT, PLAN, STUDY = "run.json", "report.html", "plan.json", "study.yaml"
 
@@ -16,7 +21,7 @@ def tracking_of(study: StudyFile) -> str | None:
     """The absolute address of the study's tracking store; None where it wants none."""
     if study.tracking is None:
         return None
-    from consilience.engine.tracking import tracking_uri
+    from consilience.engine.tracking.address import tracking_uri
 
     try:
         return tracking_uri(study.tracking, study.file.resolve().parent)
@@ -60,20 +65,26 @@ def finish(
     study: StudyFile,
     key: str,
     output: Path,
-    before: dict[str, Any],
     created: str,
     results: Sequence[str],
-    track: Callable[[], str] | None,
+    record: "Callable[[], tuple[Record, Files]]",
+    console: Console,
 ) -> None:
-    """Copy the study to its results, record the run by `track` unless the same one was, and say last that it is done.
+    """Copy the study to its results, keep the run unless the last one was the same, send it, and say last that all is
+    done.
 
     Args:
         key: the fingerprint of the study. results: the files that a run without anything new must find.
     """
+    from consilience.pipelines.syncing import STAYS, STUDY_KEY, kept, last_run, link, send_waiting
+
     if study.file.is_file() and study.file.resolve().parent != output:
         write_whole(output / STUDY, study.file.read_text(encoding="utf-8"))
-    run_id = before.get("mlflow_run") if before.get("key") == key else None
-    if track is not None and run_id is None:
-        run_id = track()
-    done = {"key": key, "mlflow_run": run_id, "created": created, "results": list(results)}
+    uri, last = tracking_of(study), last_run(output)
+    if last is None or last.record.tags[STUDY_KEY] != key:
+        made, files = record()
+        last = kept(output).add(made, files if uri else {k: v for k, v in files.items() if k in STAYS}, uri)
+    send_waiting(output, console)
+    link(output)
+    done = {"key": key, "run": last.digest, "created": created, "results": list(results)}
     write_whole(output / DONE, json.dumps(done))

@@ -34,9 +34,17 @@ class Segment:
         return numbers[keys.indices.to_numpy()]
 
     def values(self, name: str) -> np.ndarray:
-        """A column of numbers."""
-        found: np.ndarray = self.rows[name].to_numpy()
+        """A column of numbers, or of as many numbers in each row."""
+        column = self.rows[name]
+        if pa.types.is_fixed_size_list(column.type):
+            flat = column.chunk(0).flatten().to_numpy()
+            return np.asarray(flat.reshape(len(column), column.type.list_size))
+        found: np.ndarray = column.to_numpy()
         return found
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a column."""
+        return name in self.rows.column_names
 
     def texts(self, name: str) -> dict[int, str]:
         """A column of text, by row where there is any."""
@@ -75,14 +83,14 @@ def add(
     """Add rows to `folder`.
 
     Args:
-        places: columns of keys, each row by its number in `keys`. values: columns of numbers.
+        places: columns of keys, each row by its number in `keys`. values: columns of numbers; (rows, k) of float32.
         texts: columns of text, by row where there is any.
     """
     known = pa.array(keys, pa.string())
     columns: dict[str, pa.Array] = {
         name: pa.DictionaryArray.from_arrays(pa.array(at, pa.int32()), known) for name, at in places.items()
     }
-    columns |= {name: pa.array(column, pa.float64()) for name, column in values.items()}
+    columns |= {name: _numbers(column) for name, column in values.items()}
     count = len(next(iter(places.values())))
     for name, given in texts.items():
         columns[name] = pa.array(
@@ -98,3 +106,9 @@ def add(
         os.replace(half, folder / name)
     finally:
         half.unlink(missing_ok=True)
+
+
+def _numbers(column: np.ndarray) -> pa.Array:
+    if column.ndim == 1:
+        return pa.array(column, pa.float64())
+    return pa.FixedSizeListArray.from_arrays(pa.array(column.ravel(), pa.float32()), column.shape[1])

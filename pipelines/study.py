@@ -27,10 +27,12 @@ address: null              # of that cluster, such as tcp://host:8786 or host:63
 device: cpu                # of the comparison
 reject_limit: 0.05         # share of rejected samples of one model above which the run ends with exit code 3
 tracking: sqlite:///runs.db   # null: no tracking
+drift: {}                  # of `consilience reevaluate`: {q: 0.05, change: 0.01, webhook: http://…, or env:NAME}
 output: out
 ```
 
-Relative paths start at the folder of the study file.
+A model's name may be a pattern: ``vit-*`` stands for the registered models and tables of the store that fit it,
+``hf:zoo/*`` for the transformers folders there. Relative paths start at the folder of the study file.
 """
 
 from collections.abc import Sequence
@@ -95,6 +97,17 @@ class Pairs(Strict):
         return any(fnmatchcase(model, p) or fnmatchcase(f"{model}/{layer}", p) for p in patterns)
 
 
+class Drift(Strict):
+    """From where on a changed score is told as drift: `q` over all pairs that were tested, and the size of the change.
+
+    `webhook` is sent what a re-evaluation found; ``env:NAME`` keeps the address out of the file.
+    """
+
+    q: float = Field(default=0.05, gt=0, le=1)
+    change: float = Field(default=0.01, ge=0)
+    webhook: str | None = Field(default=None, pattern=r"^(https?://|env:)\S+$")
+
+
 class Study(StudyFile):
     """The content of a study file; see the module's text for the meaning of each key."""
 
@@ -111,6 +124,13 @@ class Study(StudyFile):
     labels: str | None = None
     device: str = "cpu"
     reject_limit: float = Field(0.05, ge=0, le=1)
+    drift: Drift = Drift()
+
+    def without_secrets(self, text: str) -> str:
+        webhook = self.drift.webhook
+        if webhook is None or webhook.startswith("env:"):
+            return text
+        return text.replace(webhook, webhook.partition("//")[0] + "//…")
 
 
 def load_study(path: str | Path) -> Study:
@@ -142,4 +162,5 @@ _MODELS: dict[Loc, type[BaseModel]] = {
     ("metrics", "*"): MetricEntry,
     ("metrics", "*", "layers"): LayerChoice,
     ("pairs",): Pairs,
+    ("drift",): Drift,
 }

@@ -1,5 +1,6 @@
 """What every kind of study file has: models, a store, an output; and how one is read, its mistakes told by line."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -83,6 +84,9 @@ class StudyFile(Strict):
 
     _file: Path = PrivateAttr(default=Path("study.yaml"))
     _located: Located = PrivateAttr(default_factory=lambda: Located("study"))
+    _places: tuple[int, ...] = PrivateAttr(
+        default=()
+    )  # of each model its entry, where a pattern stood for several
 
     @property
     def file(self) -> Path:
@@ -120,12 +124,32 @@ class StudyFile(Strict):
             return self
         return self.model_copy(update={"executor": executor or self.executor, "address": address})
 
+    def with_models(self, models: Sequence[ModelEntry], places: Sequence[int]) -> Self:
+        """The same study of those models; `places` are the entries of the file that they come from."""
+        made = self.model_copy(update={"models": list(models)})
+        made._places = tuple(places)
+        return made
+
     def decisive(self) -> dict[str, Any]:
-        """All of it that decides the results: where they are computed does not."""
-        return self.model_dump(mode="json", exclude={"executor", "address"})
+        """All of it that decides the results: where they are computed, and what is said of them later, does not."""
+        return self.model_dump(mode="json", exclude={"executor", "address", "drift"})
+
+    def told(self) -> dict[str, str]:
+        """Its settings as the parameters of a run, without what nobody else may know."""
+        settings = self.model_dump(mode="json", exclude={"tracking", "output"})
+        return {
+            k: self.without_secrets(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False))
+            for k, v in settings.items()
+        }
+
+    def without_secrets(self, text: str) -> str:
+        """`text` without what nobody else may know of this study."""
+        return text
 
     def error(self, loc: Loc, bad: BadInput) -> StudyError:
         """`bad`, with the place in the file where it comes from."""
+        if self._places and loc[0] == "models" and len(loc) > 1 and isinstance(loc[1], int):
+            loc = ("models", self._places[loc[1]], *loc[2:])
         return self._located.error(loc, bad)
 
 

@@ -6,19 +6,20 @@ again, and a study with a metric or a model more computes that metric, or the pa
 """
 
 import json
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from consilience.engine.execution.sessions import opened
+from consilience.engine.usage import Stages
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Prepared, prepare
-from consilience.pipelines.provenance import describe, track
+from consilience.pipelines.provenance import describe, recorded
 from consilience.pipelines.runs import PLAN, REPORT, before_of, finish, tracking_of, writable, write_whole
 from consilience.pipelines.seats import extract_missing
 from consilience.pipelines.study import Study, load_study
+from consilience.pipelines.syncing import send_waiting
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,7 +40,7 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     study = study if isinstance(study, Study) else load_study(study)
     console = console or Console()
     output, placed = writable(study.path(study.output)), study.placed
-    uri = tracking_of(study)
+    tracking_of(study)  # refused now, and not after hours
     prepared = prepare(study)
     before = before_of(output)
     results = before.get("results", (SCORES, TIDY, REPORT))
@@ -47,6 +48,7 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
         from consilience.engine.scores import open_scores
 
         scores = open_scores(output / SCORES)
+        send_waiting(output, console)
         console.say("Nothing is new since the last run; these are its findings.\n")
         _tell(console, scores, output)
         return scores
@@ -58,30 +60,27 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     plan = study_plan(prepared)  # refuses metrics, layers and pairs that do not exist
     plan.show(console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
-    elapsed: dict[str, float] = {}
-    with opened(**placed) as session:
+    with opened(**placed) as session, Stages() as stages:
         session.begin()
-        began = time.perf_counter()
-        prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
-        elapsed["extraction"] = time.perf_counter() - began
-        began = time.perf_counter()
-        scores = compare_missing(prepared, console, plan.pairs)
-        elapsed["comparison"] = time.perf_counter() - began
-        began = time.perf_counter()
-        profile = profile_missing(prepared, console)
-        if profile is not None:
-            elapsed["profile"] = time.perf_counter() - began
-    scores.attrs.update(describe(scores, prepared, elapsed))
-    return _finish(scores, profile, prepared, output, uri, before, console)
+        with stages("extraction"):
+            prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
+        with stages("comparison"):
+            scores = compare_missing(prepared, console, plan.pairs)
+        if prepared.profiles():
+            with stages("profile"):
+                profile = profile_missing(prepared, console)
+        else:
+            profile = None
+    scores.attrs.update(describe(scores, prepared, stages.seconds))
+    return _finish(scores, profile, prepared, stages, output, console)
 
 
 def _finish(
     scores: "xr.Dataset",
     profile: "xr.Dataset | None",
     prepared: Prepared,
+    stages: Stages,
     output: Path,
-    uri: str | None,
-    before: dict[str, Any],
     console: Console,
 ) -> "xr.Dataset":
     from consilience.engine.scores import save
@@ -97,8 +96,8 @@ def _finish(
         results.append(PROFILE)
     write(scores, output / REPORT, profile)
     finish(
-        prepared.study, prepared.fingerprint(), output, before, scores.attrs["created"], results,
-        None if uri is None else partial(track, scores, prepared, uri, [output / x for x in (*results, PLAN)]),
+        prepared.study, prepared.fingerprint(), output, scores.attrs["created"], results,
+        partial(recorded, scores, prepared, stages, [output / x for x in (*results, PLAN)]), console,
     )  # fmt: skip
     _tell(console, scores, output)
     return scores

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 from data_sets import data_sets, published
+from mlflow_server import mlflow_server
 from s3 import s3, s3_server
 
-__all__ = ["data_sets", "published", "s3", "s3_server"]  # fixtures, for all who need them
+__all__ = ["data_sets", "mlflow_server", "published", "s3", "s3_server"]  # fixtures, for all who need them
 
 # Before Ray is imported anywhere: it reads them then.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

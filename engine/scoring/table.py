@@ -24,9 +24,11 @@ def score_table(
     *,
     seed: int,
     seconds: float,
+    left_out: bool = False,
 ) -> xr.Dataset:
     """The scores of representations `a` with representations `b` (numbers in `joined`), a metric after the other; NaN
-    of pairs that were not `asked` for."""
+    of pairs that were not `asked` for. `left_out` adds the scores without each row group, NaN where a metric has fewer.
+    """
     cut = np.ix_(a, b)
     wanted = _either_way(asked, len(joined.representations))[cut]
     columns = [{k: np.where(wanted, v[cut], np.nan) for k, v in e.variables().items()} for e in evaluated]
@@ -39,7 +41,7 @@ def score_table(
     names = [(r.model, r.layer) for r in joined.representations]
     reasons = _reasons(evaluated, joined, a, b, wanted)
     notes = {e.request.id: e.notes for e in evaluated if e.notes}
-    return scores.assemble(
+    table = scores.assemble(
         values,
         [names[i] for i in a],
         [names[i] for i in b],
@@ -52,6 +54,14 @@ def score_table(
             [e.request for e in evaluated], joined, seed=seed, seconds=seconds, notes=notes, reasons=reasons
         ),
     )
+    if not left_out:
+        return table
+    shape = (len(evaluated), max(e.groups for e in evaluated), *wanted.shape)
+    without = np.full(shape, np.nan, np.float32)
+    for k, e in enumerate(evaluated):
+        found = e.values[e.subsets.leave_out][np.ix_(range(e.groups), a, b)]
+        without[k, : e.groups] = np.where(wanted, found, np.nan)
+    return table.assign(left_out=(("metric", "group", "a", "b"), without))
 
 
 def provenance(

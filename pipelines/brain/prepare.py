@@ -11,6 +11,7 @@ from consilience.engine.features import FeatureStore
 from consilience.engine.features.schema import digest
 from consilience.pipelines.brain.recordings import Recordings, recordings_of
 from consilience.pipelines.brain.study import BrainStudy
+from consilience.pipelines.matching import matched
 from consilience.pipelines.seats import Seat, seated
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
     except BadInput as bad:
         raise study.error(("brain",), bad) from bad
     metrics = _metrics(study, brains)
+    study = matched(study, stimuli_of(study, brains), store) if study.models else study
     seats, left_out = seated(study, stimuli_of(study, brains), store) if study.models else ((), {})
     try:
         recordings = recordings_of(brains, store, lambda: reading(brains))

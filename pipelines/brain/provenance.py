@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from consilience.engine.tracking import Source
+from consilience.engine.tracking import Record, Source
+from consilience.engine.usage import Stages
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.brain.words import summary, told
-from consilience.pipelines.provenance import record_study, sources_of, stimuli_of, table_facts
+from consilience.pipelines.provenance import note_of, table_facts
+from consilience.pipelines.recording import Files, files_of, part_of, record_of, sources_of, stimuli_of
 from consilience.pipelines.seats import cards
 
 if TYPE_CHECKING:
     import xarray as xr
 
-
-TRACKED = {
-    "alignment": ("mean", "p", "normalised", "gap"),
-    "encoding": ("r_mean", "unique_r2_mean", "unique_r2_p"),
-    "reliability": ("accuracy", "accuracy_p", "units", "rdm", "rdm_p"),
+# Of every table the dimension along which models lie, if any, and what MLflow is told of it.
+TRACKED: dict[str, tuple[str | None, tuple[str, ...]]] = {
+    "alignment": ("model", ("mean", "p", "normalised", "gap")),
+    "encoding": ("space", ("r_mean", "unique_r2_mean", "unique_r2_p")),
+    "reliability": (None, ("accuracy", "accuracy_p", "units", "rdm", "rdm_p")),
 }
 
 
@@ -74,23 +76,31 @@ def _absent(prepared: Prepared, encoding: "xr.Dataset | None") -> list[str]:
     ]
 
 
-def track(
+def recorded(
     prepared: Prepared,
     results: "Mapping[str, xr.Dataset]",
     attrs: Mapping[str, Any],
-    uri: str,
+    stages: Stages,
     artifacts: Sequence[Path],
-) -> str:
-    """Record the run in MLflow: the settings, what each model scores in each region, the files."""
+) -> tuple[Record, Files]:
+    """The run for MLflow: the settings, what each model scores in each region, a child a model, the files."""
     metrics: dict[str, float] = {}
+    of_model: dict[str, dict[str, float]] = {seat.name: {} for seat in prepared.seats}
     for what, table in results.items():
-        for name in TRACKED[what]:
-            for key, value in _cells(table[name]):
-                metrics[f"{name}/{key}"] = value
-    brains = prepared.recordings.brains
+        dim, names = TRACKED[what]
+        for name in names:
+            metrics |= {f"{name}/{key}": value for key, value in _cells(table[name])}
+            for model in ({str(x) for x in table[dim].values} & set(of_model)) if dim else ():
+                own = _cells(table[name].sel({dim: model}))
+                of_model[model] |= {f"{name}/{key}": value for key, value in own}
+    brains, study = prepared.recordings.brains, prepared.study
     sources = sources_of(prepared.seats, prepared.stimuli)
     sources.append(Source(brains.name, brains.fingerprint, "brains", brains.url or brains.name))
-    return record_study(prepared.study, attrs, uri, metrics, sources, artifacts)
+    record = record_of(
+        study, prepared.fingerprint(), attrs, stages, metrics, sources,
+        [part_of(seat, of_model[seat.name]) for seat in prepared.seats], note_of(attrs),
+    )  # fmt: skip
+    return record, files_of(study, artifacts, prepared.seats)
 
 
 def _cells(values: "xr.DataArray") -> list[tuple[str, float]]:

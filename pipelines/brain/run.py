@@ -4,13 +4,13 @@ As in `pipelines.zoo`, everything expensive is kept under the digest of what dec
 """
 
 import json
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.connectors.brains import Brains
 from consilience.engine.execution.sessions import opened
+from consilience.engine.usage import Stages
 from consilience.pipelines.brain.prepare import Prepared, prepare
 from consilience.pipelines.brain.study import BrainStudy, load_brain_study
 from consilience.pipelines.brain.tables import PER_SUBJECT
@@ -18,6 +18,7 @@ from consilience.pipelines.console import Console
 from consilience.pipelines.runs import PLAN, REPORT, before_of, finish, tracking_of, writable, write_whole
 from consilience.pipelines.scorecache import ScoreCache
 from consilience.pipelines.seats import extract_missing
+from consilience.pipelines.syncing import send_waiting
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,10 +39,11 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
     study = study if isinstance(study, BrainStudy) else load_brain_study(study)
     console = console or Console()
     output, placed = writable(study.path(study.output)), study.placed
-    uri = tracking_of(study)
+    tracking_of(study)  # refused now, and not after hours
     prepared = prepare(study, _announced(console))
     before = before_of(output)
     if before.get("key") == prepared.fingerprint() and all((output / x).is_file() for x in before["results"]):
+        send_waiting(output, console)
         console.say("Nothing is new since the last run; these are its findings.\n")
         found = _opened(output)
         _tell(console, found, output)
@@ -56,25 +58,22 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
     plan = brain_plan(prepared, cache)
     plan.show(console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
-    elapsed: dict[str, float] = {}
     results: dict[str, Any] = {}
-    with opened(**placed) as session:
+    with opened(**placed) as session, Stages() as stages:
         session.begin()
-        began = time.perf_counter()
-        prepared = prepared.seated(extract_missing(prepared.seats, prepared.store, console))
-        elapsed["extraction"] = time.perf_counter() - began
+        with stages("extraction"):
+            prepared = prepared.seated(extract_missing(prepared.seats, prepared.store, console))
         computes = {
             "alignment": align_missing,
             "encoding": encode_missing,
             "reliability": reliability_missing,
         }
         for what, compute in computes.items():
-            began = time.perf_counter()
-            found_here = compute(prepared, cache, console)
+            with stages(what):
+                found_here = compute(prepared, cache, console)
             if found_here is not None:
                 results[what] = found_here
-                elapsed[what] = time.perf_counter() - began
-    return _finish(results, prepared, elapsed, output, uri, before, console)
+    return _finish(results, prepared, stages, output, console)
 
 
 def plan(study: str | Path | BrainStudy, *, console: Console | None = None) -> "BrainPlan":
@@ -96,24 +95,24 @@ def _announced(console: Console) -> Any:
 def _finish(
     results: Results,
     prepared: Prepared,
-    elapsed: dict[str, float],
+    stages: Stages,
     output: Path,
-    uri: str | None,
-    before: dict[str, Any],
     console: Console,
 ) -> Results:
-    from consilience.pipelines.brain.provenance import describe, track
+    from consilience.pipelines.brain.provenance import describe, recorded
     from consilience.pipelines.brain.report import write
     from consilience.pipelines.brain.tables import save_all
 
-    attrs = describe(prepared, results, elapsed)
+    attrs = describe(
+        prepared, results, {k: v for k, v in stages.seconds.items() if k in {"extraction", *results}}
+    )
     for table in results.values():
         table.attrs.update(attrs)
     written = [*save_all(results, output), write(results, output / REPORT).name]
+    artifacts = [output / x for x in (*written, PLAN)]
     finish(
-        prepared.study, prepared.fingerprint(), output, before, str(attrs["created"]), written,
-        None if uri is None
-        else partial(track, prepared, results, attrs, uri, [output / x for x in (*written, PLAN)]),
+        prepared.study, prepared.fingerprint(), output, str(attrs["created"]), written,
+        partial(recorded, prepared, results, attrs, stages, artifacts), console,
     )  # fmt: skip
     _tell(console, results, output)
     return results

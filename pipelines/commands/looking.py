@@ -51,18 +51,39 @@ def list_(
 def report(
     run: Annotated[Path, typer.Argument(help="A run's output folder, or its scores.nc.")],
     output: Annotated[
-        Path | None, typer.Option(help="The file to write; default: report.html beside the scores.")
+        Path | None,
+        typer.Option(help="The file, or for --zoo the folder, to write; default: beside the scores."),
     ] = None,
+    zoo: Annotated[
+        bool, typer.Option("--zoo", help="A site over all runs of the study: the folder zoo.")
+    ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Every pair's score over the runs: history.html.")
+    ] = False,
 ) -> None:
-    """Draw the report of a finished run anew."""
+    """Draw the report of a finished run anew, or the history, or the zoo, of all runs of the study."""
     from consilience.engine.scores import open_scores
     from consilience.pipelines.console import Console
     from consilience.pipelines.report import write
+    from consilience.pipelines.syncing import link
 
+    if history:
+        from consilience.pipelines.history import write as write_history
+
+        console, folder = Console(), run if run.is_dir() else run.parent
+        console.say(f"History: {write_history(folder, output or folder / 'history.html')}")
+        return
+    if zoo:
+        from consilience.pipelines.zoosite import write as write_site
+
+        console, folder = Console(), run if run.is_dir() else run.parent
+        console.say(f"Zoo: {write_site(folder, output or folder / 'zoo')}")
+        return
     path = run / "scores.nc" if run.is_dir() else run
     beside = path.with_name("profile.nc")
     scores, profile = open_scores(path), open_scores(beside) if beside.is_file() else None
     Console().say(f"Report: {write(scores, output or path.with_name('report.html'), profile)}")
+    link(path.parent)
 
 
 def doctor(

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from consilience.pipelines.console import Console
 
-BAD_INPUT, REJECTS, INTERRUPTED = 2, 3, 130
+BAD_INPUT, REJECTS, DRIFT, INTERRUPTED = 2, 3, 4, 130
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file (YAML).")]
 Store = Annotated[str, typer.Option(help="The folder of feature tables, or s3://BUCKET/PREFIX.")]

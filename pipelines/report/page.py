@@ -17,19 +17,20 @@ def page(
     data: Any,
     scripts: Sequence[Path],
     styles: Sequence[Path] = (),
+    folders: Sequence[Path] = (),
 ) -> str:
     """`template` filled in, in the look of the report; it includes ``head.html`` and ``end.html``.
 
     Args:
         context: what the words of the template are made of; `title`, `version` and `created` are for head and end.
         data: JSON that the scripts read, which share one scope in their order.
-        styles: style sheets beside the report's own.
+        styles: style sheets beside the report's own. folders: of what else the template includes.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(
-        loader=FileSystemLoader([template.parent, HERE]),
+        loader=FileSystemLoader([template.parent, *folders, HERE]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

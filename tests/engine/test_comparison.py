@@ -205,3 +205,20 @@ def test_the_plan_holds_the_memory_to_the_budget():
     tight = Comparison(x, metrics=["rsa", "mutual_knn"], budget="500MB").plan()
     assert tight.tile_rows < wide.tile_rows
     assert tight.memory <= 500e6 < wide.memory
+
+
+def test_the_scores_without_each_row_group_are_those_of_the_standard_errors() -> None:
+    rng = np.random.default_rng(3)
+    features = {name: rng.normal(size=(60, 5)) for name in "abc"}
+    plain = cs.compare(features, metrics=["cka", "procrustes"], groups=6, permutations=3)
+    kept = cs.compare(
+        features, metrics=["cka", "procrustes"], groups=6, permutations=3, left_out=True, pairs=[("a", "b")]
+    )
+    assert "left_out" not in plain
+    without = kept["left_out"].sel(a="a", b="b").values
+    assert without.shape == (2, 6)
+    spread = without - without.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        np.sqrt(5 / 6 * (spread**2).sum(axis=1)), plain["se"].sel(a="a", b="b"), rtol=1e-4
+    )
+    assert bool(kept["left_out"].sel(a="a", b="c").isnull().all())

@@ -19,6 +19,7 @@ from consilience.engine.scores import open_scores
 from consilience.pipelines.console import Console
 from consilience.pipelines.located import StudyError
 from consilience.pipelines.study import plan
+from consilience.pipelines.syncing import kept
 from consilience.pipelines.zoo import run
 
 N = 60
@@ -271,27 +272,14 @@ def test_a_lost_report_is_drawn_again_without_computing_or_tracking_anew(
     folder: Path, computed: Counted
 ) -> None:
     run(change(folder, *TRACKED))
-    before = json.loads((folder / "out" / "run.json").read_text())["mlflow_run"]
+    before = kept(folder / "out").entries()
+    assert before[0].sent is not None
     (folder / "out" / "report.html").unlink()
     computed.names()
     run(folder / "study.yaml")
     assert computed.names() == []
-    assert (folder / "out" / "report.html").is_file()
-    assert json.loads((folder / "out" / "run.json").read_text())["mlflow_run"] == before
-
-
-def test_the_run_is_tracked_beside_the_study(folder: Path) -> None:
-    from mlflow import MlflowClient
-
-    run(change(folder, *TRACKED))
-    run_id = json.loads((folder / "out" / "run.json").read_text())["mlflow_run"]
-    client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'runs.db'}")
-    kept = client.get_run(run_id)
-    assert kept.data.params["stimuli"] == "toys"
-    assert kept.data.tags["model.eye"] == "eye-hash"
-    assert kept.data.tags["features.eye"] == FeatureStore(folder / "features").open("eye", "toys").digest
-    assert any(name.endswith("eye with ear") for name in kept.data.metrics)
-    assert {x.path for x in client.list_artifacts(run_id)} >= {"report.html", "scores.nc", "study.yaml"}
+    assert before[0].sent.run_id in (folder / "out" / "report.html").read_text()
+    assert [x.folder for x in kept(folder / "out").entries()] == [before[0].folder]
 
 
 def test_nothing_heavy_is_imported_when_nothing_is_to_do(folder: Path) -> None:
@@ -450,6 +438,20 @@ def test_stimuli_that_nobody_knows_are_told_where_the_study_names_them(tmp_path:
             "key budget: expected a profile within the budget of 1.0 kB",
         ),
         ("groups: 10", "executor: cluster", "line 8, key executor: expected a known executor (distributed"),
+        ("groups: 10", "drift: {q: 2}", "line 8, key drift.q: expected less than or equal to 1"),
+        (
+            "groups: 10",
+            "drift: {webhook: host/x}",
+            "key drift.webhook: expected http://…, https://… or env:NAME",
+        ),
+        ("groups: 10", "drift: {chnge: 1}", "did you mean 'change'?"),
+        ("[eye,", "['x*',", "line 4, key models[0]: expected a model that fits 'x*'; got none"),
+        ("[eye,", "['e*', {name: blank, layers: no}, ", "key models[1]"),
+        (
+            "tracking: null",
+            "tracking: 'http://me:hush@h'",
+            "key tracking: expected a tracking address without",
+        ),
     ],
 )
 def test_a_mistake_is_refused_before_any_compute(

@@ -12,6 +12,7 @@ from scipy import stats
 
 from consilience.engine import alignment, encoding
 from consilience.engine.scores import open_scores
+from consilience.pipelines.syncing import last_run
 
 
 class Counted:
@@ -107,14 +108,24 @@ def test_one_more_metric_is_computed_alone(pictures: Any, computed: Counted, tmp
 def test_the_run_is_tracked(pictures: Any) -> None:
     from mlflow import MlflowClient
 
-    done = json.loads((pictures.output / "run.json").read_text())
-    run = MlflowClient(f"sqlite:///{pictures.file.parent / 'runs.db'}").get_run(done["mlflow_run"])
+    last = last_run(pictures.output)
+    assert last is not None
+    sent = last.sent
+    assert sent is not None
+    client = MlflowClient(f"sqlite:///{pictures.file.parent / 'runs.db'}")
+    run = client.get_run(sent.run_id)
     metric = "mean/rsa:compare_spearman_rdm_correlation/efficientnet-lite0/IT"
     names = {k.replace(",", "_"): v for k, v in run.data.metrics.items()}
     table = pictures.tables["alignment"]
     assert names[metric] == pytest.approx(table["mean"].sel(model="efficientnet-lite0").item())
     assert run.inputs is not None
     assert any(x.dataset.name == "kriegeskorte92" for x in run.inputs.dataset_inputs)
+    of_run = f"tags.mlflow.parentRunId = '{sent.run_id}'"
+    children = {str(x.info.run_name): x for x in client.search_runs([sent.experiment_id], of_run)}
+    assert set(children) == {"efficientnet-lite0", "efficientnet-lite0-random"}
+    own = children["efficientnet-lite0"].data.metrics["mean/rsa:compare_spearman_rdm_correlation/IT"]
+    assert own == names[metric]
+    assert f"this is run <code>{sent.run_id}</code>" in (pictures.output / "report.html").read_text()
 
 
 def test_s33_is_rejected_by_name_and_the_other_19_stay(story: Any) -> None:

@@ -1,0 +1,3 @@
+// What the figures are drawn from.
+
+const DATA = JSON.parse(document.getElementById("data").textContent);

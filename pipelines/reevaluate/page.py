@@ -1,0 +1,55 @@
+"""The drift report: what changed, which scores moved by it, and the history of the study, in one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from consilience.engine.tracking import Entry
+from consilience.pipelines import history
+from consilience.pipelines.words import metric_words
+
+HERE = Path(__file__).parent
+FIRST, ROWS = 20, 200  # of a table of pairs, and with those that are folded; all are in the Parquet file
+_FIGURE = 30  # pairs of models
+
+
+def write(told: dict[str, Any], entries: Sequence[Entry], path: Path) -> Path:
+    """Write the report of a re-evaluation to `path`, and return it."""
+    from consilience.pipelines.report.page import save
+
+    return save(render(told, entries), path)
+
+
+def render(told: dict[str, Any], entries: Sequence[Entry]) -> str:
+    """The report as one string of HTML; `entries` are the runs of the study, the oldest first."""
+    from consilience.pipelines.history.history import history as of_runs
+    from consilience.pipelines.report.numbers import fixed
+    from consilience.pipelines.report.page import page
+
+    past = of_runs(entries)
+    moved = [{**x, "name": metric_words(x["metric"])} for x in told["models"][:_FIGURE]]
+    scattered = [
+        [x["before"], x["after"], f"{metric_words(x['metric'])}: {x['a']} with {x['b']}", drifted]
+        for drifted, rows in ((True, told["drifted"][:2000]), (False, told["steady"]))
+        for x in rows
+    ]
+    return page(
+        HERE / "template.html",
+        {
+            **told, "title": told["study"], "created": told["created"][:10], "rows": ROWS,
+            "when": told["created"][:16].replace("T", " "),
+            "history": past, "first": FIRST, "models": told["models"],
+            "fixed": fixed, "probability": _cell, "words": metric_words,
+        },
+        data=history.data(past, moved=moved, scattered=scattered, limit=told["thresholds"]["change"]),
+        scripts=[*history.SCRIPTS, HERE / "drift.js"],
+        styles=[history.HERE / "history.css", HERE / "drift.css"],
+        folders=[history.HERE],
+    )  # fmt: skip
+
+
+def _cell(p: float | None) -> str:
+    """A probability in a table, where "=" goes without saying."""
+    from consilience.pipelines.report.numbers import probability
+
+    return probability(float("nan") if p is None else p).removeprefix("= ")
