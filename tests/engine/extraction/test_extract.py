@@ -1,4 +1,4 @@
-"""The whole of extraction on a real Ray: replicas, deaths, resumption."""
+"""The whole of extraction, on a real Ray and without: replicas, deaths, resumption."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.extraction import driver, extract
 from consilience.engine.features import FeatureStore
 
-pytestmark = pytest.mark.usefixtures("ray_local")
+pytestmark = pytest.mark.usefixtures("address")
 
 
 def parts(folder: Path) -> dict[str, str]:
@@ -49,14 +49,14 @@ def test_the_table_is_the_same_to_the_byte_for_any_number_of_replicas(tmp_path):
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
 
 
-def test_a_table_that_is_there_needs_no_ray(tmp_path, monkeypatch):
+def test_a_table_that_is_there_needs_no_replica(tmp_path, monkeypatch):
     store = FeatureStore(tmp_path)
     first = extract(Tiny(), Numbers(40), store)
 
     def refuse(*_):
-        raise AssertionError("Ray was asked for")
+        raise AssertionError("replicas were asked for")
 
-    monkeypatch.setattr(driver, "ray_running", refuse)
+    monkeypatch.setattr(driver, "_crew", refuse)
     assert extract(Tiny(), Numbers(40), store).path == first.path
 
 
@@ -89,6 +89,24 @@ def test_a_sample_that_kills_its_process_is_found_and_rejected(tmp_path):
     )
     assert reasons(table) == {"s5": "the process died whenever this sample was in it"}
     assert table.n == 11
+
+
+def test_what_cannot_be_sent_or_made_there_is_told_as_that(tmp_path, monkeypatch):
+    locked = Tiny()
+    vars(locked)["lock"] = threading.Lock()
+    with pytest.raises(BadInput, match=r"tiny and its stimuli to be pickled.*got TypeError: .*lock"):
+        extract(locked, Numbers(12), FeatureStore(tmp_path))
+    with pytest.raises(
+        BadInput, match=r"unpickled where features are extracted; got .*No module named 'gone'"
+    ):
+        extract(Foreign(), Numbers(12), FeatureStore(tmp_path))
+
+
+class Foreign(Tiny):
+    """Its module is not there where features are extracted."""
+
+    def __reduce__(self):
+        return exec, ("import gone",)
 
 
 def test_what_a_model_raises_while_it_loads_reaches_the_caller(tmp_path):
@@ -124,12 +142,14 @@ from ray import cloudpickle
 cloudpickle.register_pickle_by_value(tiny)
 from consilience.engine.extraction import extract
 from consilience.engine.features import FeatureStore
-extract(tiny.Tiny(seconds=0.05), tiny.Numbers(1300), FeatureStore({store!r}), replicas=1)
+extract(tiny.Tiny(seconds=0.05), tiny.Numbers(1300), FeatureStore({store!r}), replicas=1, address={address!r})
 """
 
 
-def test_after_a_killed_driver_only_the_missing_shards_are_extracted(tmp_path):
-    script = SCRIPT.format(support=str(Path(tiny.__file__).parent), store=str(tmp_path / "store"))
+def test_after_a_killed_driver_only_the_missing_shards_are_extracted(tmp_path, address):
+    script = SCRIPT.format(
+        support=str(Path(tiny.__file__).parent), store=str(tmp_path / "store"), address=address
+    )
     first = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while len(found := list((tmp_path / "store").rglob("part-*.arrow"))) < 3:
