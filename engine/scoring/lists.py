@@ -61,7 +61,9 @@ def compared(
         return scores
     some, scores = list(lefts), np.full((len(left.lists),) * 2, np.nan)
     scores[:, some] = finish(left, right.only(some), **given)
-    scores[some] = finish(left.only(some), right, **given)
+    # Of a symmetric metric the same, but where the right side's samples are in another order.
+    both = request.symmetric and left is right
+    scores[some] = scores[:, some].T if both else finish(left.only(some), right, **given)
     return scores
 
 

@@ -116,7 +116,8 @@ def test_the_log_tells_what_every_shard_took(tmp_path):
     assert costs.shards == 5
     assert costs.rows == 128
     assert costs.forward == sorted(x["forward"] for x in found[:5])[2]
-    assert costs.start == loaded["seconds"]
+    assert costs.start == loaded["wait"] + loaded["seconds"]
+    assert 0 < loaded["wait"] < 60
     (run,) = read_runs(table.path)
     assert run.about["samples"] == 700
     assert run.about["shards"] == 6
