@@ -94,11 +94,15 @@ def _init(**options: Any) -> None:
     except (ConnectionError, RuntimeError) as error:  # the latter for another version of Ray or Python there
         if options["address"] == "local":
             raise
-        told = str(error.__cause__ or error).strip()
-        raise BadInput(
-            f"a Ray cluster at {options['address']}", told.splitlines()[-1],
-            "start one with `ray start --head`, of the versions of Ray and Python here",
-        ) from error  # fmt: skip
+        told = str(error.__cause__ or error).strip().splitlines()
+        fix = "start one with `ray start --head`, of the versions of Ray and Python here"
+        if refused := [line for line in told if "AuthenticationError" in line]:
+            told, fix = (
+                refused,
+                "copy the ~/.ray/auth_token of its first node here, and set RAY_AUTH_MODE=token",
+            )
+        got = told[-1].partition(" Note:")[0]
+        raise BadInput(f"a Ray cluster at {options['address']}", got, fix) from error
 
 
 @contextmanager

@@ -24,7 +24,8 @@ _SETTINGS = {
     "region", "scheme", "endpoint_override", "tls_ca_file_path", "allow_bucket_creation", "project_id",
     "retry_limit_seconds",
 }  # fmt: skip
-_CHECKSUM = b"consilience-checksum"  # metadata of an object
+# The checksum of a part is told with its type: pyarrow keeps no other metadata of an object than the usual headers.
+_TYPE, _PART = "Content-Type", "application/vnd.apache.arrow.file; checksum="
 _BUCKET = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -81,8 +82,9 @@ class ObjectPath:
     def checksum(self) -> str | None:
         """That of the bytes which `upload` wrote, None if they were written otherwise. Reads none of them."""
         with self._reaching() as files, files.open_input_stream(self.key) as stream:
-            told = {k.lower(): v for k, v in (stream.metadata() or {}).items()}.get(_CHECKSUM)
-        return None if told is None else str(told.decode())
+            told = dict(stream.metadata() or {}).get(_TYPE.encode(), b"")
+            told = (told if isinstance(told, bytes) else str(told).encode()).decode()
+        return told.removeprefix(_PART) if told.startswith(_PART) else None
 
     def write_bytes(self, data: Any, metadata: dict[str, str] | None = None) -> None:
         """Write the object, whole. `data` goes in one call: closing a stream after half of it would make an object."""
@@ -104,7 +106,7 @@ class ObjectPath:
     def upload(self, path: Path, checksum: str) -> None:
         """Write the object from a local file that is not empty, and its checksum beside it."""
         with pa.memory_map(str(path)) as file:
-            self.write_bytes(memoryview(file.read_buffer()), {_CHECKSUM.decode(): checksum})
+            self.write_bytes(memoryview(file.read_buffer()), {_TYPE: _PART + checksum})
 
     def copy(self, target: "ObjectPath") -> None:
         """Copy within the store."""

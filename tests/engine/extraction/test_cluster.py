@@ -19,7 +19,7 @@ from consilience.engine.extraction.runlog import read_runs
 from consilience.engine.features import FeatureStore
 
 
-def wait_for(what, process, folder, seconds=60):
+def wait_for(what, process, folder, seconds=180):
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert process.poll() is None, (folder / "errors").read_text()
