@@ -1,24 +1,20 @@
-"""The replicas as processes of this machine, which need no cluster: a shard is handed out a second after the command.
-
-They are programs of their own. multiprocessing would run the user's script again in each, up to a `__main__` guard.
-"""
+"""The replicas as processes of this machine, which need no cluster: the first shards are handed out after a second."""
 
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
-from multiprocessing import Pipe, connection
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import psutil
 
+from consilience.engine.extraction.line import Line
 from consilience.engine.extraction.placement import Node
 from consilience.engine.extraction.queue import Run, Task
 from consilience.engine.extraction.replica import Replica
@@ -29,59 +25,8 @@ from consilience.engine.machine import cores
 
 Connection = connection.Connection
 
-# What is large is read before anything is imported, so that the driver does not wait for that.
-_BEGIN = """
-import sys
-from multiprocessing.connection import Connection
-line = Connection(int(sys.argv[1]))
-sys.path[:], made = line.recv(), line.recv_bytes()
-from consilience.engine.extraction.processes import serve
-serve(line, made, int(sys.argv[2]))
-"""
 _DIES_WITH_PARENT = 1  # of Linux's prctl
-_GONE = 10.0  # seconds until a process whose line is cut has ended
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of a container
-
-
-class Line:
-    """A process, and the line to it."""
-
-    def __init__(self, threads: int, path: Sequence[str], made: bytes):
-        self.ends, theirs = Pipe()
-        # As Ray's workers have them: no GPU is taken in silence, and libraries beside torch keep to the threads.
-        environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "CUDA_VISIBLE_DEVICES": ""}
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", _BEGIN, str(theirs.fileno()), str(os.getpid())],
-                pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
-        self.tell(list(path))
-        self.tell(made)
-
-    def tell(self, what: Any) -> None:
-        """Send it; a process that is gone will be heard of when it is listened to."""
-        with suppress(BrokenPipeError, ConnectionResetError):
-            if isinstance(what, bytes):
-                self.ends.send_bytes(what)
-            else:
-                self.ends.send(what)
-
-    def heard(self) -> Outcome:
-        """What it said, or how it died."""
-        try:
-            said: Outcome = cloudpickle.loads(self.ends.recv_bytes())
-            return said
-        except (EOFError, ConnectionResetError):
-            code = self.process.wait(_GONE)
-            how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            return Lost(f"the process ended by {how}", blameless=False)
-
-    def cut(self) -> None:
-        """Kill it, and see that it is gone: it might yet write its part."""
-        self.process.kill()
-        self.process.wait()
-        self.ends.close()
 
 
 class ProcessCrew:

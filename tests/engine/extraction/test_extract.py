@@ -14,7 +14,8 @@ import tiny
 from tiny import Numbers, Tiny
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction import driver, extract
+from consilience.engine.execution.code import Code
+from consilience.engine.extraction import actors, driver, extract
 from consilience.engine.features import FeatureStore
 
 pytestmark = pytest.mark.usefixtures("address")
@@ -91,6 +92,29 @@ def test_a_sample_that_kills_its_process_is_found_and_rejected(tmp_path):
     assert table.n == 11
 
 
+@pytest.mark.parametrize("address", ["ray"], indirect=True)
+def test_a_replica_with_other_code_is_refused_with_both(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        actors, "running", lambda: Code("9.9.9", "0a1b")
+    )  # as if its node had come late with another
+    with pytest.raises(BadInput, match=r"consilience 9\.9\.9 .*0a1b.* on all workers.*; got .* on the node"):
+        extract(Tiny(), Numbers(12), FeatureStore(tmp_path))
+
+
+@pytest.mark.parametrize("address", ["processes"], indirect=True)
+def test_without_ray_none_is_started_and_no_process_is_left(tmp_path):
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(tiny.__file__).parent)!r})\n"
+        "import psutil, tiny\n"
+        "from consilience.engine.extraction import extract\n"
+        "from consilience.engine.features import FeatureStore\n"
+        f"print(extract(tiny.Tiny(), tiny.Numbers(300), FeatureStore({str(tmp_path)!r})).n)\n"
+        "print('ray' in sys.modules, len(psutil.Process().children(recursive=True)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["300", "False", "0"]
+
+
 def test_what_cannot_be_sent_or_made_there_is_told_as_that(tmp_path, monkeypatch):
     locked = Tiny()
     vars(locked)["lock"] = threading.Lock()
@@ -109,7 +133,7 @@ class Foreign(Tiny):
         return exec, ("import gone",)
 
 
-def test_what_a_model_raises_while_it_loads_reaches_the_caller(tmp_path):
+def test_what_a_model_raises_while_it_loads_reaches_the_caller(tmp_path, address):
     class Broken(Tiny):
         def load(self, device):
             raise BadInput("weights", "none", "download them")
@@ -118,10 +142,20 @@ def test_what_a_model_raises_while_it_loads_reaches_the_caller(tmp_path):
         def load(self, device):
             os.kill(os.getpid(), signal.SIGKILL)
 
+    class Quitting(Tiny):
+        def load(self, device):
+            sys.stderr.write("nothing left\n")
+            os._exit(7)
+
     with pytest.raises(BadInput, match=r"^expected weights; got none. Fix: download them$"):
         extract(Broken(), Numbers(12), FeatureStore(tmp_path))
     with pytest.raises(BadInput, match="tiny to load; got a process that died while it loaded, 3 times"):
         extract(Deadly(), Numbers(12), FeatureStore(tmp_path))
+    if address is None:
+        with pytest.raises(
+            BadInput, match=r"3 times \(the process ended by exit code 7, after: nothing left\)"
+        ):
+            extract(Quitting(), Numbers(12), FeatureStore(tmp_path))
 
 
 def test_a_model_that_takes_no_sample_is_stopped_early(tmp_path):
