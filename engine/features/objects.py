@@ -82,8 +82,7 @@ class ObjectPath:
     def checksum(self) -> str | None:
         """That of the bytes which `upload` wrote, None if they were written otherwise. Reads none of them."""
         with self._reaching() as files, files.open_input_stream(self.key) as stream:
-            told = dict(stream.metadata() or {}).get(_TYPE.encode(), b"")
-            told = (told if isinstance(told, bytes) else str(told).encode()).decode()
+            told: str = stream.metadata().get(_TYPE, b"").decode()
         return told.removeprefix(_PART) if told.startswith(_PART) else None
 
     def write_bytes(self, data: Any, metadata: dict[str, str] | None = None) -> None:

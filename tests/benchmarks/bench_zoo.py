@@ -29,12 +29,10 @@ tracking: null
 
 
 @pytest.mark.parametrize(
-    ("metrics", "bound"),
-    [(["cka", "procrustes"], 0.1), (["cka", "mutual_knn"], None)],
-    ids=["moments", "neighbours"],
+    "metrics", [["cka", "procrustes"], ["cka", "mutual_knn"]], ids=["moments", "neighbours"]
 )
 def test_one_model_more_costs_a_tenth(
-    metrics: list[str], bound: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    metrics: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register_zoo(monkeypatch, N, depth=DEPTH, units=UNITS, work=WORK)
     seconds, elapsed = [], []
@@ -50,5 +48,4 @@ def test_one_model_more_costs_a_tenth(
         end="",
     )
     print(f"{elapsed[1]}: {seconds[1] / seconds[0]:.3f} of it")
-    if bound is not None:
-        assert seconds[1] <= bound * seconds[0]
+    assert seconds[1] <= 0.1 * seconds[0]
