@@ -12,7 +12,7 @@ OUTPUT ?= consilience-demo
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: help setup demo test check bench docs clean
+.PHONY: help setup demo test chaos check bench docs clean
 
 help:  ## show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ demo: $(READY)  ## compare six models on OpenMoji and leave a report in ./consil
 
 test: $(READY)  ## run the tests (TESTS=tests/engine for a part, WORKERS=0 in one process)
 	$(BIN)/python -m pytest -m "not bench" -n $(WORKERS) --dist loadfile $(TESTS)
+
+chaos: $(READY)  ## twenty random kills on a cluster of several raylets, ten times over
+	CONSILIENCE_CHAOS_SEEDS="1 2 3 4 5 6 7 8 9 10" $(BIN)/python -m pytest tests/engine/extraction/test_cluster.py -k kills
 
 check: $(READY)  ## lint, formatting and types
 	$(BIN)/ruff check .

@@ -27,6 +27,7 @@ from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
 from consilience.engine.scoring import batches, classes, first, held_out, sampled, second, triangles
 from consilience.engine.scoring.evaluated import Evaluated
+from consilience.engine.scoring.known import Lists, known
 from consilience.engine.scoring.precision import PRECISIONS
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.table import score_table
@@ -71,6 +72,7 @@ class Comparison:
         pairs: Iterable[tuple[str, str]] | None = None,
         among: int = 0,
         left_out: bool = False,
+        kept: Lists | None = None,
         progress: Progress = silent,
     ):
         steps = preprocessing.read_steps(preprocess)
@@ -107,6 +109,9 @@ class Comparison:
         # Without standard errors only the two halves are told apart, and fewer groups are fewer blocks.
         self.groups: Groups = deal(self.joined.n, groups if se else min(groups, 2), seed)
         self.budget = read_bytes(budget)
+        # Few digits are tried on all of them, and random parts have other neighbours.
+        self.kept = kept if precision == "exact" and self.until_se is None else None
+        self.lists, self.known = known(self.kept, names, needs_of(self.requests).searches)
         self.representations = preprocessing.preprocessed(
             self.representations, steps, seed=seed, budget=self.budget, progress=progress,
             run=self.run_on,
@@ -158,6 +163,7 @@ class Comparison:
             load.beside(speed.sharing) + more,
             sum(r.rdm for r in self.representations),
             self.among,
+            self.known,
         )
         plan = make_plan(
             size, needs, budget=self.budget, speed=speed, se=self.se,
@@ -172,7 +178,7 @@ class Comparison:
             tuple(self.representations), tuple(map(frame, self.representations)), self.groups, self.pairs,
             self.asked, self.plan(), self.se, self.null, self.permutations, self.seed, self.device,
             replace(self.run_on, progress=progress), progress, self.labels, self.until_se, self.precision,
-            among=self.among,
+            among=self.among, kept=self.kept, lists=self.lists, known=self.known,
         )  # fmt: skip
 
     def evaluated(self, requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
@@ -242,6 +248,7 @@ def compare(
             scores that it has as a whole.
         left_out: keep the scores without each row group in turn, as ``left_out`` (metric, group, a, b) in float32: two
             scores of the same samples differ with the error that the jackknife of their differences has.
+        kept: where neighbour lists are kept from one comparison to the next; see `consilience.engine.scoring.known`.
         executor: where tasks run: ``"threads"`` of this process; ``"distributed"``, a Dask cluster; ``"ray"``, a Ray
             cluster. A cluster is the one at `address` (``tcp://host:8786``, ``host:6379``), else the one this process
             has a client of already, else processes on this machine for the length of the call. An address with its

@@ -25,8 +25,9 @@ def shape_rows(n: int) -> int:
 @dataclass(frozen=True)
 class Size:
     """What decides the cost: samples, units of each representation (1 of an RDM), bytes a number, row groups, pairs
-    wanted, bytes of memory that reading takes beside the rows read, how many representations are RDMs, and how many
-    pairs there are in the comparison of which these are a part (0: no more than these)."""
+    wanted, bytes of memory that reading takes beside the rows read, how many representations are RDMs, how many
+    pairs there are in the comparison of which these are a part (0: no more than these), and of which representations
+    the neighbours are known."""
 
     n: int
     widths: tuple[int, ...]
@@ -36,6 +37,7 @@ class Size:
     beside: float = 0.0
     rdms: int = 0
     among: int = 0
+    known: tuple[int, ...] = ()
 
     @property
     def whole(self) -> int:
@@ -46,6 +48,14 @@ class Size:
     def lefts(self) -> tuple[int, ...] | None:
         """The representations whose products with all others are the pairs wanted; None: of all with all."""
         return covering([(a, b) for a, b in self.pairs if a != b], self.count)
+
+    def unknown(self, needs: "Needs") -> "Size":
+        """The representations whose neighbours are searched by themselves; the lists of the others are in memory."""
+        lists = sum(list_memory(self.n, len(self.known), k) for _, k in needs.searches)
+        widths = tuple(d for r, d in enumerate(self.widths) if r not in self.known)
+        return replace(
+            self, widths=widths, pairs=(), beside=self.beside + lists, rdms=min(self.rdms, len(widths)), known=(),
+        )  # fmt: skip
 
     @property
     def products(self) -> float:
@@ -118,9 +128,14 @@ class Step:
 def state_memory(size: Size, needs: Needs) -> float:
     """Bytes of the accumulated statistics of the tile pass."""
     sums = 8.0 * size.count * size.n * (size.groups + 1) + 8.0 * size.count**2 * size.groups**2 / 2
-    lists = sum(2.0 * 12 * size.count * size.n * (k + 20) for _, k in needs.searches)
+    lists = sum(list_memory(size.n, size.count, k) for _, k in needs.searches)
     tables = sum(4.0 * size.itemsize * 2**16 * size.count for s in needs.spaces if s.endswith("/ranks"))
     return len(needs.spaces) * sums + lists + tables
+
+
+def list_memory(n: int, representations: int, k: int) -> float:
+    """Bytes of the neighbours of all samples and within halves, while they are sought and sorted."""
+    return 2.0 * 12 * representations * n * (k + 20)
 
 
 def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threads: int) -> float:
@@ -157,9 +172,7 @@ def tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) ->
     seconds += elements * per_element * 1e-9 / speed.threads
     sorts = sum(SORT_NS for s in needs.spaces if s.endswith("/ranks"))
     seconds += min(size.n, 2048) ** 2 / 2 * size.count * sorts * 1e-9
-    for _, k in needs.searches:  # common neighbours, counted on every subset of rows
-        overlaps = 2.0 * size.n * min(size.n, 2 * size.count * k) * size.products
-        seconds += 1.6 * size.groups * overlaps / (OVERLAP_RATE * speed.float32)
+    seconds += overlap_seconds(size, needs, speed)
     step = Step("tiles", "exact", block, flops, loads, memory, seconds)
     counting = [s for s in needs.spaces if s.endswith("/ranks")]
     if counting and size.n > 2048:
@@ -167,6 +180,21 @@ def tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) ->
         again = half / (0.65 * rate) + elements * RANK_NS * 1e-9 * len(counting) / speed.threads
         return [Step("ranks", "exact", block, half * len(counting), loads, memory, again), step]
     return [step]
+
+
+def search_steps(whole: Size, unknown: Size, needs: Needs, tile: int, strip: int, speed: Speed) -> list[Step]:
+    """The search of those whose neighbours are not known, and what is counted on the lists of the whole."""
+    seconds = overlap_seconds(whole, needs, speed)
+    if not unknown.count:
+        return [Step("neighbours", "known", "", 0.0, 0.0, unknown.beside, seconds)]
+    (step,) = tile_steps(unknown, needs, tile, strip, speed)
+    return [replace(step, name="neighbours", seconds=step.seconds + seconds)]
+
+
+def overlap_seconds(size: Size, needs: Needs, speed: Speed) -> float:
+    """To count common neighbours on every subset of rows."""
+    flops = sum(2.0 * size.n * min(size.n, 2 * size.count * k) * size.products for _, k in needs.searches)
+    return 1.6 * size.groups * flops / (OVERLAP_RATE * speed.float32)
 
 
 def moment_step(size: Size, budget: float, speed: Speed) -> Step:

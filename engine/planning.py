@@ -1,7 +1,7 @@
 """What a comparison will do and cost, decided before it starts: which pass, which blocks, how much memory and time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consilience.engine.costs import (
     FEW,
@@ -19,6 +19,7 @@ from consilience.engine.costs import (
     first_order_step,
     held_out_step,
     moment_step,
+    search_steps,
     state_memory,
     tile_memory,
     tile_steps,
@@ -87,8 +88,11 @@ def make_plan(
     Raises:
         BadInput: if even the smallest blocks need more memory than `budget`; it names both numbers.
     """
+    # Where the neighbours of some are known, the others are searched by themselves.
+    apart = bool(size.known and needs.searches)
+    tiles = replace(needs, searches=()) if apart else needs
     # An RDM has no units to take moments of.
-    by_moments = needs.spaces == {"linear"} and not needs.searches and not size.rdms
+    by_moments = tiles.spaces == {"linear"} and not tiles.searches and not size.rdms
     by_moments = by_moments and size.moment_flops() < size.tile_flops()
     steps = []
     tile_rows, strip_rows = min(TILE_ROWS, -(-size.n // size.groups)), STRIP_ROWS
@@ -96,9 +100,17 @@ def make_plan(
         steps.append(sampled_step(size, needs, speed))
     elif by_moments:
         steps.append(moment_step(size, budget, speed))
-    elif needs.spaces or needs.searches:
-        tile_rows, strip_rows = _blocks(size, needs, budget, speed)
-        steps += tile_steps(size, needs, tile_rows, strip_rows, speed)
+    elif tiles.spaces or tiles.searches:
+        tile_rows, strip_rows = _blocks(size, tiles, budget, speed)
+        steps += tile_steps(size, tiles, tile_rows, strip_rows, speed)
+    if apart and not sampled:
+        searched = Needs(searches=needs.searches)
+        unknown = size.unknown(searched)
+        if not by_moments:
+            unknown = replace(unknown, beside=unknown.beside + state_memory(size, tiles))
+        rows, strip = _blocks(unknown, searched, budget, speed) if unknown.count else (tile_rows, strip_rows)
+        tile_rows, strip_rows = min(rows, tile_rows), min(strip, strip_rows)
+        steps += search_steps(size, unknown, searched, tile_rows, strip_rows, speed)
     if needs.first_order:
         few = first_order_groups(size.groups, size.whole)
         evaluations = subsets(few, se=se).count

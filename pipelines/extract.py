@@ -22,12 +22,12 @@ def extract(
     batch_size: int | None = None,
     progress: Progress = silent,
 ) -> FeatureTable:
-    """The features of `stimuli` in `model`: opened if the store has them, else extracted with Ray and stored.
+    """The features of `stimuli` in `model`: opened if the store has them, else extracted and stored.
 
     `model` and `stimuli` are registered names (``minilm``, ``hf:FOLDER``, ``openmoji``, ``images:FOLDER``) or objects
     that offer the interfaces of ``consilience.engine.extraction.interfaces``; `store` a `FeatureStore`, its folder, or
     its URI (``s3://BUCKET/PREFIX``). `address` is that of a Ray cluster; without it the cluster that this process is
-    connected to, or a local one for the length of the call. The rest is as in
+    connected to, or else this machine. The rest is as in
     ``consilience.engine.extraction.extract``.
 
     Raises BadInput, before anything is loaded, for names, layers or a pool that do not exist or do not fit, and

@@ -12,56 +12,13 @@ import typer
 
 from consilience.engine.costs import Size
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.shards import shard_rows
-from consilience.engine.machine import Speed
 from consilience.engine.pairs import pairs_of
 from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of
-from consilience.engine.simulation import Cluster, ModelWork, ShardCost, Simulated, simulate
+from consilience.engine.simulation import Cluster, Simulated, simulate
 from consilience.pipelines.console import Console
 from consilience.pipelines.prepare import Prepared
+from consilience.pipelines.rates import ITEM, Rates, measured
 from consilience.pipelines.studyplan import study_plan
-
-ITEM = 4  # bytes of a feature
-BATCH = 32
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Of one replica: samples a second through the model and through decoding, bytes a second to disk, seconds to load.
-    Of the driver: seconds a shard. Of one GPU: operations a second of float32 products, a tenth of it in float64. Of
-    one node: bytes a second read."""
-
-    forward: float = 1000.0
-    read: float = 1500.0
-    write: float = 1e9
-    load: float = 30.0
-    dispatch: float = 0.003
-    flops: float = 20e12
-    disk: float = 5e9
-
-    def told(self) -> str:
-        """In words."""
-        return (
-            f"Assumed of a replica: {self.forward:,.0f} samples/s through the model, {self.read:,.0f}/s decoded, "
-            f"{gigabytes(self.write)}/s written, {self.load:g} s to load; {self.dispatch * 1e3:g} ms a shard in the "
-            f"driver; {self.flops / 1e12:g} TFLOP/s a GPU; {gigabytes(self.disk)}/s read by a node."
-        )
-
-    def work(self, name: str, samples: int, units: int) -> ModelWork:
-        """The extraction of one model with so many units in all its layers."""
-        row = ITEM * units
-        rows = shard_rows(samples, BATCH, row)
-        size = float(rows * row)
-        cost = ShardCost(
-            self.load, rows / self.read, rows / self.forward, size / self.write, self.dispatch, size,
-            max(1, rows // BATCH),
-        )  # fmt: skip
-        return ModelWork(name, -(-samples // rows), cost)
-
-    def speed(self, cluster: Cluster) -> Speed:
-        """Of one node."""
-        each = cluster.gpus or cluster.cores
-        return Speed(self.flops * each, self.flops * each / 10, self.disk, each)
 
 
 @dataclass(frozen=True)
@@ -106,10 +63,22 @@ class Scale:
         console.say(f"Most of the time goes to {self.dominant}.")
 
 
-def of_study(prepared: Prepared, cluster: Cluster, rates: Rates) -> Scale:
-    """What a study has left to do: features that the store lacks, and scores that are not kept."""
-    plan = study_plan(prepared, rates.speed(cluster))
-    works = [rates.work(x.name, x.samples, sum(x.layers.values())) for x in prepared.seats if x.table is None]
+def of_study(
+    prepared: Prepared, cluster: Cluster, rates: Rates, console: Console, logs: bool = True
+) -> Scale:
+    """What a study has left to do: features that the store lacks, and scores that are not kept.
+
+    With `logs` a model of which the store holds the log of an extraction goes at the rate that it had then.
+    """
+    plan, works = study_plan(prepared, rates.speed(cluster)), []
+    console.say(rates.told())
+    for seat in (x for x in prepared.seats if x.table is None):
+        own = measured(prepared.store, seat.name, rates) if logs else None
+        if own:
+            console.say(own.told_of(seat.name))
+        rows = None if seat.job is None else seat.job.rows
+        works.append((own or rates).work(seat.name, seat.samples, sum(seat.layers.values()), rows))
+    console.say()
     return Scale(cluster, simulate(works, cluster), tuple(x.plan for x in plan.comparisons + plan.profiles))
 
 

@@ -168,7 +168,7 @@ def cards(seats: Sequence[Seat]) -> dict[str, dict[str, Any]]:
 
 
 def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console) -> tuple[Seat, ...]:
-    """The same seats with a table in each; Ray starts only if a table is missing, and extracts side by side."""
+    """The same seats with a table in each; replicas start only if a table is missing, and extract side by side."""
     wanting = [seat for seat in given if seat.table is None]
     if not wanting:
         return tuple(given)

@@ -8,7 +8,8 @@ from typing import Any
 
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.runlog import DIED, RUNNING, WRITTEN, RunRecord, read_runs
-from consilience.engine.features.location import Location, is_uri, location, sizes
+from consilience.engine.features import FeatureStore
+from consilience.engine.features.location import Location, is_uri, location
 
 _SILENT = timedelta(seconds=30)  # after which a run that says nothing is taken for dead
 _RECENT = timedelta(minutes=5)  # over which the rate is taken
@@ -64,12 +65,7 @@ def status(place: str | Path, now: datetime | None = None) -> list[Status]:
     """
     store = _store(place)
     now = now or datetime.now(UTC)
-    folders = [store]
-    for _ in ("model", "stimuli", "digest"):
-        folders = [
-            folder / name for folder in folders for name, size in sizes(folder).items() if size is None
-        ]
-    runs = [read_runs(folder) for folder in folders]
+    runs = [read_runs(folder) for folder in FeatureStore(store).begun()]
     found = [_status(of_table, now) for of_table in runs if of_table]
     if not found:
         raise BadInput(

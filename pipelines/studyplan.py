@@ -166,6 +166,9 @@ def _passes(prepared: Prepared, work: Work, rate: Speed | None) -> Plan:
     """As `Comparison.plan` of the engine, from the shapes alone: the features may not exist yet."""
     from consilience.engine.machine import read_bytes, speed
     from consilience.engine.metrics import parse
+    from consilience.engine.scores import label
+    from consilience.engine.scoring.known import known
+    from consilience.pipelines.neighbourlists import NeighbourLists
 
     study, names = prepared.study, work.names
     at = {name: i for i, name in enumerate(names)}
@@ -175,15 +178,22 @@ def _passes(prepared: Prepared, work: Work, rate: Speed | None) -> Plan:
     budget, rate = read_bytes(study.budget), rate or speed(study.device)
     load = _load(prepared, dict(zip(names, units)), n, budget, rate.threads)
     widths = tuple(shape.widths()[-1] for shape in load.shapes)
+    needs, sampled = (
+        needs_of([parse(m) for m in work.metrics]),
+        study.until_se is not None and n >= SAMPLED_FROM,
+    )
+    found: tuple[int, ...] = ()
+    if study.precision == "exact" and not sampled:
+        kept = NeighbourLists(prepared, work.pairs)
+        found = known(kept, [label(*name) for name in names], needs.searches)[1]
     size = Size(
         n, widths, ITEM, min(study.groups, n), pairs, load.beside(rate.threads),
-        among=among(work.pairs.comparison),
+        among=among(work.pairs.comparison), known=found,
     )  # fmt: skip
     try:
         made = make_plan(
-            size, needs_of([parse(m) for m in work.metrics]), budget=budget, speed=rate,
-            permutations=study.permutations if study.null else 0,
-            sampled=study.until_se is not None and n >= SAMPLED_FROM,
+            size, needs, budget=budget, speed=rate, permutations=study.permutations if study.null else 0,
+            sampled=sampled,
             classes=list(Counter((prepared.labels or {}).values()).values()),
         )  # fmt: skip
     except BadInput as bad:

@@ -1,4 +1,4 @@
-"""Extraction: a model's features of a stimulus set, by Ray actors over deterministic shards, into a feature table.
+"""Extraction: a model's features of a stimulus set, by replicas over deterministic shards, into a feature table.
 
 - ``interfaces``  what a model and a stimulus set must offer
 - ``pools``       one vector a sample, by the layer's axes
@@ -10,6 +10,8 @@
 - ``work``        one table: its shards, its replicas, which shard is late
 - ``scheduler``   which model has which room, which replica which shard
 - ``actors``      the replicas as Ray actors; ``meters`` what they count for Prometheus
+- ``processes``   the replicas as processes of this machine; ``line`` is one of them, as the driver has it
+- ``unloadable``  what can be sent to neither, or made there
 - ``runlog``      what became of every shard, kept beside the table; ``recorder`` writes it, ``costs`` sums it up
 - ``cluster``     Ray, found or started
 - ``driver``      all of it together

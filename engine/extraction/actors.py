@@ -1,16 +1,19 @@
 """The replicas as Ray actors: started where Ray finds room, called without waiting, and heard of when they are done."""
 
 import os
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from consilience.engine.execution.code import Code, check, running
 from consilience.engine.extraction.placement import Node
 from consilience.engine.extraction.queue import Run
 from consilience.engine.extraction.replica import Receipt, Replica
 from consilience.engine.extraction.scheduler import Loaded, Lost, Outcome
+from consilience.engine.extraction.unloadable import not_made, unsendable
 from consilience.engine.extraction.work import Member, Work
 
 _GONE = 10.0  # seconds to wait for killed processes
@@ -20,12 +23,13 @@ _NODE_DIED = "node has died"  # in what Ray says of an actor
 class Actor(Replica):
     """A replica in a process of its own, which counts what it does for Ray's metrics."""
 
-    def start(self) -> Loaded:
-        """Load the model; say where that was."""
+    def start(self, code: Code) -> Loaded:
+        """Load the model; say where that was. Refused on a node that came late with another version than `code`."""
         import ray
 
         from consilience.engine.extraction.meters import Meters
 
+        check(f"the node {socket.gethostname()}", running(), code)
         began, clock = time.time(), time.perf_counter()
         self.load()
         self._meters = Meters(self.model.card.name)
@@ -63,13 +67,14 @@ class RayCrew:
         import ray
 
         if work not in self._shared:
-            self._shared[work] = [ray.put(part) for part in self._parts[work]]
+            with unsendable(work.name):
+                self._shared[work] = [ray.put(part) for part in self._parts[work]]
         ask = work.ask
         actor: Any = ray.remote(num_cpus=ask.cpus, num_gpus=ask.gpus, memory=ask.memory)(Actor)
         return actor.remote(*self._shared[work], ask.device, ask.threads)
 
     def load(self, member: Member) -> None:
-        self._listen(member, member.handle.start.remote())
+        self._listen(member, member.handle.start.remote(running()))
 
     def call(self, member: Member) -> None:
         """Send its task."""
@@ -105,7 +110,7 @@ class RayCrew:
 
     def _outcome(self, member: Member, future: Any) -> Outcome:
         import ray
-        from ray.exceptions import RayError, RayTaskError
+        from ray.exceptions import RayActorError, RayError, RayTaskError
 
         self._calls.pop(member, None)
         error = future.exception()
@@ -116,6 +121,8 @@ class RayCrew:
             return error.cause
         if not isinstance(error, RayError):
             return error
+        if isinstance(error, RayActorError) and error.actor_init_failed:
+            return not_made(str(error).rstrip().splitlines()[-1])
         ray.kill(member.handle)
         there = {node.id for node in self.nodes()}
         left = member.node not in there if member.node else _NODE_DIED in str(error)

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -80,6 +81,11 @@ def ray_running(
         yield
 
 
+def connected() -> bool:
+    """Whether this process is connected to a Ray already. Does not import it."""
+    return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
+
+
 def _init(**options: Any) -> None:
     import ray
 
@@ -88,11 +94,15 @@ def _init(**options: Any) -> None:
     except (ConnectionError, RuntimeError) as error:  # the latter for another version of Ray or Python there
         if options["address"] == "local":
             raise
-        told = str(error.__cause__ or error).strip()
-        raise BadInput(
-            f"a Ray cluster at {options['address']}", told.splitlines()[-1],
-            "start one with `ray start --head`, of the versions of Ray and Python here",
-        ) from error  # fmt: skip
+        told = str(error.__cause__ or error).strip().splitlines()
+        fix = "start one with `ray start --head`, of the versions of Ray and Python here"
+        if refused := [line for line in told if "AuthenticationError" in line]:
+            told, fix = (
+                refused,
+                "copy the ~/.ray/auth_token of its first node here, and set RAY_AUTH_MODE=token",
+            )
+        got = told[-1].partition(" Note:")[0]
+        raise BadInput(f"a Ray cluster at {options['address']}", got, fix) from error
 
 
 @contextmanager
@@ -149,6 +159,7 @@ def _check_code() -> list[str]:
     """The nodes without the package; BadInput for one with another version. Each job is looked at once."""
     import ray
     from ray import cloudpickle
+    from ray.exceptions import RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     job = _job()
@@ -156,10 +167,22 @@ def _check_code() -> list[str]:
         return []
     with by_value(cloudpickle):
         ask = ray.remote(num_cpus=0)(installed)
-        nodes = [node for node in ray.nodes() if node["Alive"]]
-        there = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
-        answers: list[Found] = ray.get([ask.options(scheduling_strategy=x).remote() for x in there])
-    none = lacking({node["NodeManagerAddress"]: found for node, found in zip(nodes, answers)})
+        calls = {
+            (node["NodeID"], node["NodeManagerAddress"]): ask.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            ).remote()
+            for node in ray.nodes()
+            if node["Alive"]
+        }
+    found: dict[str, Found] = {}
+    for (node, place), call in calls.items():
+        try:
+            found[place] = ray.get(call)
+        except RayError:
+            if any(x["Alive"] and x["NodeID"] == node for x in ray.nodes()):
+                raise
+            # It is gone since, or was when it still counted as alive.
+    none = lacking(found)
     if not none:
         _CHECKED.add(job)
     return none

@@ -26,7 +26,7 @@ class ShardCosts:
         forward: seconds in the model, pooling included.
         write: seconds to write, read back and sum the part.
         seconds: from the first sample to the written part: load, forward, write, and what lies between.
-        start: seconds from the start of a replica's loading until its model stood; NaN where the log holds none.
+        start: seconds from when a replica was asked for until its model stood; NaN where the log holds none.
     """
 
     shards: int
@@ -50,6 +50,7 @@ def shard_costs(runs: Iterable[RunRecord]) -> ShardCosts:
     if not len(written):
         raise BadInput("the log of a run that wrote a shard", "none", "extract a table first")
     whole = written.filter(pc.equal(written["rows"], pc.max(written["rows"])))
-    starts = lines.filter(pc.equal(lines["event"], runlog.LOADED))["seconds"].to_numpy()
+    loaded = lines.filter(pc.equal(lines["event"], runlog.LOADED))
+    starts = pc.add(loaded["seconds"], pc.fill_null(loaded["wait"], 0.0)).to_numpy()
     medians = {name: float(np.median(whole[name].to_numpy())) for name in _MEDIANS}
     return ShardCosts(len(whole), start=float(np.median(starts)) if len(starts) else float("nan"), **medians)

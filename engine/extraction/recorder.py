@@ -45,14 +45,15 @@ class Recorder:
     def tell(self, member: Member, outcome: Outcome) -> None:
         """Write down what became of the task of `member`."""
         work, task, now = member.work, member.task, time.time()
-        told = {"node": member.node, "pid": member.pid, "ended": now}
-        told["began"] = now - (time.monotonic() - member.since)
+        began = now - (time.monotonic() - member.since)
+        told = {"node": member.node, "pid": member.pid, "began": began, "ended": now}
         if task is not None:
             again = isinstance(task, Run) and task.shard.index in work.doubled
             told |= {"shard": task.shard.index, "attempt": 1 + work.queue.deaths(task.shard) + again}
         log = self._logs[work]
         if isinstance(outcome, Loaded):
             place = {"node": outcome.node, "pid": outcome.pid, "began": outcome.began}
+            place["wait"] = max(0.0, outcome.began - began)
             log.add(runlog.LOADED, **(told | place), seconds=outcome.seconds)
             if work not in self._begun:  # a model that waits for its turn has no rate yet
                 self._begun.add(work)

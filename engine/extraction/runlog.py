@@ -32,7 +32,10 @@ SCHEMA = pa.schema(
         ("rows", pa.int64()),
         ("bytes", pa.int64()),  # of features written
         ("rejects", pa.int64()),
-        ("wait", pa.float64()),  # seconds: of the replica, before it was given the shard
+        (
+            "wait",
+            pa.float64(),
+        ),  # seconds: of the replica, before it was given the shard; until its process was there
         ("load", pa.float64()),  # of the model, for samples to be read and preprocessed
         ("forward", pa.float64()),
         ("write", pa.float64()),

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from consilience.engine.cache import cache_folder
+from consilience.engine.cache import cache_folder, make_room
 from consilience.engine.errors import BadInput
 from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.disk import atomic, writing
@@ -51,7 +51,7 @@ def keep(path: Path, checksum: str) -> None:
     """Put a part that was just written, a file in `folder`, into the cache: it need not be fetched."""
     with suppress(FileExistsError):
         os.link(path, _name(checksum))
-    _make_room(0)
+    make_room(folder(), 0, ".arrow")
 
 
 def _name(checksum: str) -> Path:
@@ -64,7 +64,7 @@ def _copy(place: ObjectPath, size: int, checksum: str) -> Path:
         if path.stat().st_size == size:
             os.utime(path)
             return path
-    _make_room(size)
+    make_room(folder(), size, ".arrow")
     with atomic(path) as temporary:
         try:
             with place.open() as source, open(temporary, "wb") as target:
@@ -78,31 +78,3 @@ def _copy(place: ObjectPath, size: int, checksum: str) -> Path:
                 _REPAIR,
             )
     return path
-
-
-def _make_room(size: int) -> None:
-    """Remove what was used longest ago, until `size` more bytes are within the bound."""
-    held = []
-    for entry in os.scandir(folder()):
-        with suppress(FileNotFoundError):
-            if entry.name.endswith(".arrow") and not entry.name.startswith("."):
-                held.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
-    used = sum(nbytes for _, nbytes, _ in held)
-    bound = _bound(used)
-    for _, nbytes, path in sorted(held):
-        if used + size <= bound:
-            return
-        Path(path).unlink(missing_ok=True)
-        used -= nbytes
-
-
-def _bound(used: int) -> float:
-    named = os.environ.get("CONSILIENCE_CACHE_GB")
-    if not named:
-        return (shutil.disk_usage(folder()).free + used) / 2
-    try:
-        return float(named) * 1e9
-    except ValueError as error:
-        raise BadInput(
-            "CONSILIENCE_CACHE_GB as a number", repr(named), "write gigabytes, such as 50"
-        ) from error

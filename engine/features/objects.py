@@ -24,6 +24,8 @@ _SETTINGS = {
     "region", "scheme", "endpoint_override", "tls_ca_file_path", "allow_bucket_creation", "project_id",
     "retry_limit_seconds",
 }  # fmt: skip
+# The checksum of a part is told with its type: pyarrow keeps no other metadata of an object than the usual headers.
+_TYPE, _PART = "Content-Type", "application/vnd.apache.arrow.file; checksum="
 _BUCKET = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -68,22 +70,42 @@ class ObjectPath:
             return files.open_input_file(self.key)
 
     def read_bytes(self) -> bytes:
-        with self._reaching() as files, files.open_input_stream(self.key) as stream:
-            return bytes(stream.read())
+        try:
+            with self._reaching() as files, files.open_input_stream(self.key) as stream:
+                return bytes(stream.read())
+        except BadInput:
+            if self.is_file():
+                raise
+            # It went after it was opened: the store says so in words only.
+            raise FileNotFoundError(str(self)) from None
 
-    def write_bytes(self, data: Any) -> None:
+    def checksum(self) -> str | None:
+        """That of the bytes which `upload` wrote, None if they were written otherwise. Reads none of them."""
+        with self._reaching() as files, files.open_input_stream(self.key) as stream:
+            told: str = stream.metadata().get(_TYPE, b"").decode()
+        return told.removeprefix(_PART) if told.startswith(_PART) else None
+
+    def write_bytes(self, data: Any, metadata: dict[str, str] | None = None) -> None:
         """Write the object, whole. `data` goes in one call: closing a stream after half of it would make an object."""
         with self._reaching() as files:
-            with files.open_output_stream(self.key) as stream:
+            stream = files.open_output_stream(self.key, metadata=metadata)
+            try:
                 stream.write(data)
+            except BaseException:
+                # A stream can only be closed, and that makes an object of what little it has.
+                with suppress(OSError, pa.ArrowException):
+                    stream.close()
+                    files.delete_file(self.key)
+                raise
+            stream.close()
             size = files.get_file_info(self.key).size
         if size != len(data):
             raise BadInput(f"{len(data)} bytes in {self} after writing", f"{size}", "run the command again")
 
-    def upload(self, path: Path) -> None:
-        """Write the object from a local file that is not empty."""
+    def upload(self, path: Path, checksum: str) -> None:
+        """Write the object from a local file that is not empty, and its checksum beside it."""
         with pa.memory_map(str(path)) as file:
-            self.write_bytes(memoryview(file.read_buffer()))
+            self.write_bytes(memoryview(file.read_buffer()), {_TYPE: _PART + checksum})
 
     def copy(self, target: "ObjectPath") -> None:
         """Copy within the store."""

@@ -48,19 +48,20 @@ def write_part_file(
     batch = _aligned(
         pa.record_batch(columns, schema=schema), sum(-(-a.nbytes // 8) * 8 for a in arrays.values())
     )
-    with _sealed(path) as temporary:
+    with _appearing(path) as temporary:
         with pa.OSFile(str(temporary), mode="w") as file, pa.ipc.new_file(file, batch.schema) as writer:
             writer.write_batch(batch)
         map_part(temporary, len(sample_ids), layers)
         checksum = file_checksum(temporary)
         seal(temporary.stat().st_size, checksum)
         if isinstance(path, ObjectPath):
+            path.upload(temporary, checksum)
             fetched.keep(temporary, checksum)
 
 
 @contextmanager
-def _sealed(path: Location) -> Iterator[Path]:
-    """A local file for the block to write, which then stands at `path`, whole."""
+def _appearing(path: Location) -> Iterator[Path]:
+    """A local file for the block to write, which then stands at `path`, whole; or for the block to upload."""
     if isinstance(path, Path):
         with atomic(path) as temporary:
             yield temporary
@@ -69,7 +70,6 @@ def _sealed(path: Location) -> Iterator[Path]:
     try:
         with writing(temporary):
             yield temporary
-        path.upload(temporary)
     finally:
         temporary.unlink(missing_ok=True)
 

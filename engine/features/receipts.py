@@ -16,6 +16,7 @@ import numpy as np
 from consilience.engine.errors import BadInput
 from consilience.engine.features.checksum import file_checksum
 from consilience.engine.features.location import Location, each, sizes, write_json
+from consilience.engine.features.objects import ObjectPath
 from consilience.engine.features.parts import part_name
 from consilience.engine.features.statistics import Spread
 
@@ -66,14 +67,14 @@ def listing(folder: Location) -> Listing:
 def of_part(folder: Location, index: int, found: Listing, check: bool = False) -> Receipt | None:
     """The receipt of part `index`, or None when the part is not there, or not of the size that a receipt gives it.
 
-    The part itself is read where there are several such receipts, and where `check` asks for it: None then also when it
-    has another checksum.
+    Where there are several such receipts, and where `check` asks for it, the part has to have the checksum of one: it
+    is read, or its object says so.
     """
     size = found.sizes.get(part_name(index))
     read = (_read(folder, name) for name in found.names.get(index, ()))
     fitting = [receipt for receipt in read if receipt is not None and receipt.bytes == size]
     if len(fitting) > 1 or (fitting and check):
-        actual = file_checksum(folder / part_name(index))
+        actual = _checksum(folder / part_name(index))
         fitting = [receipt for receipt in fitting if receipt.checksum == actual]
     return fitting[0] if fitting else None
 
@@ -91,6 +92,11 @@ def of_all_parts(folder: Location, n_parts: int | None) -> list[Receipt]:
             f"all {n_parts} parts of {folder}", f"{len(missing)} missing: {some}", "write the missing parts"
         )
     return [receipt for receipt in receipts if receipt is not None]
+
+
+def _checksum(part: Location) -> str:
+    told = part.checksum() if isinstance(part, ObjectPath) else None
+    return told or file_checksum(part)
 
 
 def _read(folder: Location, name: str) -> Receipt | None:

@@ -138,6 +138,13 @@ class FeatureStore:
         names = [x for x in self.names() if model in (None, x[0]) and stimuli in (None, x[1])]
         return [path for pair in names for path in self._paths(self._folder(*pair))]
 
+    def begun(self, model: str | None = None) -> list[Location]:
+        """As `folders`, and those of tables that are not finished."""
+        models = _folders(self.root) if model is None else [folder_name(model)]
+        of_model = [self.root / name for name in models]
+        on_stimuli = [folder / name for folder in of_model for name in _folders(folder)]
+        return [folder / name for folder in on_stimuli for name in _folders(folder)]
+
     def names(self) -> list[tuple[str, str]]:
         """The (model, stimuli) of every finished table, each once; opens none of them."""
         pairs = [(model, stimuli) for model in _folders(self.root) for stimuli in _folders(self.root / model)]

@@ -58,8 +58,8 @@ class TableWriter:
     def missing(self, n_parts: int) -> list[int]:
         """Which of the parts 0..n_parts-1 are still to be written; any that is damaged is among them, and removed.
 
-        On disk every part is read and its checksum compared. Of objects only the sizes are: a store has checksums of
-        its own, and what is fetched later is compared.
+        Every part's checksum is compared. On disk it is read for that. An object says which checksum it was written
+        with, and is read where it was written otherwise: that its bytes stay what they were is the store's own affair.
         """
         self.n_parts = n_parts
         if self.finished:
@@ -154,10 +154,8 @@ class TableWriter:
     def _missing(self, indices: Sequence[int]) -> list[int]:
         if not indices:
             return []
-        found, on_disk = receipts.listing(self.path), not isinstance(self.path, ObjectPath)
-        held = each(
-            lambda i: receipts.of_part(self.path, i, found, check=on_disk), indices, self.path, _READERS
-        )
+        found = receipts.listing(self.path)
+        held = each(lambda i: receipts.of_part(self.path, i, found, check=True), indices, self.path, _READERS)
         return [index for index, receipt in zip(indices, held) if receipt is None]
 
     def _check(self, n: int, layers: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

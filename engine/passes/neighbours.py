@@ -70,10 +70,10 @@ class Neighbours:
         """The k nearest neighbours of each row of that subset, within it."""
         inside = np.repeat(subsets.masks[subset], self.groups.sizes)
         rows = np.flatnonzero(inside)
-        scope, front, found = self._within(subsets, subset, k, rows)
-        local = np.cumsum(inside) - 1
-        values = np.take_along_axis(self.values[scope][:, rows], front, 2) if self.values else None
-        return NeighbourLists(np.where(found >= 0, local[found], -1), rows, values)
+        scope, first, found = self._within(subsets, subset, k, rows)
+        local = np.append(np.cumsum(inside, dtype=np.int32) - 1, np.int32(-1))  # of -1, the last, -1
+        values = _chosen(self.values[scope][:, rows], first, k) if self.values else None
+        return NeighbourLists(local[found], rows, values)
 
     def within(self, subsets: Subsets, subset: int, k: int, rows: np.ndarray) -> np.ndarray:
         """The k nearest of the pass rows `rows` within that subset, (R, len(rows), k) pass rows, -1 for none."""
@@ -82,15 +82,28 @@ class Neighbours:
     def _within(
         self, subsets: Subsets, subset: int, k: int, rows: np.ndarray
     ) -> tuple[int, np.ndarray, np.ndarray]:
-        """In which of `scopes` to look, which of its neighbours are the nearest within the subset, and those."""
+        """In which of `scopes` to look, which of its neighbours are the nearest within the subset, and those.
+
+        Which is a mask where every row has k, and otherwise their places.
+        """
         inside = np.repeat(subsets.masks[subset], self.groups.sizes)
         in_half = self._in_half(subsets, subset)
         found = self.scopes[in_half][:, rows]
         usable = inside[found] & (found >= 0)
-        # A stable sort brings the usable ones to the front, still nearest first.
+        first = usable & (np.cumsum(usable, axis=2, dtype=np.int32) <= k)
+        if np.count_nonzero(first) == first[:, :, 0].size * k:
+            return int(in_half), first, _chosen(found, first, k)
+        # Some have fewer. A stable sort brings the usable ones to the front, still nearest first.
         front = np.argsort(~usable, axis=2, kind="stable")[:, :, :k]
         usable, found = (np.take_along_axis(m, front, 2) for m in (usable, found))
         return int(in_half), front, np.where(usable, found, -1)
+
+
+def _chosen(values: np.ndarray, which: np.ndarray, k: int) -> np.ndarray:
+    """(R, m, k) of `values` (R, m, width), by a mask or by places."""
+    if which.dtype == bool:
+        return values[which].reshape(*which.shape[:2], k)
+    return np.take_along_axis(values, which, 2)
 
 
 def together(parts: Sequence[tuple[Sequence[int], Neighbours]], groups: Groups) -> Neighbours:

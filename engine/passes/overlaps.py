@@ -12,10 +12,16 @@ from consilience.engine.passes.executors import Run
 from consilience.engine.passes.neighbours import Neighbours
 
 CHUNK_ELEMENTS = 2**22
+FEW = 8  # representations whose neighbours are looked up in those of others one after the other
+MARKS = 2**20  # that stay in the cache
 
 
 def overlaps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """How many samples share 0, 1, … k neighbours, (L, R, k + 1), from the lists (L, n, k) and (R, n, k)."""
+    if min(len(left), len(right)) <= FEW and left is not right:
+        if len(left) > len(right):
+            return overlaps(right, left).swapaxes(0, 1)
+        return np.stack([_with_one(lists, right) for lists in left])
     k = left.shape[2]
     found = np.zeros((len(left), len(right), k + 1), np.int64)
     for shared in common(left, right):
@@ -74,6 +80,24 @@ def _counts(shared: np.ndarray, k: int) -> np.ndarray:
     size = shape[0] * shape[1]
     at = shared.reshape(len(shared), size).astype(np.int64) + np.arange(size) * (k + 1)
     return np.bincount(at.ravel(), minlength=size * (k + 1)).reshape(*shape, k + 1)
+
+
+def _with_one(one: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The row of `overlaps` of the lists (n, k) with (R, n, k)."""
+    n, k = one.shape
+    last = int(max(one.max(), others.max())) + 1  # stands for the empty entries, and is nobody's neighbour
+    step = max(1, MARKS // (last + 1))
+    marks = np.zeros((min(step, n), last + 1), bool)
+    found, pair = np.zeros(len(others) * (k + 1), np.int64), np.arange(len(others))[:, None] * (k + 1)
+    for start in range(0, n, step):
+        lists = one[start : start + step]
+        row = np.arange(len(lists))[:, None]
+        marks[row, lists] = True
+        marks[:, last] = False
+        shared = marks[row, others[:, start : start + step]].sum(axis=2)
+        marks[row, lists] = False
+        found += np.bincount((shared + pair).ravel(), minlength=len(found))
+    return found.reshape(len(others), k + 1)
 
 
 def common(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,6 +51,7 @@ def second_order(
     medians: tuple[float, ...] | None = None,
     fast: bool = False,
     lefts: tuple[int, ...] | None = None,
+    dtype: np.dtype[Any] | None = None,
 ) -> SecondOrder:
     """Sums of each of `spaces`, and the k nearest neighbours for each space: k of `searches`.
 
@@ -59,10 +61,11 @@ def second_order(
         fast: whether Gram tiles may be made of bfloat16 rows.
         medians: pairwise distances in the frames, for the spaces of kernels that have a bandwidth.
         lefts: the representations of which one is in every pair wanted; sums of other pairs stay NaN.
+        dtype: of the tiles, where these representations are some of several.
     """
     work = TilePass(
-        tuple(representations), tuple(frames), groups, layout, (), compute_dtype(representations), device, medians,
-        (Bfloat16(),) * len(representations) if fast else (),
+        tuple(representations), tuple(frames), groups, layout, (), dtype or compute_dtype(representations), device,
+        medians, (Bfloat16(),) * len(representations) if fast else (),
     )  # fmt: skip
     spaces = sorted(spaces)
     tables = rank_tables(work, spaces, seed=seed, strip_rows=strip_rows, run=run)

@@ -93,7 +93,9 @@ def compared(
         return finish(left, right)
     some, scores = list(lefts), np.full((len(left.lists),) * 2, np.nan)
     scores[:, some] = finish(left, right.only(some))
-    scores[some] = finish(left.only(some), right)
+    # Of a symmetric metric the same, but where the right side's samples are in another order.
+    both = request.symmetric and left is right
+    scores[some] = scores[:, some].T if both else finish(left.only(some), right)
     return scores
 
 

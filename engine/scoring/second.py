@@ -21,6 +21,7 @@ from consilience.engine.passes.spaces import RBF
 from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.workspace import Pool
 from consilience.engine.planning import needs_of
+from consilience.engine.scoring import known
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.lists import from_neighbours
 from consilience.engine.scoring.precision import (
@@ -93,17 +94,25 @@ def evaluated(requests: Sequence[Request], found: Statistics, setting: Setting) 
 
 def statistics(requests: Sequence[Request], setting: Setting, fast: bool = False) -> Statistics:
     """What the requests need, by space."""
+    needs = needs_of(requests)
+    searches = needs.searches
+    sums: dict[str, Sums] = {}
+    neighbours: dict[str, Neighbours] = {}
     if setting.plan.linear_by_moments:
-        sums, neighbours = {"linear": _moment_sums(setting)}, {}
-    else:
-        needs = needs_of(requests)
+        sums = {"linear": _moment_sums(setting)}
+    elif needs.spaces or not setting.known:
         found = second_order(
             setting.representations, setting.frames, setting.groups, setting.subsets,
-            layout(setting.groups, setting.plan.tile_rows), spaces=needs.spaces, searches=dict(needs.searches),
+            layout(setting.groups, setting.plan.tile_rows), spaces=needs.spaces,
+            searches={} if setting.known else dict(searches),
             null=setting.null, strip_rows=setting.plan.strip_rows, device=setting.device, seed=setting.seed,
             run=setting.run, medians=setting.medians, fast=fast, lefts=setting.lefts,
         )  # fmt: skip
         sums, neighbours = found.sums, found.neighbours
+        if not setting.known:
+            known.keep(searches, neighbours, setting)
+    if setting.known and searches:
+        neighbours = known.neighbours(searches, setting)
     for space in {r.space for r in requests if r.needs == "neighbours" and r.metric.values}:
         neighbours[space] = with_values(setting.tile_pass(setting.groups), neighbours[space], setting.run)
     if any(r.units for r in requests):

@@ -1,7 +1,9 @@
 """What every family of metrics is evaluated with."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +20,9 @@ from consilience.engine.passes.tiles import TilePass
 from consilience.engine.planning import Plan
 from consilience.engine.progress import Progress
 
+if TYPE_CHECKING:
+    from consilience.engine.scoring.known import Lists
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -27,7 +32,8 @@ class Setting:
     kernels of the others are made. `run` executes tasks; see `passes.executors.run`. `labels` (n,) are the classes of
     the samples, 0 and up; `until_se` is the standard error asked for, if any; `medians` are the pairwise distances, in
     the frames, behind the bandwidth of a kernel, if known already; `among` is the number of pairs of the comparison of
-    which these are a part, 0 if they are all.
+    which these are a part, 0 if they are all. `kept` is where neighbour lists are kept, `lists` those that are there of
+    these representations, by space and number; `known` are the representations that have all.
     """
 
     representations: tuple[Representation, ...]
@@ -48,6 +54,9 @@ class Setting:
     precision: str = "exact"
     medians: tuple[float, ...] | None = None
     among: int = 0
+    kept: "Lists | None" = None
+    lists: Mapping[str, Mapping[int, np.ndarray]] = field(default_factory=dict)
+    known: tuple[int, ...] = ()
 
     def tile_pass(self, groups: Groups) -> TilePass:
         """What tasks on whole matrices of some rows need, apart from a sweep."""

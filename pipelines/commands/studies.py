@@ -53,9 +53,12 @@ def plan(
     nodes: Annotated[int, typer.Option(min=0, help="Of a cluster that is simulated; 0: none is.")] = 0,
     gpus: Annotated[int, typer.Option(min=0, help="Of each node; 0: models run on its cores.")] = 0,
     rate: Annotated[
-        float,
-        typer.Option(min=0.001, help="Samples a second through a model, of one replica on the cluster."),
-    ] = 1000.0,
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="Samples a second through a model, of one replica there. Default: as logged in the store, or 1,000.",
+        ),
+    ] = None,
 ) -> None:
     """Show what a run would do: passes, memory and seconds on this machine, or hours on a cluster."""
     from consilience.pipelines.console import Console
@@ -68,9 +71,8 @@ def plan(
         from consilience.engine.simulation import Cluster
         from consilience.pipelines.scale import Rates, of_study
 
-        rates = Rates(forward=rate)
-        console.say(rates.told() + "\n")
-        of_study(prepared, Cluster(nodes, gpus), rates).show(console)
+        rates = Rates() if rate is None else Rates(forward=rate)
+        of_study(prepared, Cluster(nodes, gpus), rates, console, logs=rate is None).show(console)
 
 
 def brain(

@@ -1,12 +1,12 @@
 """The simulated driver beside real runs of a model that sleeps, on one, two and four actors: cores do not matter then.
 
-What a shard costs is measured in this process, without Ray; that of the driver is the 3 ms that it takes to hand out a
-shard and to take its receipt.
+What a shard costs is read from the log of a short run on one actor, as `consilience plan --nodes` reads it. What is
+compared begins when all actors stand: how long that takes depends on how many processes start on how many cores.
 """
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,11 @@ import tiny
 from tiny import Numbers, Tiny
 
 from consilience.engine.extraction import extract
-from consilience.engine.extraction.job import plan_job, table_meta, table_spec
-from consilience.engine.extraction.replica import Replica
+from consilience.engine.extraction.costs import shard_costs
+from consilience.engine.extraction.runlog import read_runs
 from consilience.engine.features import FeatureStore
-from consilience.engine.simulation import Cluster, ModelWork, ShardCost, simulate
+from consilience.engine.simulation import Cluster, simulate
+from consilience.pipelines.rates import Rates
 
 pytestmark = [pytest.mark.bench, pytest.mark.usefixtures("ray_local")]
 
@@ -35,42 +36,36 @@ class Sleeper(Tiny):
             time.sleep(0.005)
 
 
-SHARDS, SLEEP = 16, 0.25
+ROWS, SHARDS, SLEEP = 128, 16, 0.25
 
 
-@pytest.mark.parametrize("actors", [1, 2, 4])
-def test_a_real_run_takes_as_long_within_15_percent(actors: int, tmp_path: Path) -> None:
+def run(folder: Path, shards: int, actors: int) -> tuple[Path, float]:
+    """The folder of the table, and seconds from when all actors stood until the last shard was there."""
+    (folder / "pids").mkdir(parents=True)
+    model, ended = Sleeper(seconds=SLEEP, pid_file=folder / "pids" / "pid", together=actors), [0.0]
+    table = extract(
+        model, Numbers(ROWS * shards), FeatureStore(folder / "store"), replicas=actors,
+        progress=lambda *_: ended.append(time.time()),
+    )  # fmt: skip
+    return table.path, ended[-1] - max(x.stat().st_mtime for x in (folder / "pids").iterdir())
+
+
+@pytest.fixture(scope="module")
+def rates(tmp_path_factory: pytest.TempPathFactory) -> Rates:
     from ray import cloudpickle
 
     for module in (tiny, sys.modules[__name__]):
         cloudpickle.register_pickle_by_value(module)
-    stimuli, pids = Numbers(128 * SHARDS), tmp_path / "pids" / "pid"
-    pids.parent.mkdir()
-    one = Tiny(seconds=SLEEP)
-    job = plan_job(one, stimuli)
-    assert len(job.shards()) == SHARDS
-    replica = Replica(
-        one, stimuli, job,
-        FeatureStore(tmp_path / "one").writer(
-            "tiny", "numbers", table_spec(one, stimuli, job), job.schema(), meta=table_meta(one, stimuli, job)
-        ),
-        "cpu", 1,
-    )  # fmt: skip
-    replica.load()
-    began = time.perf_counter()
-    receipt = replica.run(job.shards()[0])
-    whole = time.perf_counter() - began
-    assert receipt.rows == 128
-    forward = SLEEP * 128 / job.batch_size
-    cost = ShardCost(0, 0, forward, whole - forward, 0.003, 0)
-    want = simulate([ModelWork("tiny", SHARDS, cost)], Cluster(1, actors, spread=0)).seconds
+    path, _ = run(tmp_path_factory.mktemp("one"), 4, 1)
+    return Rates().logged(shard_costs(read_runs(path)))
 
-    ended = [0.0]
-    sleeper = Sleeper(seconds=SLEEP, pid_file=pids, together=actors)
-    extract(
-        sleeper, stimuli, FeatureStore(tmp_path / "all"), replicas=actors,
-        progress=lambda *_: ended.append(time.time()),
-    )  # fmt: skip
-    got = ended[-1] - max(x.stat().st_mtime for x in pids.parent.iterdir())
+
+@pytest.mark.parametrize("actors", [1, 2, 4])
+def test_a_real_run_takes_as_long_within_15_percent(actors: int, rates: Rates, tmp_path: Path) -> None:
+    units = 12
+    work = replace(rates, load=0.0).work("tiny", ROWS * SHARDS, units, ROWS)
+    assert work.shards == SHARDS
+    want = simulate([work], Cluster(1, actors, spread=0)).seconds
+    _, got = run(tmp_path, SHARDS, actors)
     print(f"\n{actors} actors: {got:.2f} s, simulated {want:.2f} s")
     assert want == pytest.approx(got, rel=0.15)

@@ -1,8 +1,8 @@
-"""What one model more costs: a zoo of 20 models, extraction through Ray included, and then the same with a 21st.
+"""What one model more costs: a zoo of 20 models, extraction included, and then the same with a 21st.
 
-The models are stacks of random layers that work about as long as a small network does. Everything that a run
-does is counted: Ray's start, processes, features, the pairs of the model with itself and all others, the score table of
-the whole, and the report.
+The models are stacks of random layers that take about as long for a sample as MiniLM for a short text, 2 ms on a core:
+the smallest of the networks that the demo extracts. Everything that a run does is counted: processes, their imports,
+features, the pairs of the model with itself and all others, the score table of the whole, and the report.
 """
 
 import json
@@ -17,7 +17,7 @@ from consilience.pipelines.zoo import run
 
 pytestmark = pytest.mark.bench
 
-N, MODELS, DEPTH, UNITS, WORK = 2000, 20, 4, 48, 600
+N, MODELS, DEPTH, UNITS, WORK = 2000, 20, 4, 48, 4000
 STUDY = """
 name: zoo
 stimuli: points
@@ -29,12 +29,10 @@ tracking: null
 
 
 @pytest.mark.parametrize(
-    ("metrics", "bound"),
-    [(["cka", "procrustes"], 0.1), (["cka", "mutual_knn"], None)],
-    ids=["moments", "neighbours"],
+    "metrics", [["cka", "procrustes"], ["cka", "mutual_knn"]], ids=["moments", "neighbours"]
 )
 def test_one_model_more_costs_a_tenth(
-    metrics: list[str], bound: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    metrics: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register_zoo(monkeypatch, N, depth=DEPTH, units=UNITS, work=WORK)
     seconds, elapsed = [], []
@@ -50,5 +48,4 @@ def test_one_model_more_costs_a_tenth(
         end="",
     )
     print(f"{elapsed[1]}: {seconds[1] / seconds[0]:.3f} of it")
-    if bound is not None:
-        assert seconds[1] <= bound * seconds[0]
+    assert seconds[1] <= 0.1 * seconds[0]

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from consilience.engine.extraction.runlog import RunLog
+from consilience.engine.features import FeatureStore
 from consilience.engine.simulation import Cluster
 from consilience.pipelines.cli import app
-from consilience.pipelines.scale import Rates, zoo
+from consilience.pipelines.rates import Rates, measured
+from consilience.pipelines.scale import zoo
 
 
 def test_a_zoo_by_hand() -> None:
@@ -54,6 +57,42 @@ def test_the_plan_of_a_study_on_a_cluster(tmp_path: Path, monkeypatch: pytest.Mo
         app, ["plan", str(tmp_path / "study.yaml"), "--nodes", "64", "--gpus", "8", "--rate", "50"]
     )
     assert done.exit_code == 0, done.output
+    assert "Logged" not in done.output
     assert "50 samples/s through the model" in done.output
     assert "On 64 nodes x 8 GPUs" in done.output
     assert "Most of the time goes to extraction, by loading" in done.output
+
+
+def test_the_plan_of_a_study_goes_by_the_log_of_an_earlier_extraction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stacks import register_zoo
+
+    register_zoo(monkeypatch, 5000)
+    (tmp_path / "study.yaml").write_text(
+        "name: far\nstimuli: points\nmodels: ['stack:1', 'stack:2']\nmetrics: [cka]\n", encoding="utf-8"
+    )
+    about = {"model": "stack-01", "stimuli": "other", "samples": 300, "samples_before": 0, "shards": 3,
+             "shards_before": 0, "replicas": 1}  # fmt: skip
+    log = RunLog(tmp_path / "features" / "stack-01" / "other" / "0a1b", about)
+    place = {"node": "n", "pid": 1, "attempt": 1}
+    log.add("loaded", **place, began=3.0, ended=7.0, wait=2.0, seconds=4.0)
+    for shard, seconds in enumerate((2.0, 3.0, 2.2)):
+        spent = {"wait": 0.25, "load": 0.5, "forward": seconds - 0.7, "write": 0.2, "seconds": seconds}
+        log.add(
+            "written", **place, **spent, shard=shard, rows=100, bytes=10**6, rejects=0, began=7.0, ended=9.0
+        )
+    log.close("running")  # killed
+    done = CliRunner().invoke(app, ["plan", str(tmp_path / "study.yaml"), "--nodes", "2", "--gpus", "1"])
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert (
+        "Logged of stack-01: 50 samples/s through the model, 5.0 MB/s written, 6 s to start and load; 250 ms"
+        in said
+    )
+    assert "Logged of stack-02" not in said
+    found = measured(FeatureStore(tmp_path / "features"), "stack-01", Rates())
+    assert found is not None
+    work = found.work("stack-01", 1000, 10, rows=100)
+    assert (work.shards, work.cost.compute) == (10, pytest.approx(2.0))
+    assert measured(FeatureStore(tmp_path / "features"), "stack-02", Rates()) is None

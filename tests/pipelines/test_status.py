@@ -14,6 +14,7 @@ import pytest
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.runlog import RunLog, read_runs
 from consilience.engine.features import FeatureStore
+from consilience.engine.features.location import location
 from consilience.pipelines.extract import extract
 from consilience.pipelines.status import HEADER, status
 
@@ -36,7 +37,7 @@ def line(shard: int, began: float, seconds: float, **values: Any) -> dict[str, A
     return {**line, "began": began, "ended": began + seconds, **values}
 
 
-def logged(store: Path) -> RunLog:
+def logged(store: Any) -> RunLog:
     log = RunLog(store / "m" / "s" / "0a1b", ABOUT)
     for shard in range(4):
         log.add("written", **line(shard, 10 * shard, 10.0 + shard))
@@ -61,6 +62,18 @@ def test_status_of_a_running_and_of_a_stopped_extraction(tmp_path: Path) -> None
     assert late.state == "no sign of life; the same command goes on from here"
     assert late.left is None
     assert late.facts(late.beat + timedelta(minutes=5))[-1] == "5 min ago"
+
+
+def test_of_a_store_in_s3(s3: str) -> None:
+    log = logged(location(s3))
+    log.close("running")
+    said = subprocess.run(command("status", s3), capture_output=True, text=True, check=True)
+    assert "6/10" in said.stdout
+    log.close("finished")
+    (one,) = status(s3)
+    assert (one.state, one.shards, one.samples, one.retries) == ("finished", (6, 10), (600, 1000), 1)
+    with pytest.raises(BadInput, match="where no extraction left a log"):
+        status(s3.replace("/some/", "/other/"))
 
 
 def test_a_long_log_begins_other_files_and_reads_as_one(tmp_path: Path) -> None:
@@ -89,9 +102,7 @@ def contents(table: Any) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in sorted(table.path.glob("*.arrow"))}
 
 
-def test_a_command_killed_at_a_random_moment_goes_on_when_it_is_given_again(
-    tmp_path: Path, ray_local: None
-) -> None:
+def test_of_two_commands_at_once_one_waits_and_goes_on_where_the_other_is_killed(tmp_path: Path) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("\n".join(f"sentence number {i} of many" for i in range(1600)))
     again = command(
@@ -107,12 +118,15 @@ def test_a_command_killed_at_a_random_moment_goes_on_when_it_is_given_again(
     said = subprocess.run(command("status", tmp_path / "store"), capture_output=True, text=True, check=True)
     assert "running" in said.stdout
     assert "minilm" in said.stdout
+    second = subprocess.Popen(again, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert second.stderr is not None
+    assert f"is being written by process {first.pid} on" in second.stderr.readline()
     first.send_signal(signal.SIGKILL)
     first.communicate()
     (folder,) = (tmp_path / "store").glob("*/*/*")
     assert not (folder / "manifest.json").exists()
-
-    subprocess.run(again, check=True, capture_output=True)
+    assert second.wait(120) == 0, second.stderr.read()
+    second.stderr.close()
     (table,) = FeatureStore(tmp_path / "store").tables()
     assert table.path == folder
     assert 0 < table.manifest["times"]["shards"] < 13

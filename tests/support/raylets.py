@@ -1,10 +1,12 @@
 """A cluster of several raylets on this machine whose processes can be killed, and a driver in a process of its own."""
 
+import gc
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +78,13 @@ class Raylets:
 
     def shutdown(self) -> None:
         self._cluster.shutdown()
+        with (
+            warnings.catch_warnings()
+        ):  # a socket that Ray leaves open, and that nobody else is to be blamed for
+            warnings.simplefilter("ignore", ResourceWarning)
+            del self._cluster
+            self.nodes.clear()
+            gc.collect()
 
     def _raylet(self, node: Any) -> int:
         return node.all_processes["raylet"][0].process.pid

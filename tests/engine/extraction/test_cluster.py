@@ -8,6 +8,8 @@ import random
 import signal
 import time
 from collections import Counter
+from contextlib import ExitStack
+from functools import partial
 
 import pytest
 from raylets import driver, finished, raylets
@@ -17,7 +19,7 @@ from consilience.engine.extraction.runlog import read_runs
 from consilience.engine.features import FeatureStore
 
 
-def wait_for(what, process, folder, seconds=60):
+def wait_for(what, process, folder, seconds=180):
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert process.poll() is None, (folder / "errors").read_text()
@@ -30,7 +32,17 @@ def contents(table):
     return {p.name: p.read_bytes() for p in sorted(table.path.glob("*.arrow"))}
 
 
-@pytest.mark.parametrize("seed", [0])
+def begun(root, killed):
+    """Whether the driver after those `killed` has a replica that stands."""
+    (folder,) = (root / "store").glob("*/*/*")
+    runs = read_runs(folder)
+    return len(runs) == 1 + killed and "loaded" in runs[-1].lines["event"].to_pylist()
+
+
+SEEDS = os.environ.get("CONSILIENCE_CHAOS_SEEDS", "0").split()  # `make chaos` gives ten
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_twenty_random_kills_change_nothing(tmp_path, seed):
     luck = random.Random(seed)
     n, gate = 4096, tmp_path / "calm"
@@ -38,16 +50,26 @@ def test_twenty_random_kills_change_nothing(tmp_path, seed):
     stimuli = Numbers(n, unreadable=frozenset({77}))
     kills: Counter[str] = Counter()
     with raylets(2, 2) as cluster:
-        with driver(tmp_path, [(model, stimuli)], address=cluster.address) as process:
+        with ExitStack() as drivers:
+            start = partial(driver, tmp_path, [(model, stimuli)], address=cluster.address)
+            process = drivers.enter_context(start())
             wait_for(lambda: list(tmp_path.rglob("part-*.arrow")), process, tmp_path)
             while kills.total() < 20:
                 time.sleep(luck.uniform(0.2, 1.0))
                 assert process.poll() is None, (tmp_path / "errors").read_text()
-                if kills["node"] < 4 and luck.random() < 0.25:
+                actors, chance = cluster.actors(), luck.random()
+                if kills["node"] < 4 and chance < 0.25:
                     cluster.kill(luck.choice(cluster.nodes))
                     cluster.add(2)
                     kills["node"] += 1
-                elif actors := cluster.actors():
+                elif kills["driver"] < 2 and chance < 0.35 and actors:
+                    process.kill()
+                    process.wait()
+                    process = drivers.enter_context(start())
+                    kills["driver"] += 1
+                    # One that never saw its model load takes three deaths for the model's fault.
+                    wait_for(partial(begun, tmp_path, kills["driver"]), process, tmp_path)
+                elif actors:
                     os.kill(luck.choice(actors), signal.SIGKILL)
                     kills["actor"] += 1
             gate.touch()
@@ -61,9 +83,10 @@ def test_twenty_random_kills_change_nothing(tmp_path, seed):
     assert sorted([*table.sample_ids, *rejected]) == sorted(stimuli.sample_ids())
     assert contents(table) == contents(clean)
     assert {**table.manifest, "times": 0} == {**clean.manifest, "times": 0}
-    assert kills["node"]
-    (run,) = read_runs(table.path)
-    assert "died" in run.lines["event"].to_pylist()
+    assert kills["node"] or kills["driver"], kills
+    runs = read_runs(table.path)
+    assert len(runs) == 1 + kills["driver"]
+    assert "died" in {event for run in runs for event in run.lines["event"].to_pylist()}
 
 
 def test_a_node_that_joins_is_used_and_the_loss_of_the_first_is_survived(tmp_path):

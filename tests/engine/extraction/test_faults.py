@@ -13,7 +13,7 @@ from consilience.engine.extraction.costs import shard_costs
 from consilience.engine.extraction.runlog import read_runs
 from consilience.engine.features import FeatureStore
 
-pytestmark = pytest.mark.usefixtures("ray_local")
+pytestmark = pytest.mark.usefixtures("address")
 
 
 def contents(table):
@@ -116,7 +116,8 @@ def test_the_log_tells_what_every_shard_took(tmp_path):
     assert costs.shards == 5
     assert costs.rows == 128
     assert costs.forward == sorted(x["forward"] for x in found[:5])[2]
-    assert costs.start == loaded["seconds"]
+    assert costs.start == loaded["wait"] + loaded["seconds"]
+    assert 0 < loaded["wait"] < 60
     (run,) = read_runs(table.path)
     assert run.about["samples"] == 700
     assert run.about["shards"] == 6
@@ -136,6 +137,7 @@ def test_costs_of_a_log_without_shards_are_refused():
         shard_costs([])
 
 
+@pytest.mark.parametrize("address", ["ray"], indirect=True)
 def test_prometheus_reads_what_the_replicas_count_while_they_work(tmp_path):
     import ray
 

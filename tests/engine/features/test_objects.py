@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from s3 import client
 
 from consilience.engine.comparison import compare
 from consilience.engine.errors import BadInput
-from consilience.engine.features import FeatureStore, FeatureTable, import_files
+from consilience.engine.features import FeatureStore, FeatureTable, import_files, lease, objects
 from consilience.engine.features import arrays as arrays_module
+from consilience.engine.features.checksum import file_checksum
+from consilience.engine.features.location import location
 
 X = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
 Y = X @ np.random.default_rng(1).standard_normal((5, 3)).astype(np.float32)
@@ -104,6 +107,57 @@ def test_a_part_cut_short_is_missing(s3: str) -> None:
     assert writer.missing(1) == [0]
     write(writer, 0)
     assert part.read_bytes() == whole
+
+
+def test_a_part_with_other_bytes_is_missing(s3: str) -> None:
+    writer = new_writer(s3)
+    write(writer, 0)
+    write(writer, 1)
+    part = writer.path / "part-00000.arrow"
+    whole = part.read_bytes()
+    assert part.checksum() == file_checksum(part)
+    part.write_bytes(whole)
+    assert part.checksum() is None
+    assert writer.missing(2) == [], "copied by something that leaves metadata behind"
+    part.write_bytes(whole[:-300] + b"other" + whole[-295:])
+    assert writer.missing(2) == [0]
+    write(writer, 0)
+    assert part.read_bytes() == whole
+
+
+class Meddling:
+    """A filesystem that lets something happen as soon as an object is opened for reading."""
+
+    def __init__(self, files: Any, meanwhile: Callable[[], None]):
+        self._files, self._meanwhile = files, meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._files, name)
+
+    def open_input_stream(self, key: str) -> Any:
+        stream = self._files.open_input_stream(key)
+        self._meanwhile()
+        return stream
+
+
+def test_an_object_that_goes_while_it_is_read_is_not_there(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = location(s3) / "lease"
+    place.write_bytes(b"{}")
+    inner = objects._filesystem
+    monkeypatch.setattr(objects, "_filesystem", lambda *at: Meddling(inner(*at), place.unlink))
+    with pytest.raises(FileNotFoundError):
+        place.read_bytes()
+    monkeypatch.setattr(objects, "_filesystem", inner)
+    place.write_bytes(b"{}")
+    monkeypatch.setattr(objects, "_filesystem", lambda *at: Meddling(inner(*at), place.unlink))
+    assert lease._read(place) is None
+
+
+def test_a_write_that_breaks_off_leaves_no_object(s3: str) -> None:
+    place = location(s3) / "thing"
+    with pytest.raises(TypeError):
+        place.write_bytes("not bytes")  # type: ignore[arg-type]
+    assert keys(s3) == []
 
 
 def test_ids_in_two_parts_are_refused(s3: str) -> None:
