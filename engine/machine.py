@@ -5,13 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from consilience.engine.errors import BadInput
-
-_GPUS = ("nvidia[0-9]*", "kfd", "dxg")  # devices of NVIDIA, of AMD, and of either under WSL
 
 
 @dataclass(frozen=True)
@@ -35,11 +32,6 @@ class Speed:
 def cores() -> int:
     """Cores that this process may use; a container or `taskset` may allow fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def may_have_gpu() -> bool:
-    """Whether a GPU may be there, told without importing torch; on Windows that is not known."""
-    return os.name == "nt" or any(True for name in _GPUS for _ in Path("/dev").glob(name))
 
 
 def check_device(device: str) -> str:

@@ -10,8 +10,7 @@
 - ``work``        one table: its shards, its replicas, which shard is late
 - ``scheduler``   which model has which room, which replica which shard
 - ``actors``      the replicas as Ray actors; ``meters`` what they count for Prometheus
-- ``processes``   the replicas as processes of this machine; ``line`` is one of them, as the driver has it
-- ``unloadable``  what can be sent to neither, or made there
+- ``unloadable``  what cannot be sent to them, or made there
 - ``runlog``      what became of every shard, kept beside the table; ``recorder`` writes it, ``costs`` sums it up
 - ``cluster``     Ray, found or started
 - ``driver``      all of it together

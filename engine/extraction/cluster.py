@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -79,11 +78,6 @@ def ray_running(
                         "nodes that import what they are sent", f"none on {none[0]}", "install the package"
                     )
         yield
-
-
-def connected() -> bool:
-    """Whether this process is connected to a Ray already. Does not import it."""
-    return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
 
 
 def _init(**options: Any) -> None:

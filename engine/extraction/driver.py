@@ -1,24 +1,22 @@
 """The driver: finds what is missing, shares the cluster between the models, and makes tables of what came back."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 from consilience.engine.extraction.actors import RayCrew
-from consilience.engine.extraction.cluster import connected, ray_running
+from consilience.engine.extraction.cluster import ray_running
 from consilience.engine.extraction.interfaces import Model, StimulusSet
 from consilience.engine.extraction.job import Job, plan_job, table_meta, table_spec
 from consilience.engine.extraction.placement import settle
-from consilience.engine.extraction.processes import ProcessCrew
 from consilience.engine.extraction.recorder import Recorder
-from consilience.engine.extraction.scheduler import Crew, Scheduler
+from consilience.engine.extraction.scheduler import Scheduler
 from consilience.engine.extraction.shards import Shard
 from consilience.engine.extraction.work import Work
 from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.features.writer import TableWriter
-from consilience.engine.machine import may_have_gpu
 from consilience.engine.progress import Progress, silent
 
 
@@ -60,7 +58,7 @@ def extract(
     batch_size: int | None = None,
     progress: Progress = silent,
 ) -> FeatureTable:
-    """The features of `stimuli` in `model`, from the store, or extracted and written there.
+    """The features of `stimuli` in `model`, from the store, or extracted on Ray and written there.
 
     `layers` is "all", names, or glob patterns; `pool` one of "mean", "max", "cls", "last" (on feature maps "mean" and
     "max" go over space). The rest is as in `extract_all`.
@@ -81,10 +79,7 @@ def extract_all(
     gpus: float | None = None,
     progress: Progress = silent,
 ) -> list[FeatureTable]:
-    """The tables `wanted`, in their order: from the store, or extracted side by side.
-
-    That is on the Ray cluster at `address`, or the one that this process is connected to; without either on this
-    machine, in processes, or where it may have a GPU through a Ray that is started.
+    """The tables `wanted`, in their order: from the store, or extracted side by side on one Ray cluster.
 
     `device` "auto" takes GPUs where the cluster has some. `gpus` is what one replica takes of a GPU and may be a
     fraction; `replicas` is how many of each model there are at most. By default there are as many as the cluster has
@@ -123,24 +118,13 @@ def extract_all(
             else:
                 tables[digest] = table.finish(began)
         if to_do:
-            tables |= _run(to_do, address, device, replicas, gpus, progress, began)
+            with ray_running(address):
+                tables |= _run(to_do, device, replicas, gpus, progress, began)
     return [tables[digest] for digest in order]
-
-
-@contextmanager
-def _crew(parts: dict[Work, Sequence[Any]], address: str | None, device: str) -> Iterator[Crew]:
-    """Processes where this machine's cores are all that is asked for and there is; else Ray, found or started."""
-    on_cores = device == "cpu" or (device == "auto" and not may_have_gpu())
-    if address is None and on_cores and not connected():
-        yield ProcessCrew(parts)
-        return
-    with ray_running(address):
-        yield RayCrew(parts)
 
 
 def _run(
     missing: Sequence[_Missing],
-    address: str | None,
     device: str,
     replicas: int | None,
     gpus: float | None,
@@ -149,20 +133,20 @@ def _run(
 ) -> dict[str, FeatureTable]:
     """Extract what is `missing`, whatever dies meanwhile."""
     parts: dict[Work, Sequence[Any]] = {}
+    crew = RayCrew(parts)
     tables: dict[Work, _Missing] = {}
+    nodes = crew.nodes()
+    for table in missing:
+        model, stimuli = table.wanted.model, table.wanted.stimuli
+        ask = settle(nodes, device, replicas, gpus, model.card.parameters)
+        work = Work(model.card.name, table.shards, ask)
+        parts[work], tables[work] = (model, stimuli, table.job, table.writer), table
     finished = {}
-    with _crew(parts, address, device) as crew:
-        nodes = crew.nodes()
-        for table in missing:
-            model, stimuli = table.wanted.model, table.wanted.stimuli
-            ask = settle(nodes, device, replicas, gpus, model.card.parameters)
-            work = Work(model.card.name, table.shards, ask)
-            parts[work], tables[work] = (model, stimuli, table.job, table.writer), table
-        with Recorder(progress) as recorder:
-            for work, table in tables.items():
-                recorder.open(work, table.writer, table.job, table.shards)
-            with closing(Scheduler(list(tables), crew, recorder.tell, recorder.beat).run()) as done:
-                for work in done:
-                    finished[tables[work].writer.digest] = tables[work].finish(began)
-                    recorder.finished(work)
+    with Recorder(progress) as recorder:
+        for work, table in tables.items():
+            recorder.open(work, table.writer, table.job, table.shards)
+        with closing(Scheduler(list(tables), crew, recorder.tell, recorder.beat).run()) as done:
+            for work in done:
+                finished[tables[work].writer.digest] = tables[work].finish(began)
+                recorder.finished(work)
     return finished

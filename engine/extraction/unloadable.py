@@ -13,18 +13,10 @@ def unsendable(name: str) -> Iterator[None]:
         yield
     except Exception as error:
         raise BadInput(
-            f"{name} and its stimuli to be pickled, for the processes that extract", _first_line(error),
+            f"{name} and its stimuli to be pickled, for the processes that extract",
+            f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
             "keep locks, open files and weights out of them until load(), which is called in those processes",
         ) from error  # fmt: skip
-
-
-@contextmanager
-def unloadable() -> Iterator[None]:
-    """BadInput for whatever unpickling them raises within the block."""
-    try:
-        yield
-    except Exception as error:
-        raise not_made(_first_line(error)) from error
 
 
 def not_made(reason: str) -> BadInput:
@@ -33,7 +25,3 @@ def not_made(reason: str) -> BadInput:
         "the model and its stimuli to be unpickled where features are extracted", reason,
         "install there, or put on PYTHONPATH, the module that defines them, in the same version",
     )  # fmt: skip
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"

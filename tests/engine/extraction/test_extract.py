@@ -1,4 +1,4 @@
-"""The whole of extraction, on a real Ray and without: replicas, deaths, resumption."""
+"""The whole of extraction on a real Ray: replicas, deaths, resumption."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ from consilience.engine.execution.code import Code
 from consilience.engine.extraction import actors, driver, extract
 from consilience.engine.features import FeatureStore
 
-pytestmark = pytest.mark.usefixtures("address")
+pytestmark = pytest.mark.usefixtures("ray_local")
 
 
 def parts(folder: Path) -> dict[str, str]:
@@ -50,14 +50,14 @@ def test_the_table_is_the_same_to_the_byte_for_any_number_of_replicas(tmp_path):
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
 
 
-def test_a_table_that_is_there_needs_no_replica(tmp_path, monkeypatch):
+def test_a_table_that_is_there_needs_no_ray(tmp_path, monkeypatch):
     store = FeatureStore(tmp_path)
     first = extract(Tiny(), Numbers(40), store)
 
     def refuse(*_):
-        raise AssertionError("replicas were asked for")
+        raise AssertionError("Ray was asked for")
 
-    monkeypatch.setattr(driver, "_crew", refuse)
+    monkeypatch.setattr(driver, "ray_running", refuse)
     assert extract(Tiny(), Numbers(40), store).path == first.path
 
 
@@ -92,27 +92,12 @@ def test_a_sample_that_kills_its_process_is_found_and_rejected(tmp_path):
     assert table.n == 11
 
 
-@pytest.mark.parametrize("address", ["ray"], indirect=True)
 def test_a_replica_with_other_code_is_refused_with_both(tmp_path, monkeypatch):
     monkeypatch.setattr(
         actors, "running", lambda: Code("9.9.9", "0a1b")
     )  # as if its node had come late with another
     with pytest.raises(BadInput, match=r"consilience 9\.9\.9 .*0a1b.* on all workers.*; got .* on the node"):
         extract(Tiny(), Numbers(12), FeatureStore(tmp_path))
-
-
-@pytest.mark.parametrize("address", ["processes"], indirect=True)
-def test_without_ray_none_is_started_and_no_process_is_left(tmp_path):
-    script = (
-        f"import sys; sys.path.insert(0, {str(Path(tiny.__file__).parent)!r})\n"
-        "import psutil, tiny\n"
-        "from consilience.engine.extraction import extract\n"
-        "from consilience.engine.features import FeatureStore\n"
-        f"print(extract(tiny.Tiny(), tiny.Numbers(300), FeatureStore({str(tmp_path)!r})).n)\n"
-        "print('ray' in sys.modules, len(psutil.Process().children(recursive=True)))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["300", "False", "0"]
 
 
 def test_what_cannot_be_sent_or_made_there_is_told_as_that(tmp_path, monkeypatch):
@@ -133,7 +118,7 @@ class Foreign(Tiny):
         return exec, ("import gone",)
 
 
-def test_what_a_model_raises_while_it_loads_reaches_the_caller(tmp_path, address):
+def test_what_a_model_raises_while_it_loads_reaches_the_caller(tmp_path):
     class Broken(Tiny):
         def load(self, device):
             raise BadInput("weights", "none", "download them")
@@ -142,20 +127,10 @@ def test_what_a_model_raises_while_it_loads_reaches_the_caller(tmp_path, address
         def load(self, device):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    class Quitting(Tiny):
-        def load(self, device):
-            sys.stderr.write("nothing left\n")
-            os._exit(7)
-
     with pytest.raises(BadInput, match=r"^expected weights; got none. Fix: download them$"):
         extract(Broken(), Numbers(12), FeatureStore(tmp_path))
     with pytest.raises(BadInput, match="tiny to load; got a process that died while it loaded, 3 times"):
         extract(Deadly(), Numbers(12), FeatureStore(tmp_path))
-    if address is None:
-        with pytest.raises(
-            BadInput, match=r"3 times \(the process ended by exit code 7, after: nothing left\)"
-        ):
-            extract(Quitting(), Numbers(12), FeatureStore(tmp_path))
 
 
 def test_a_model_that_takes_no_sample_is_stopped_early(tmp_path):
@@ -176,14 +151,12 @@ from ray import cloudpickle
 cloudpickle.register_pickle_by_value(tiny)
 from consilience.engine.extraction import extract
 from consilience.engine.features import FeatureStore
-extract(tiny.Tiny(seconds=0.05), tiny.Numbers(1300), FeatureStore({store!r}), replicas=1, address={address!r})
+extract(tiny.Tiny(seconds=0.05), tiny.Numbers(1300), FeatureStore({store!r}), replicas=1)
 """
 
 
-def test_after_a_killed_driver_only_the_missing_shards_are_extracted(tmp_path, address):
-    script = SCRIPT.format(
-        support=str(Path(tiny.__file__).parent), store=str(tmp_path / "store"), address=address
-    )
+def test_after_a_killed_driver_only_the_missing_shards_are_extracted(tmp_path):
+    script = SCRIPT.format(support=str(Path(tiny.__file__).parent), store=str(tmp_path / "store"))
     first = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while len(found := list((tmp_path / "store").rglob("part-*.arrow"))) < 3:

@@ -13,7 +13,7 @@ from consilience.engine.extraction.costs import shard_costs
 from consilience.engine.extraction.runlog import read_runs
 from consilience.engine.features import FeatureStore
 
-pytestmark = pytest.mark.usefixtures("address")
+pytestmark = pytest.mark.usefixtures("ray_local")
 
 
 def contents(table):
@@ -137,7 +137,6 @@ def test_costs_of_a_log_without_shards_are_refused():
         shard_costs([])
 
 
-@pytest.mark.parametrize("address", ["ray"], indirect=True)
 def test_prometheus_reads_what_the_replicas_count_while_they_work(tmp_path):
     import ray
 
