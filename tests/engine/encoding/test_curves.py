@@ -30,7 +30,9 @@ def test_of_no_eigenvalue_there_is_no_curve():
     assert (shapes.shape, weights.shape, whole.shape) == ((0, 0), (4, 0), (0, 4))
     rng = np.random.default_rng(0)
     x = np.zeros((12, 2))
-    x[0] = rng.normal(size=2)  # features that vary in the first fold alone, so that nothing is learnt where it is held out
+    x[0] = rng.normal(
+        size=2
+    )  # features that vary in the first fold alone, so that nothing is learnt where it is held out
     table = cs.encode(x, rng.normal(size=(12, 3)), folds=3)
     np.testing.assert_array_equal(table["fold_r"].values[0, 0], 0.0)
 
@@ -48,7 +50,8 @@ def test_float32_and_float64_choose_the_same_penalties(nested):
     x = rng.normal(size=(600, 80)) * np.arange(1, 81) ** -0.7
     y = x @ rng.normal(size=(80, 200)) * np.linspace(0, 2, 200) + rng.normal(size=(600, 200))
     exact, few = (
-        cs.encode(x.astype(t), y.astype(t), penalties=np.logspace(-2, 5, 30), nested=nested) for t in (float, "f4")
+        cs.encode(x.astype(t), y.astype(t), penalties=np.logspace(-2, 5, 30), nested=nested)
+        for t in (float, "f4")
     )
     same = np.isclose(exact["penalty"], few["penalty"])
     assert same.mean() > 0.995
