@@ -53,7 +53,14 @@ def test_ridge_beside_himalaya() -> None:
         found, want = alone.predict(x[held]), y[held][:, [k]]
         assert abs(float(correlation_score(want, found)[0]) - table["fold_r"].values[0, 0, k]) < 1e-5
         assert abs(float(r2_score(want, found)[0]) - table["fold_r2"].values[0, 0, k]) < 1e-5
-    assert same.mean() > 0.9999
+    # Of penalties that fit equally well in float32 either may choose the wrong one: float64 decides.
+    apart = np.flatnonzero(~same)
+    assert len(apart) < 5e-4 * len(same)
+    if len(apart):
+        exact = cs.encode(x.astype(float), y[:, apart].astype(float), penalties=PENALTIES, nested=False)
+        wrong = ~np.isclose(exact["penalty"].values[0, 0], table["penalty"].values[0, 0, apart])
+        print(f"  {len(apart)} differ; float64 says that {wrong.sum()} of ours are wrong")
+        assert wrong.sum() <= 1e-4 * len(same)
     assert theirs > 5 * ours
     assert ours_rise[0] < rise[0] / 2
 
