@@ -3,7 +3,6 @@
 import io
 import platform
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -38,10 +37,9 @@ def record_of(
     tags = {k: str(attrs[k]) for k in ("version", "created", "status")}
     tags |= {STUDY_KEY: key, "python": platform.python_version(), "mlflow.note.content": note}
     tags |= {"mlflow.source.name": study.file.name, "mlflow.source.type": "PROJECT"}
-    created = datetime.fromisoformat(attrs["created"])
     seconds = sum(stages.seconds.values())
     return Record(
-        study.name, f"{study.name} {attrs['created']}", created.timestamp() - seconds, seconds,
+        study.name, f"{study.name} {attrs['created']}", stages.series[0][0], seconds,
         params=study.told(), metrics={**metrics, **_usage(stages)}, tags=tags | commit(study.file.resolve().parent),
         sources=sources, parts=parts, series=_over_time(stages),
     )  # fmt: skip

@@ -70,7 +70,7 @@ def list_runs(
                 raise BadInput("a tracking store that answers", str(problem), "start it") from problem
             if console is not None:
                 console.say(f"Only the runs kept here: {problem}", style="yellow")
-    return sorted(found.values(), key=lambda x: x["created"], reverse=True)
+    return sorted(found.values(), key=lambda x: x["created"])[::-1]
 
 
 def show_runs(place: str, found: Sequence[Mapping[str, Any]], console: Console) -> None:

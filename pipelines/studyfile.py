@@ -137,10 +137,10 @@ class StudyFile(Strict):
     def told(self) -> dict[str, str]:
         """Its settings as the parameters of a run, without what nobody else may know."""
         settings = self.model_dump(mode="json", exclude={"tracking", "output"})
-        return {
-            k: self.without_secrets(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False))
-            for k, v in settings.items()
+        texts = {
+            k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in settings.items()
         }
+        return {k: self.without_secrets(text) for k, text in texts.items()}
 
     def without_secrets(self, text: str) -> str:
         """`text` without what nobody else may know of this study."""

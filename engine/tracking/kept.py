@@ -7,6 +7,7 @@ and the server, it is not lost.
 import json
 import os
 import shutil
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,11 +23,13 @@ RECORD, FILES, SENT = "record.json", "files", "sent.json"
 
 @dataclass(frozen=True)
 class Entry:
-    """One run: its record, the address it is meant for (None: it is not tracked), and its folder."""
+    """One run: its record, the address it is meant for (None: it is not tracked), its folder, and when it was
+    added, in nanoseconds since 1970."""
 
     folder: Path
     record: Record
     uri: str | None
+    added: int
 
     @property
     def files(self) -> Path:
@@ -49,7 +52,7 @@ class Entry:
         write_json(self.folder / SENT, asdict(sent))
         means = {name: value for name, value in self.record.metrics.items() if name.endswith("/mean")}
         short = replace(self.record, metrics=means, parts=(), series={})
-        write_json(self.folder / RECORD, {"uri": self.uri, "record": short.plain()})
+        write_json(self.folder / RECORD, {"uri": self.uri, "added": self.added, "record": short.plain()})
         for path in self.files.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
@@ -77,26 +80,29 @@ class Kept:
                         shutil.copyfile(source, place)
                     else:
                         place.write_bytes(source.encode() if isinstance(source, str) else source)
-                write_json(half / RECORD, {"uri": uri, "record": record.plain()})
+                write_json(half / RECORD, {"uri": uri, "added": time.time_ns(), "record": record.plain()})
                 if not target.exists():
                     os.replace(half, target)
             finally:
                 shutil.rmtree(half, ignore_errors=True)
-        return Entry(target, record, uri)
+        return _read(target)
 
     def entries(self) -> list[Entry]:
-        """All of them, the oldest first. Raises BadInput for one that cannot be read."""
-        found = []
-        for path in self.folder.glob(f"[!.]*/{RECORD}"):
-            try:
-                value = json.loads(path.read_text(encoding="utf-8"))
-                found.append(Entry(path.parent, Record.of(value["record"]), value["uri"]))
-            except (ValueError, KeyError, TypeError) as error:
-                raise BadInput(
-                    "a readable record of a run", f"{path}: {error}", f"remove the folder {path.parent}"
-                ) from error
-        return sorted(found, key=lambda x: (x.record.created, x.folder.name))
+        """All of them, in the order in which they came. Raises BadInput for one that cannot be read."""
+        found = [_read(path.parent) for path in self.folder.glob(f"[!.]*/{RECORD}")]
+        return sorted(found, key=lambda x: (x.added, x.digest))
 
     def waiting(self) -> list[Entry]:
         """Those that are to be sent, the oldest first."""
         return [x for x in self.entries() if x.uri is not None and x.sent is None]
+
+
+def _read(folder: Path) -> Entry:
+    path = folder / RECORD
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        return Entry(folder, Record.of(value["record"]), value["uri"], value["added"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            "a readable record of a run", f"{path}: {error}", f"remove the folder {folder}"
+        ) from error

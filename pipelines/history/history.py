@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+MOST = 60  # runs: each takes about half a second to read
 _OF_MODELS = ("new model", "model left out", "weights", "revision", "preprocessing", "parameters", "features")
 
 
@@ -28,17 +29,18 @@ def history(entries: Sequence[Entry]) -> dict[str, Any]:
 
     A pair of models is shown by the pair of layers that one half of the samples chooses in the last run that has it;
     the scores are those of all samples. It has moved in a run where re-evaluation would call it drift, or where the
-    inputs were the same.
+    inputs were the same. Of more than `MOST` runs the last are shown; `before` says how many came before them.
     """
     from consilience.engine.scores import open_scores
 
+    before, entries = max(0, len(entries) - MOST), entries[-MOST:]
     tables = [open_scores(x.files / "scores.nc") for x in entries]
     steps = [_step(entries[k], tables[k - 1], tables[k]) for k in range(1, len(tables))]
     runs = [_run(entry, scores) for entry, scores in zip(entries, tables)]
     for run, (changed, _) in zip(runs[1:], steps):
         run["changes"] = [x.words() for x in changed]
     metrics = list(dict.fromkeys(str(m) for scores in reversed(tables) for m in scores["metric"].values))
-    return {"runs": runs, "metrics": [_metric(m, tables, steps) for m in metrics]}
+    return {"runs": runs, "before": before, "metrics": [_metric(m, tables, steps) for m in metrics]}
 
 
 def _run(entry: Entry, scores: "xr.Dataset") -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from consilience.engine.tracking import Entry
 from consilience.pipelines import history
+from consilience.pipelines.reevaluate.judging import UNCHANGED
 from consilience.pipelines.words import metric_words
 
 HERE = Path(__file__).parent
@@ -21,12 +22,16 @@ def write(told: dict[str, Any], entries: Sequence[Entry], path: Path) -> Path:
 
 
 def render(told: dict[str, Any], entries: Sequence[Entry]) -> str:
-    """The report as one string of HTML; `entries` are the runs of the study, the oldest first."""
+    """The report as one string of HTML; `entries` are the runs of the study, the oldest first. Where nothing is new the
+    history, which takes most of the time, is left to ``consilience report --history``.
+    """
     from consilience.pipelines.history.history import history as of_runs
     from consilience.pipelines.report.numbers import fixed
     from consilience.pipelines.report.page import page
 
-    past = of_runs(entries)
+    new = told["status"] != UNCHANGED
+    past = of_runs(entries if new else entries[-1:])
+    past["before"] = past["before"] if new else len(entries) - 1
     moved = [{**x, "name": metric_words(x["metric"])} for x in told["models"][:_FIGURE]]
     scattered = [
         [x["before"], x["after"], f"{metric_words(x['metric'])}: {x['a']} with {x['b']}", drifted]

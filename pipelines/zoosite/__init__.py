@@ -14,13 +14,14 @@ def write(output: Path, folder: Path) -> Path:
     Raises BadInput where no run is kept.
     """
     from consilience.pipelines import history
+    from consilience.pipelines.history.history import MOST
     from consilience.pipelines.history.history import history as of_runs
     from consilience.pipelines.reevaluate.baseline import scored
     from consilience.pipelines.report.numbers import fixed
     from consilience.pipelines.report.page import page, save
     from consilience.pipelines.zoosite.site import model_pages, site
 
-    entries = scored(output)
+    entries = scored(output)[-MOST:]
     if not entries:
         raise BadInput(
             "the output folder of a study that was run", f"{output}, which keeps no run", "run the study"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mlflow_server import Server
+from mlflow_server import Server, nobody
 from toys import toy_study, write_toys
 
 from consilience.engine.tracking import Kept
@@ -79,26 +79,24 @@ def _drifted(folder: Path) -> str:
     return next(x.parent.name for x in every if json.loads(x.read_text())["drift"])
 
 
-def test_runs_are_listed_where_they_are_and_sent_when_the_server_is_back(
+def test_runs_are_listed_where_they_are_and_sent_to_a_server_that_is_up(
     call: Call, folder: Path, mlflow_server: Server
 ) -> None:
     toy_study(folder, tracking=mlflow_server.uri)
     assert call("run", "study.yaml")[0] == 0
     write_toys(folder, "ear", share=0.2)
-    mlflow_server.kill()
-    try:
-        assert call("run", "study.yaml")[0] == 0
-        code, out, _ = call("runs")
-        assert code == 0
-        assert "Only the runs kept here: nobody answers" in out
-        code, out, err = call("sync", "study.yaml")
-        assert (code, "1 that it did not take" in err) == (2, True)
-        listed = json.loads(call("runs", "out", "--json")[1])
-        assert [x["status"] for x in listed] == ["waiting", "sent"]
-    finally:
-        mlflow_server.start()
-    code, out, _ = call("sync", "out")
+    toy_study(folder, tracking=nobody())
+    assert call("run", "study.yaml")[0] == 0
+    code, out, _ = call("runs")
+    assert code == 0
+    assert "Only the runs kept here: nobody answers" in out
+    code, out, err = call("sync", "study.yaml")
+    assert (code, "1 that it did not take" in err) == (2, True)
+    listed = json.loads(call("runs", "out", "--json")[1])
+    assert [x["status"] for x in listed] == ["waiting", "sent"]
+    code, out, _ = call("sync", "out", "--tracking", mlflow_server.uri)
     assert (code, "Sent: 1." in out) == (0, True)
+    toy_study(folder, tracking=mlflow_server.uri)
     assert "Nothing waits to be sent." in call("sync")[1]
     for place in (("study.yaml",), (mlflow_server.uri, "--experiment", "toy")):
         listed = json.loads(call("runs", *place, "--json")[1])

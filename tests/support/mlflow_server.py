@@ -12,6 +12,13 @@ from pathlib import Path
 import pytest
 
 
+def nobody() -> str:
+    """An address on this machine where nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
 class Server:
     """Runs in a sqlite file in `folder`; artifacts go through it to `artifacts`."""
 

@@ -19,17 +19,18 @@ def test_a_run_is_there_with_copies_of_its_files_until_it_is_sent(tmp_path: Path
     added = kept.add(record(2.0), {"scores.nc": table, "receipts/a.json": "{}"}, "sqlite:////r.db")
     table.write_bytes(b"of another run")
     kept.add(record(1.0), {}, None)
-    first, second = kept.entries()
-    assert (first.record.created, second.record.created) == (1.0, 2.0)
+    second, first = kept.entries()
+    assert (second.record.created, first.record.created) == (2.0, 1.0), "in the order in which they came"
+    assert first.added > second.added
     assert second.digest == added.digest == second.record.digest
     assert [x.uri for x in kept.waiting()] == ["sqlite:////r.db"], "one that is not tracked waits for nothing"
     assert (second.files / "scores.nc").read_bytes() == b"scores"
     sent = Sent("sqlite:////r.db", "1", "abc")
     second.mark(sent, {"scores.nc"})
     assert kept.waiting() == []
-    assert kept.entries()[1].sent == sent
-    assert kept.entries()[1].digest == added.digest, "whatever is left of its record"
-    assert kept.entries()[1].record.metrics.keys() == {"cka/mean"}
+    assert kept.entries()[0].sent == sent
+    assert kept.entries()[0].digest == added.digest, "whatever is left of its record"
+    assert kept.entries()[0].record.metrics.keys() == {"cka/mean"}
     assert [x.name for x in second.files.iterdir()] == ["scores.nc"]
 
 
