@@ -20,9 +20,9 @@ os.environ.update(
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_local() -> Iterator[None]:
-    """One local Ray with two cores for all tests that need it."""
+    """One local Ray with two cores for the tests of a module; others may want to be connected elsewhere."""
     import logging
 
     import ray

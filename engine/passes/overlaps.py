@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,28 +42,40 @@ def overlaps_within(
     masks = np.pad(subsets.masks, ((0, 0), (0, 1)))
     size = len(neighbours.whole)
     right = list(range(size)) if some is None else list(some)
-    found = np.empty((subsets.count, size, len(right), k + 1), np.int64)
+    calls: list[tuple[Any, ...]] = []
     for scope, members in neighbours.members(subsets):
         lists = neighbours.scopes[scope]
         n, width = lists.shape[1:]
         columns = max(min(size * width, n), 8 * width)
         chunk = min(CHUNK_ELEMENTS // run.workers // (size * columns), -(-n // (4 * run.workers)))
         edges = [*range(0, n, max(1, chunk)), n]
-        calls = [(lists[:, a:b], group[a:b], group, masks[members], k, right) for a, b in pairwise(edges)]
-        found[members] = run(_within, calls, sum, stage="common neighbours")
-    return found
+        calls += [(lists[:, a:b], group[a:b], group, masks, members, k, right) for a, b in pairwise(edges)]
+    counts: dict[int, np.ndarray] = run(_within, calls, _added, stage="common neighbours")
+    return np.array([counts[s] for s in range(subsets.count)])
+
+
+def _added(parts: Sequence[dict[int, np.ndarray]]) -> dict[int, np.ndarray]:
+    """The counts of all samples, by subset."""
+    total: dict[int, np.ndarray] = {}
+    for part in parts:
+        for s, counts in part.items():
+            total[s] = total[s] + counts if s in total else counts
+    return total
 
 
 def _within(
-    lists: np.ndarray, own: np.ndarray, group: np.ndarray, masks: np.ndarray, k: int, right: Sequence[int]
-) -> np.ndarray:
-    """Counts (S, R, L, k + 1) of some samples, of the groups `own`; `group` is that of every sample."""
+    lists: np.ndarray, own: np.ndarray, group: np.ndarray, masks: np.ndarray, members: Sequence[int], k: int,
+    right: Sequence[int],
+) -> dict[int, np.ndarray]:  # fmt: skip
+    """Counts (R, L, k + 1) of some samples within each subset of `members`. `own` are the groups of these samples,
+    `group` those of all."""
     labels, columns = relabelled(lists, len(group) - 1)
     labels = labels.transpose(2, 0, 1).copy()  # (width, m, R): nearest neighbours of all come first
     near = group[lists].transpose(2, 1, 0).copy()
     hot = torch.empty(*labels.shape[1:], columns + 1)
-    found = []
-    for mask in masks:
+    found = {}
+    for s in members:
+        mask = masks[s]
         inside = mask[own]
         usable = mask[near] & inside[:, None]
         first = np.where(usable & (usable.cumsum(axis=0, dtype=np.int16) <= k), labels, 0)
@@ -70,8 +83,8 @@ def _within(
         shared = hot[:, :, 1:]
         counts = _counts(torch.bmm(shared, shared[:, right].transpose(1, 2)).numpy(), k)
         counts[:, :, 0] -= np.count_nonzero(~inside)
-        found.append(counts)
-    return np.array(found)
+        found[s] = counts
+    return found
 
 
 def _counts(shared: np.ndarray, k: int) -> np.ndarray:

@@ -53,8 +53,7 @@ def from_neighbours(
                 values[i].append(mirrored(found, r.symmetric))
                 if tested:
                     tails[i][subset], how[i] = _tail(r, views[key], values[i][-1], permutations, seed, lefts)
-        if views:
-            progress("neighbour lists", subset + 1, subsets.count)
+        progress("neighbour lists", subset + 1, subsets.count)
     return [
         Evaluated(
             r, np.array(values[i]), subsets, neighbours[r.space].groups.n, tails[i].get(subsets.full),
