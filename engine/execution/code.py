@@ -31,14 +31,18 @@ class Code(NamedTuple):
 def installed() -> Found:
     """That of the package which an import finds in this process."""
     from hashlib import sha256
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import PackageNotFoundError, distributions, version
 
-    made = sha256()
+    made, beside = sha256(), ""
     try:
         for name, path in source_files():
             if name.endswith(".py"):
                 made.update(f"{name}\0".encode() + path.read_bytes())
-        return version(PACKAGE), made.hexdigest()[:12]
+            if name == f"{PACKAGE}/__init__.py":
+                beside = str(path.parents[1])
+        # What lies beside the package tells its version, and not what an import from elsewhere would find first.
+        own = next(iter(distributions(name=PACKAGE, path=[beside])), None)
+        return own.version if own else version(PACKAGE), made.hexdigest()[:12]
     except (ModuleNotFoundError, PackageNotFoundError):
         return None
 
