@@ -57,6 +57,7 @@ class Encoding:
         groups: Any = None,
         delays: Sequence[int] | None = None,
         *,
+        delay_nuisance: bool = True,
         joint: bool = False,
         choose_layer: bool = False,
         bands: int = 20,
@@ -96,9 +97,8 @@ class Encoding:
         self.joint, self.choose_layer, self.permutations = joint, choose_layer, permutations
         self.nuisance = bool(given)
         self.delays = read_delays(delays)
-        if given:
-            self.spaces.append(replace(beside(given), model="nuisance", layer=""))
-        if joint and len(self.spaces) < 2:
+        others = [replace(beside(given), model="nuisance", layer="")] if given else []
+        if joint and len(self.spaces) + len(others) < 2:
             raise BadInput(
                 "two spaces or more to be fitted together", "one", "name several, or leave joint out"
             )
@@ -106,6 +106,9 @@ class Encoding:
             edges = [(0, joined.n)] if groups is None else time_order(self.folds)
             refuse_delays(self.delays, edges, joined.dropped)
             self.spaces = [delayed(r, self.delays, edges) for r in self.spaces]
+            if delay_nuisance:
+                others = [delayed(r, self.delays, edges) for r in others]
+        self.spaces += others
         self.edges: list[tuple[int, int]] = []
         if permutations:
             self.edges = time_order(self.folds)
@@ -229,7 +232,8 @@ def encode(
             split; folds are then runs of groups.
         delays: in samples, such as [1, 2, 3, 4]: features and nuisance are taken as they were so many samples before,
             side by side (FIR). Rows are in the order of time; nothing is taken from before a group (without groups:
-            the first row), where they are 0.
+            the first row), where they are 0. delay_nuisance: False takes the nuisance as it is, such as motion, or a
+            regressor that was convolved with a haemodynamic response already.
         joint: fit all spaces, the nuisance among them, by one banded ridge: `joint_r2`, `unique_r2` of each space,
             which is R²(all) less R²(all others), and `shared_r2`, what remains.
         choose_layer: tell of every model only the layer that predicts a region best inside the training folds (mean

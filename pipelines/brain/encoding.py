@@ -131,13 +131,14 @@ def encoded(prepared: Prepared, spaces: Spaces, subject: str) -> "xr.Dataset":
         if beside is not None
     }
     common: dict[str, Any] = {
-        "folds": settings.folds, "delays": settings.delays, "bands": settings.bands, "seed": study.seed,
+        "folds": settings.folds, "bands": settings.bands, "seed": study.seed,
         "groups": None if groups is None else dict(zip(ids, groups)), "budget": study.budget,
         "permutations": settings.permutations, **study.placed,
     }  # fmt: skip
+    # What was recorded beside the volumes is of their time already.
     found = encode(
-        spaces.on(ids, groups), responses, list(nuisance.values()) or None,
-        choose_layer=settings.choose_layer, **common,
+        spaces.on(ids, groups), responses, list(nuisance.values()) or None, delays=settings.delays,
+        delay_nuisance=False, choose_layer=settings.choose_layer, **common,
     )  # fmt: skip
     parts = [_regions(found)]
     for name, own in nuisance.items():

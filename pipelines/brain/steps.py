@@ -93,7 +93,7 @@ def _sizes(prepared: Prepared, subject: str) -> list[EncodingSize]:
     lags = len(settings.delays or (0,))
     most = settings.components or 0
     layers = [lags * (min(d, most) if most else d) for seat in prepared.seats for d in seat.layers.values()]
-    nuisance = [lags * beside.layers[name].dim for name in settings.nuisance] if beside is not None else []
+    nuisance = [beside.layers[name].dim for name in settings.nuisance] if beside is not None else []
     units = sum(info.dim for region, info in table.layers.items() if region in prepared.regions)
 
     def size(spaces: list[int], others: list[int]) -> EncodingSize:

@@ -10,7 +10,7 @@ regions: all               # or glob patterns
 hierarchy: null            # regions in the order in which they are thought to follow on each other
 encode: null               # or a mapping, empty for the defaults:
   # nuisance: []           #   spaces of the data set that features have to predict more than
-  # delays: null           #   in volumes, such as [1, 2, 3, 4]; else `hrf`
+  # delays: null           #   of the features, in volumes, such as [1, 2, 3, 4]; else `hrf`
   # hrf: spm               #   the response with which stimuli are brought to the time of volumes; without delays
   # components: 50         #   leading components that each layer is reduced to; null: as it is
   # high_pass: 128         #   seconds: slower drifts are taken out of recordings over time; null: none are

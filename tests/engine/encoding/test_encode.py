@@ -65,6 +65,17 @@ def test_delays_find_a_response_that_comes_later():
     assert cs.encode(x, y, delays=[3, 4, 5])["r"].min() > 0.8
 
 
+def test_a_nuisance_that_is_of_the_time_of_the_responses_is_not_delayed():
+    _, x, y = series(90)
+    z = np.random.default_rng(5).normal(size=(90, 2))
+    options = {"penalties": PENALTIES, "folds": 3, "bands": 3}
+    found = cs.encode(x, y, z, delays=[1, 2], delay_nuisance=False, **options)
+    by_hand = cs.encode(reference.delayed(x, [1, 2], np.zeros(90)), y, z, **options)
+    for name in ("r2", "unique_r2", "nuisance_r2"):
+        np.testing.assert_allclose(found[name].values, by_hand[name].values, atol=1e-12)
+    assert not np.allclose(found["nuisance_r2"], cs.encode(x, y, z, delays=[1, 2], **options)["nuisance_r2"])
+
+
 def test_variance_beyond_nuisance():
     rng = np.random.default_rng(2)
     n = 3000
