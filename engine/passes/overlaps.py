@@ -69,6 +69,7 @@ def _within(
 ) -> dict[int, np.ndarray]:  # fmt: skip
     """Counts (R, L, k + 1) of some samples within each subset of `members`. `own` are the groups of these samples,
     `group` those of all."""
+    torch.set_num_threads(1)  # the tasks are the threads
     labels, columns = relabelled(lists, len(group) - 1)
     labels = labels.transpose(2, 0, 1).copy()  # (width, m, R): nearest neighbours of all come first
     near = group[lists].transpose(2, 1, 0).copy()
