@@ -13,16 +13,10 @@ from consilience.engine.passes.executors import Run
 from consilience.engine.passes.neighbours import Neighbours
 
 CHUNK_ELEMENTS = 2**22
-FEW = 8  # representations whose neighbours are looked up in those of others one after the other
-MARKS = 2**20  # that stay in the cache
 
 
 def overlaps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """How many samples share 0, 1, … k neighbours, (L, R, k + 1), from the lists (L, n, k) and (R, n, k)."""
-    if min(len(left), len(right)) <= FEW and left is not right:
-        if len(left) > len(right):
-            return overlaps(right, left).swapaxes(0, 1)
-        return np.stack([_with_one(lists, right) for lists in left])
     k = left.shape[2]
     found = np.zeros((len(left), len(right), k + 1), np.int64)
     for shared in common(left, right):
@@ -41,7 +35,6 @@ def overlaps_within(
     )  # -1: none
     masks = np.pad(subsets.masks, ((0, 0), (0, 1)))
     size = len(neighbours.whole)
-    right = list(range(size)) if some is None else list(some)
     calls: list[tuple[Any, ...]] = []
     for scope, members in neighbours.members(subsets):
         lists = neighbours.scopes[scope]
@@ -49,7 +42,7 @@ def overlaps_within(
         columns = max(min(size * width, n), 8 * width)
         chunk = min(CHUNK_ELEMENTS // run.workers // (size * columns), -(-n // (4 * run.workers)))
         edges = [*range(0, n, max(1, chunk)), n]
-        calls += [(lists[:, a:b], group[a:b], group, masks, members, k, right) for a, b in pairwise(edges)]
+        calls += [(lists[:, a:b], group[a:b], group, masks, members, k, some) for a, b in pairwise(edges)]
     counts: dict[int, np.ndarray] = run(_within, calls, _added, stage="common neighbours")
     return np.array([counts[s] for s in range(subsets.count)])
 
@@ -65,24 +58,29 @@ def _added(parts: Sequence[dict[int, np.ndarray]]) -> dict[int, np.ndarray]:
 
 def _within(
     lists: np.ndarray, own: np.ndarray, group: np.ndarray, masks: np.ndarray, members: Sequence[int], k: int,
-    right: Sequence[int],
+    some: Sequence[int] | None,
 ) -> dict[int, np.ndarray]:  # fmt: skip
     """Counts (R, L, k + 1) of some samples within each subset of `members`. `own` are the groups of these samples,
     `group` those of all."""
     torch.set_num_threads(1)  # the tasks are the threads
-    labels, columns = relabelled(lists, len(group) - 1)
-    labels = labels.transpose(2, 0, 1).copy()  # (width, m, R): nearest neighbours of all come first
+    # (width, m, R): nearest neighbours of all come first. Few of all samples are neighbours of one, anywhere.
+    labels = labelled(lists.transpose(1, 0, 2)).transpose(2, 0, 1).copy()
+    columns = int(labels.max())
     near = group[lists].transpose(2, 1, 0).copy()
     hot = torch.empty(*labels.shape[1:], columns + 1)
+    count = len(lists) if some is None else len(some)
     found = {}
     for s in members:
-        mask = masks[s]
-        inside = mask[own]
-        usable = mask[near] & inside[:, None]
+        inside = masks[s][own]
+        if not inside.any():  # they are of the other half
+            found[s] = np.zeros((len(lists), count, k + 1), np.int64)
+            continue
+        usable = masks[s][near] & inside[:, None]
         first = np.where(usable & (usable.cumsum(axis=0, dtype=np.int16) <= k), labels, 0)
         hot.zero_().scatter_(2, torch.from_numpy(first.transpose(1, 2, 0).copy()), 1.0)
-        shared = hot[:, :, 1:]
-        counts = _counts(torch.bmm(shared, shared[:, right].transpose(1, 2)).numpy(), k)
+        hot[:, :, 0] = 0  # where the others went
+        right = hot if some is None else hot[:, list(some)]
+        counts = _counts(torch.bmm(hot, right.transpose(1, 2)).numpy(), k)
         counts[:, :, 0] -= np.count_nonzero(~inside)
         found[s] = counts
     return found
@@ -94,24 +92,6 @@ def _counts(shared: np.ndarray, k: int) -> np.ndarray:
     size = shape[0] * shape[1]
     at = shared.reshape(len(shared), size).astype(np.int64) + np.arange(size) * (k + 1)
     return np.bincount(at.ravel(), minlength=size * (k + 1)).reshape(*shape, k + 1)
-
-
-def _with_one(one: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The row of `overlaps` of the lists (n, k) with (R, n, k)."""
-    n, k = one.shape
-    last = int(max(one.max(), others.max())) + 1  # stands for the empty entries, and is nobody's neighbour
-    step = max(1, MARKS // (last + 1))
-    marks = np.zeros((min(step, n), last + 1), bool)
-    found, pair = np.zeros(len(others) * (k + 1), np.int64), np.arange(len(others))[:, None] * (k + 1)
-    for start in range(0, n, step):
-        lists = one[start : start + step]
-        row = np.arange(len(lists))[:, None]
-        marks[row, lists] = True
-        marks[:, last] = False
-        shared = marks[row, others[:, start : start + step]].sum(axis=2)
-        marks[row, lists] = False
-        found += np.bincount((shared + pair).ravel(), minlength=len(found))
-    return found.reshape(len(others), k + 1)
 
 
 def common(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:

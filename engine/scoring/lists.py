@@ -1,13 +1,14 @@
 """Metrics on neighbour lists, and on how many neighbours they have in common, evaluated on every subset of rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import torch
 
 from consilience.engine.inference.null import from_permutations, orders
 from consilience.engine.inference.subsets import Subsets
 from consilience.engine.metrics.registry import Request
-from consilience.engine.passes.executors import Run
+from consilience.engine.passes.executors import Run, joined
 from consilience.engine.passes.neighbours import NeighbourLists, Neighbours
 from consilience.engine.passes.overlaps import overlaps, overlaps_within
 from consilience.engine.progress import Progress, silent
@@ -52,7 +53,9 @@ def from_neighbours(
                     found = compared(r, views[key], views[key], lefts)
                 values[i].append(mirrored(found, r.symmetric))
                 if tested:
-                    tails[i][subset], how[i] = _tail(r, views[key], values[i][-1], permutations, seed, lefts)
+                    tails[i][subset], how[i] = _tail(
+                        r, views[key], values[i][-1], permutations, seed, run, lefts
+                    )
         progress("neighbour lists", subset + 1, subsets.count)
     return [
         Evaluated(
@@ -98,12 +101,25 @@ def compared(
     return scores
 
 
-def drawn(
-    request: Request, view: NeighbourLists, order: np.ndarray, lefts: Sequence[int] | None = None
+def draws(
+    request: Request,
+    view: NeighbourLists,
+    every: Iterable[np.ndarray],
+    run: Run,
+    lefts: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """The scores (R, R) of every left side with every right side whose samples are in that order; see `compared`."""
+    """The scores (orders, R, R) of every left side with every right side whose samples are in each of those orders; see
+    `compared`. `run` runs tasks."""
+    calls = [(request, view, order, lefts) for order in every]
+    return np.array(run(_drawn, calls, joined, stage="permutations"))
+
+
+def _drawn(
+    request: Request, view: NeighbourLists, order: np.ndarray, lefts: Sequence[int] | None
+) -> list[np.ndarray]:
+    torch.set_num_threads(1)  # the tasks are the threads
     with np.errstate(invalid="ignore", divide="ignore"):
-        return compared(request, view, view.permuted(order), lefts)
+        return [compared(request, view, view.permuted(order), lefts)]
 
 
 def _tail(
@@ -112,6 +128,7 @@ def _tail(
     score: np.ndarray,
     permutations: int,
     seed: int,
+    run: Run,
     lefts: Sequence[int] | None,
 ) -> tuple[Tail | None, str]:
     metric, given = request.metric, request.parameters
@@ -123,6 +140,5 @@ def _tail(
         return exact_tail(metric.null(view, **given), score, request), EXACT
     if not permutations:
         return None, "none"
-    every = orders(len(view.rows), permutations, seed)
-    draws = np.array([drawn(request, view, order, lefts) for order in every])
-    return Tail(*from_permutations(draws, score, metric.direction)), f"{permutations} permutations"
+    found = draws(request, view, orders(len(view.rows), permutations, seed), run, lefts)
+    return Tail(*from_permutations(found, score, metric.direction)), f"{permutations} permutations"

@@ -11,13 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from consilience.engine.metrics.registry import ON_LISTS, Request
-from consilience.engine.passes.executors import joined
 from consilience.engine.passes.neighbours import NeighbourLists
 from consilience.engine.passes.permuted import permuted
 from consilience.engine.passes.sums import Sums
+from consilience.engine.scoring import lists
 from consilience.engine.scoring.crosses import cross_terms, pairs_of_two, runs
 from consilience.engine.scoring.first import prepared
-from consilience.engine.scoring.lists import drawn
 from consilience.engine.scoring.second import bandwidths, evaluated, statistics
 from consilience.engine.scoring.setting import Setting
 
@@ -87,12 +86,7 @@ def _from_sums(requests: Sequence[Request], space: str, sums: Sums, setting: Set
 
 def _from_lists(request: Request, view: NeighbourLists, setting: Setting) -> Draws:
     for some in runs(setting):
-        calls = [(request, view, order) for order in some]
-        yield request, np.array(setting.run(_drawn, calls, joined, stage="permutations"))
-
-
-def _drawn(request: Request, view: NeighbourLists, order: np.ndarray) -> list[np.ndarray]:
-    return [drawn(request, view, order)]
+        yield request, lists.draws(request, view, some, setting.run)
 
 
 # How metrics on each statistic are evaluated while samples are permuted.
