@@ -9,7 +9,7 @@ from consilience.engine.scores import label
 from consilience.pipelines.console import Console
 from consilience.pipelines.contents import among, takes_labels, wide
 from consilience.pipelines.merging import merge
-from consilience.pipelines.neighbourlists import NeighbourLists
+from consilience.pipelines.neighbourlists import KeptLists
 from consilience.pipelines.pairscores import Pairs, Work
 from consilience.pipelines.prepare import Prepared
 from consilience.pipelines.steps import steps_of
@@ -60,7 +60,7 @@ def compute(prepared: Prepared, work: Work, progress: Any) -> "xr.Dataset":
         pairs=[(label(*a), label(*b)) for a, b in work.named],
         among=among(pairs.comparison),
         left_out=2 * int(work.missing.sum()) * study.groups * len(work.metrics) <= MOST_LEFT_OUT,
-        kept=NeighbourLists(prepared, pairs),
+        kept=KeptLists(prepared, pairs),
         null=study.null,
         permutations=study.permutations,
         groups=study.groups,

@@ -25,7 +25,7 @@ ENDING = ".npy"
 
 
 @dataclass(frozen=True)
-class NeighbourLists:
+class KeptLists:
     """Those of the representations of `pairs`; see `engine.scoring.known.Lists`."""
 
     prepared: Prepared

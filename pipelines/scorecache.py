@@ -1,9 +1,13 @@
 """Results kept whole, under the digest of everything that decides their values."""
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
+
+from consilience.engine.progress import Progress
+from consilience.pipelines.console import Console
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,3 +41,26 @@ class ScoreCache:
             os.replace(half, self.folder / f"{key}.nc")
         finally:
             half.unlink(missing_ok=True)
+
+    def filled(
+        self,
+        wanted: Mapping[str, str],
+        work: "Callable[[Progress], Callable[[str], xr.Dataset]]",
+        console: Console,
+        title: str,
+    ) -> "dict[str, xr.Dataset]":
+        """The table of every name of `wanted`, under its key: from here, or computed, and kept the moment it exists.
+
+        `work` is called, if anything is missing, for what computes the table of a name.
+        """
+        parts = {name: self.find(key) for name, key in wanted.items()}
+        missing = [name for name, part in parts.items() if part is None]
+        if missing:
+            console.say(title)
+            with console.watching() as progress:
+                compute = work(progress)
+                for done, name in enumerate(missing, 1):
+                    parts[name] = part = compute(name)
+                    self.keep(wanted[name], part)
+                    progress(title.lower(), done, len(missing))
+        return {name: part for name, part in parts.items() if part is not None}

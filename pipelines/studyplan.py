@@ -168,7 +168,7 @@ def _passes(prepared: Prepared, work: Work, rate: Speed | None) -> Plan:
     from consilience.engine.metrics import parse
     from consilience.engine.scores import label
     from consilience.engine.scoring.known import known
-    from consilience.pipelines.neighbourlists import NeighbourLists
+    from consilience.pipelines.neighbourlists import KeptLists
 
     study, names = prepared.study, work.names
     at = {name: i for i, name in enumerate(names)}
@@ -184,7 +184,7 @@ def _passes(prepared: Prepared, work: Work, rate: Speed | None) -> Plan:
     )
     found: tuple[int, ...] = ()
     if study.precision == "exact" and not sampled:
-        kept = NeighbourLists(prepared, work.pairs)
+        kept = KeptLists(prepared, work.pairs)
         found = known(kept, [label(*name) for name in names], needs.searches)[1]
     size = Size(
         n, widths, ITEM, min(study.groups, n), pairs, load.beside(rate.threads),

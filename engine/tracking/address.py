@@ -90,6 +90,7 @@ def client(uri: str) -> Iterator[Any]:
         except Exception as error:
             if isinstance(error, BadInput | NotSent) or not _of_others(error):
                 raise
+            _probe(uri)  # a server that dies meanwhile is better told so than by what the library makes of it
             first = str(error).strip().partition("\n")[0]
             raise NotSent(f"{shown(uri)} did not take it: {first}") from error
 

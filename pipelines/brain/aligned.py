@@ -1,9 +1,10 @@
 """The alignment part of a brain study: layers with regions, one metric at a time, kept the moment it is done."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from consilience.engine.progress import Progress
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.console import Console
 from consilience.pipelines.scorecache import ScoreCache
@@ -32,15 +33,11 @@ def align_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "x
     wanted = keys(prepared)
     if not wanted:
         return None
-    parts = {metric: cache.find(key) for metric, key in wanted.items()}
-    if any(part is None for part in parts.values()):
-        console.say("Alignment")
-        with console.watching() as progress:
-            for metric, part in parts.items():
-                if part is None:
-                    parts[metric] = found = aligned(prepared, metric, progress)
-                    cache.keep(wanted[metric], found)
-    return joined([part for part in parts.values() if part is not None])
+
+    def work(progress: Progress) -> Callable[[str], "xr.Dataset"]:
+        return lambda metric: aligned(prepared, metric, progress)
+
+    return joined(list(cache.filled(wanted, work, console, "Alignment").values()))
 
 
 def aligned(prepared: Prepared, metric: str, progress: Any) -> "xr.Dataset":

@@ -20,10 +20,13 @@ Dimensions: ``space`` (a model, or with ``choose_layer: false`` a layer; then th
 
 import json
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from consilience.engine.progress import Progress
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.brain.rows import (
     features_on_rows,
@@ -65,19 +68,12 @@ def encode_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "
     wanted = keys(prepared)
     if not wanted:
         return None
-    parts = {subject: cache.find(key) for subject, key in wanted.items()}
-    missing = [subject for subject, part in parts.items() if part is None]
-    if missing:
-        console.say("Encoding")
-        with console.watching() as progress:
-            spaces = Spaces(prepared, progress)
-            for done, subject in enumerate(missing):
-                parts[subject] = part = encoded(prepared, spaces, subject)
-                cache.keep(wanted[subject], part)
-                progress("subjects", done + 1, len(missing))
     from consilience.pipelines.brain.group import together
 
-    return together(prepared, {subject: part for subject, part in parts.items() if part is not None})
+    def work(progress: Progress) -> Callable[[str], "xr.Dataset"]:
+        return partial(encoded, prepared, Spaces(prepared, progress))
+
+    return together(prepared, cache.filled(wanted, work, console, "Encoding"))
 
 
 class Spaces:

@@ -7,6 +7,7 @@ but for ``unit`` (unit_of), of the units of all subjects, one after the other, w
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,16 +47,9 @@ def reliability_missing(prepared: Prepared, cache: ScoreCache, console: Console)
     wanted = keys(prepared)
     if not wanted:
         return None
-    parts = {subject: cache.find(key) for subject, key in wanted.items()}
-    missing = [subject for subject, part in parts.items() if part is None]
-    if missing:
-        console.say("Reliability")
-        with console.watching() as progress:
-            for done, subject in enumerate(missing, 1):
-                parts[subject] = part = of_subject(prepared, subject)
-                cache.keep(wanted[subject], part)
-                progress("subjects", done, len(missing))
-    return together(prepared, {subject: part for subject, part in parts.items() if part is not None})
+    return together(
+        prepared, cache.filled(wanted, lambda _: partial(of_subject, prepared), console, "Reliability")
+    )
 
 
 def of_subject(prepared: Prepared, subject: str) -> "xr.Dataset":

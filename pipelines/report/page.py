@@ -19,10 +19,10 @@ def page(
     styles: Sequence[Path] = (),
     folders: Sequence[Path] = (),
 ) -> str:
-    """`template` filled in, in the look of the report; it includes ``head.html`` and ``end.html``.
+    """`template` filled in, in the look of the report; it includes ``begin.html`` and ``end.html``.
 
     Args:
-        context: what the words of the template are made of; `title`, `version` and `created` are for head and end.
+        context: what the words of the template are made of; `title`, `version` and `created` are for both.
         data: JSON that the scripts read, which share one scope in their order.
         styles: style sheets beside the report's own. folders: of what else the template includes.
     """

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from called import call
 from swept import swept
 
 from consilience.engine.scores import assemble
 from consilience.engine.scoring import single_table
 from consilience.pipelines.report import write
 
-__all__ = ["swept"]  # a fixture
+__all__ = ["call", "swept"]  # fixtures
 
 READY = "document.documentElement.dataset.ready && document.querySelector('#ranked tbody tr')"
 

@@ -4,11 +4,11 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from called import Call
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore
@@ -19,21 +19,6 @@ from consilience.pipelines.demo import study_file, study_text
 ROOT = Path(__file__).parents[2]
 IDS = [f"s{i:02d}" for i in range(40)]
 STUDY = "name: t\nstimuli: toys\nmodels: [a, b]\nmetrics: [cka]\ngroups: 8\ntracking: null\n"
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command line in this process: exit code, standard output, standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["consilience", *map(str, arguments)])
-        with pytest.raises(SystemExit) as done:
-            cli.main()
-        said = capsys.readouterr()
-        return int(done.value.code or 0), said.out, said.err
-
-    return run
 
 
 @pytest.fixture

@@ -1,33 +1,15 @@
 """`consilience runs`, `sync` and `reevaluate`, called as a user calls them."""
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from called import Call
 from mlflow_server import Server, nobody
 from toys import toy_study, write_toys
 
 from consilience.engine.tracking import Kept
-from consilience.pipelines import cli
 from consilience.pipelines.syncing import kept
-
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run the command line in this process: exit code, standard output, standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["consilience", *map(str, arguments)])
-        with pytest.raises(SystemExit) as done:
-            cli.main()
-        said = capsys.readouterr()
-        return int(done.value.code or 0), said.out, said.err
-
-    return run
 
 
 @pytest.fixture

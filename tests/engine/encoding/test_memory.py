@@ -1,14 +1,18 @@
 """The plan of an encoding, an alignment or a reliability promises a peak; what is measured stays below it."""
 
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
+import measure
 import pytest
 
+SUPPORT = os.environ | {"PYTHONPATH": str(Path(measure.__file__).parent)}
 PROGRAM = """
-import threading, time
-import numpy as np, psutil
+import numpy as np
+from measure import peak
 import consilience as cs
 from consilience.engine.costs_brains import draw_steps, reliability_step
 from consilience.engine.encoding.encoding import Encoding
@@ -31,21 +35,9 @@ def reliability(n, repeats, d):
 encoding(100, 4, 4)[0]()
 reliability(5, 2, 4)[0]()
 work, promised = {call}
-process, peak, done = psutil.Process(), 0, False
-before = process.memory_info().rss
-
-def watch():
-    global peak
-    while not done:
-        peak = max(peak, process.memory_info().rss - before)
-        time.sleep(0.002)
-
-thread = threading.Thread(target=watch)
-thread.start()
-work()
-done = True
-thread.join()
-print(promised, peak)
+with peak() as rise:
+    work()
+print(promised, rise[0])
 """
 
 
@@ -62,7 +54,9 @@ print(promised, peak)
 )
 def test_measured_memory_stays_below_the_plan(call):
     program = textwrap.dedent(PROGRAM).format(call=call)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, env=SUPPORT
+    )
     assert done.returncode == 0, done.stderr
     promised, peak = map(float, done.stdout.split())
     assert 0 < peak <= promised

@@ -1,14 +1,19 @@
 """The plan promises a peak; what is measured stays below it."""
 
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
+import measure
 import pytest
 
+SUPPORT = os.environ | {"PYTHONPATH": str(Path(measure.__file__).parent)}
 PROGRAM = """
-import sys, threading, time
-import numpy as np, psutil
+import sys
+import numpy as np
+from measure import peak
 from scipy.spatial.distance import pdist
 import consilience as cs
 from consilience.engine.comparison import Comparison
@@ -16,8 +21,6 @@ from consilience.engine.metrics.registry import parse
 from consilience.engine.profile import Profile
 
 n, d, count, metrics, budget = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4].split("+"), sys.argv[5]
-steps = sys.argv[6:]
-rng = np.random.default_rng(0)
 steps = sys.argv[6:]
 rng = np.random.default_rng(0)
 call = Profile if parse(metrics[0]).metric.single else Comparison
@@ -33,23 +36,11 @@ def made():
     return cs.RDM(pdist(rng.normal(size=(n, 3)), "sqeuclidean").astype(np.float32))
 
 x = {f"m/{i}": made() for i in range(count)}
-process, peak, done = psutil.Process(), 0, False
-before = process.memory_info().rss
-
-def watch():
-    global peak
-    while not done:
-        peak = max(peak, process.memory_info().rss - before)
-        time.sleep(0.002)
-
-thread = threading.Thread(target=watch)
-thread.start()
-work = call(x, metrics=metrics, budget=budget, **options)
-promised = work.plan().memory
-work.run()
-done = True
-thread.join()
-print(promised, peak)
+with peak() as rise:
+    work = call(x, metrics=metrics, budget=budget, **options)
+    promised = work.plan().memory
+    work.run()
+print(promised, rise[0])
 """
 
 
@@ -82,7 +73,7 @@ print(promised, peak)
 def test_peak_memory_stays_below_the_plan(n, d, count, metrics, budget, steps):
     run = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROGRAM), str(n), str(d), str(count), metrics, budget, *steps],
-        capture_output=True, text=True, check=True,
+        capture_output=True, text=True, check=True, env=SUPPORT,
     )  # fmt: skip
     promised, peak = map(float, run.stdout.split())
     print(f"promised {promised / 1e6:.0f} MB, measured {peak / 1e6:.0f} MB")
