@@ -91,6 +91,7 @@ class Cross:
         return np.linalg.svd(m, compute_uv=False)
 
     def between(self, left: np.ndarray | None, right: np.ndarray | None) -> np.ndarray:
-        """left'Xc'Yc right."""
-        matrix = self.matrix if left is None else left.T @ self.matrix
-        return matrix if right is None else matrix @ right
+        """left'Xc'Yc right, multiplied in the order that takes less: with few columns on one side that is first."""
+        given = [None if left is None else left.T, self.matrix, right]
+        factors = [x for x in given if x is not None]
+        return np.linalg.multi_dot(factors) if len(factors) > 1 else self.matrix

@@ -66,7 +66,9 @@ def over_groups(state: State, pair: Pair, masks: np.ndarray) -> Iterator[tuple[n
     """Xc'Yc (d_a, d_b) and the number of rows, for the groups of each mask (subset, group)."""
     groups = [state[g] for g in range(masks.shape[1])]
     for sums in _over(groups, pair, masks):
-        yield sums.product - np.multiply.outer(sums.x / sums.n, sums.y), round(sums.n)
+        matrix = np.multiply.outer(-sums.x / sums.n, sums.y)
+        matrix += sums.product
+        yield matrix, round(sums.n)
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,10 @@ def _over(groups: list[Moments], pair: Pair, masks: np.ndarray) -> Iterator[_Sum
 
 
 def _total(matrices: list[np.ndarray]) -> np.ndarray:
-    total = matrices[0].copy()
-    for matrix in matrices[1:]:
+    first, *others = matrices
+    if not others:
+        return first
+    total = first + others[0]
+    for matrix in others[1:]:
         total += matrix
     return total

@@ -1,35 +1,114 @@
-"""Ranks of all n(n-1)/2 distances without sorting them in one place: an exact empirical distribution at many knots.
-
-The knots are quantiles of the distances among a sample of rows. Where that sample is all rows, the counts below and at
-each knot come from the sorted distances; else one more sweep counts them. Between two knots ranks are interpolated, so
-that with 2^16 knots the rank correlation is off by less than 1e-8.
+"""Ranks of all n(n-1)/2 distances without sorting them in one place: their distribution over bins.
 
 Distances are first rounded to a grid far above their rounding errors and far below their differences. So distances that
 are equal but for rounding, as between copies of a sample, are ties whatever block they were computed in.
+
+In float32 every point of that grid is a bin, and a rank is one look-up. Where those would be too many (in float64, or
+with a few distances far above the others) bins lie between quantiles of the distances among a sample of rows, and ranks
+are interpolated within them, so that with 2^16 of them a rank correlation is off by less than 1e-8.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 
-KNOTS = 2**16
+KNOTS, CELLS = 2**16, 2**18
 
 
 @dataclass(frozen=True)
-class RankTable:
-    """A distance v in bin k = #{edges <= v} has the centred rank base[k] + slope[k] (v - start[k]), over n(n-1)/2."""
+class Cells:
+    """`count` points of the grid, the first of them `first` steps from 0; what lies beyond belongs to the last."""
+
+    step: float
+    first: int
+    count: int
+
+    def __call__(self, values: torch.Tensor) -> torch.Tensor:
+        return (values / self.step).round_().sub_(self.first).clamp_(0, self.count - 1).int()
+
+    def ranks(self, counts: np.ndarray, device: str) -> "CellRanks":
+        """Of all distances in a cell the middle of their ranks."""
+        total = counts.sum()
+        middle = np.cumsum(counts) - (counts + 1) / 2
+        return CellRanks(self, torch.tensor(((middle - (total - 1) / 2) / total).astype("f"), device=device))
+
+
+@dataclass(frozen=True)
+class Knots:
+    """Bin k of a distance v is #{edges <= v}."""
 
     step: float
     edges: torch.Tensor
+
+    @cached_property
+    def count(self) -> int:
+        return len(self.edges) + 1
+
+    def __call__(self, values: torch.Tensor) -> torch.Tensor:
+        return torch.bucketize(snapped(values, self.step), self.edges, right=True)
+
+    def ranks(self, counts: np.ndarray, device: str) -> "KnotRanks":
+        """Of the distances in ((-inf, e0), [e0, e1), …, [e_last, inf))."""
+        edges = self.edges.cpu().numpy()
+        total = counts.sum()
+        below = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.float64)
+        start = np.concatenate([edges[:1], edges])
+        gap = np.diff(edges.astype(np.float64))
+        # A bin of one float is a tie: all in it get the middle of their ranks. Elsewhere a bin's first is at its edge.
+        tie = np.nextafter(edges[:-1], np.inf, dtype=edges.dtype) >= edges[1:]
+        slope, rank = np.zeros(len(counts)), below + (counts - 1) / 2
+        slope[1:-1][~tie] = counts[1:-1][~tie] / gap[~tie]
+        rank[1:-1][~tie] = below[1:-1][~tie]
+        columns = (start, (rank - (total - 1) / 2) / total, slope / total)
+        return KnotRanks(self, *(torch.tensor(c.astype(edges.dtype), device=device) for c in columns))
+
+
+Bins = Cells | Knots
+
+
+@dataclass(frozen=True)
+class CellRanks:
+    """The centred rank of each cell, over n(n-1)/2."""
+
+    bins: Cells
+    rank: torch.Tensor
+
+    def __call__(self, values: torch.Tensor) -> torch.Tensor:
+        return self.rank.index_select(0, self.bins(values).flatten()).view(values.shape)
+
+
+@dataclass(frozen=True)
+class KnotRanks:
+    """A distance v in bin k has the centred rank base[k] + slope[k] (v - start[k]), over n(n-1)/2."""
+
+    bins: Knots
     start: torch.Tensor
     base: torch.Tensor
     slope: torch.Tensor
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        values = snapped(values, self.step)
-        k = torch.bucketize(values, self.edges, right=True)
-        return torch.addcmul(self.base[k], self.slope[k], values - self.start[k])
+        k = self.bins(values)
+        return torch.addcmul(self.base[k], self.slope[k], snapped(values, self.bins.step) - self.start[k])
+
+
+RankTable = CellRanks | KnotRanks
+
+
+def bins_of(distances: torch.Tensor) -> Bins:
+    """Bins for distances like these."""
+    step = grid(distances)
+    first, last = (round(float(x) / step) for x in torch.aminmax(distances))
+    if distances.dtype == torch.float32 and last - first < CELLS:
+        return Cells(step, first, last - first + 1)
+    ordered = np.sort(snapped(distances, step).cpu().numpy())
+    return Knots(step, torch.from_numpy(edges_of(ordered)).to(distances.device))
+
+
+def counted(bins: Bins, distances: torch.Tensor) -> np.ndarray:
+    """How many of the distances are in each bin."""
+    return torch.bincount(bins(distances).flatten(), minlength=bins.count).cpu().numpy()
 
 
 def snapped(values: torch.Tensor, step: float) -> torch.Tensor:
@@ -56,24 +135,3 @@ def edges_of(values: np.ndarray) -> np.ndarray:
     first, last = np.searchsorted(values, knots, "left"), np.searchsorted(values, knots, "right")
     tied = knots[last - first > 1]
     return np.unique(np.concatenate([knots, np.nextafter(tied, np.inf, dtype=values.dtype)]))
-
-
-def table(step: float, edges: np.ndarray, counts: np.ndarray, device: str) -> RankTable:
-    """Ranks from the number of distances in each bin ((-inf, e0), [e0, e1), …, [e_last, inf))."""
-    total = counts.sum()
-    below = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.float64)
-    start = np.concatenate([edges[:1], edges])
-    gap = np.diff(edges.astype(np.float64))
-    # A bin of one float is a tie: all in it get the middle of their ranks. Elsewhere a bin's first is at its edge.
-    tie = np.nextafter(edges[:-1], np.inf, dtype=edges.dtype) >= edges[1:]
-    slope, rank = np.zeros(len(counts)), below + (counts - 1) / 2
-    slope[1:-1][~tie] = counts[1:-1][~tie] / gap[~tie]
-    rank[1:-1][~tie] = below[1:-1][~tie]
-    columns = (edges, start, (rank - (total - 1) / 2) / total, slope / total)
-    return RankTable(step, *(torch.tensor(c.astype(edges.dtype), device=device) for c in columns))
-
-
-def bin_counts(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Counts per bin of sorted `values`."""
-    at = np.searchsorted(values, edges, "left")
-    return np.diff(np.concatenate([[0], at, [len(values)]]))

@@ -18,7 +18,7 @@ from consilience.engine.passes.near import MARGIN, reordered
 from consilience.engine.passes.nearest import Nearest
 from consilience.engine.passes.neighbours import Neighbours, wanted
 from consilience.engine.passes.ranks import BinCounts, sampled_distances
-from consilience.engine.passes.ranks_table import RankTable, bin_counts, edges_of, table
+from consilience.engine.passes.ranks_table import RankTable, bins_of, counted
 from consilience.engine.passes.sample import Shape
 from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.tiles import Statistic, TilePass, sweep
@@ -108,15 +108,14 @@ def rank_tables(
 
 def _tables(work: TilePass, space: str, seed: int, strip_rows: int, run: Run) -> tuple[RankTable, ...]:
     """Rank tables of the distances of every representation."""
-    tables, steps, edges = [], [], []
-    for step, distances, all_rows in sampled_distances(work, space, seed):
-        knots = edges_of(distances)
-        steps.append(step)
-        edges.append(knots)
+    bins, counts = [], []
+    for distances, all_rows in sampled_distances(work, space, seed):
+        bins.append(bins_of(distances))
         if all_rows:
-            tables.append(table(step, knots, bin_counts(distances, knots), work.device))
-    if tables:
-        return tuple(tables)
-    counting = BinCounts(space, tuple(steps), tuple(torch.from_numpy(e).to(work.device) for e in edges))
-    (counts,) = sweep(replace(work, statistics=(counting,)), strip_rows=strip_rows, run=run, stage="ranks")
-    return tuple(table(s, e, c, work.device) for s, e, c in zip(steps, edges, counts))
+            counts.append(counted(bins[-1], distances))
+    if not counts:
+        counting = BinCounts(space, tuple(bins))
+        (counts,) = sweep(
+            replace(work, statistics=(counting,)), strip_rows=strip_rows, run=run, stage="ranks"
+        )
+    return tuple(b.ranks(c, work.device) for b, c in zip(bins, counts))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata
@@ -10,29 +11,42 @@ import consilience as cs
 from consilience.engine.passes import ranks, ranks_table
 
 
-def ranked(values, knots):
-    step = ranks_table.grid(values)
-    v = np.sort(ranks_table.snapped(values, step).numpy())
-    edges = ranks_table.edges_of(v) if knots is None else knots
-    found = ranks_table.table(step, edges, ranks_table.bin_counts(v, edges), "cpu")
-    return found(values).numpy() * len(v) + (len(v) - 1) / 2 + 1
+def ranked(values):
+    bins = ranks_table.bins_of(values)
+    found = bins.ranks(ranks_table.counted(bins, values), "cpu")
+    return found(values).double().numpy() * len(values) + (len(values) - 1) / 2 + 1
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(2, 400), st.sampled_from([3, 10, 10_000]))
+@given(
+    st.integers(0, 2**32 - 1), st.integers(2, 400), st.sampled_from([3, 10, 10_000]), st.sampled_from("fd")
+)
 @settings(max_examples=60, deadline=None)
-def test_ranks_are_mid_ranks(seed, count, different):
-    import torch
+def test_ranks_are_mid_ranks(seed, count, different, dtype):
+    values = (np.random.default_rng(seed).integers(different, 2 * different, count) / 7.0).astype(dtype)
+    found = ranked(torch.from_numpy(values))
+    np.testing.assert_allclose(found, rankdata(values), atol=1e-6 if dtype == "d" else 1e-4)
 
-    values = np.random.default_rng(seed).integers(1, different + 1, count) / 7.0
-    np.testing.assert_allclose(ranked(torch.from_numpy(values), None), rankdata(values), atol=1e-6)
+
+def test_every_point_of_the_grid_is_a_bin_unless_few_distances_are_far_above_the_others():
+    values = np.random.default_rng(0).gamma(9.0, size=300_000).astype("f")
+    bins = ranks_table.bins_of(torch.from_numpy(values))
+    assert isinstance(bins, ranks_table.Cells)
+    want = rankdata(np.round(values / np.float32(bins.step)))
+    assert np.abs(ranked(torch.from_numpy(values)) - want).max() / len(values) < 1e-7
+    values[:5] *= 1e6
+    assert isinstance(ranks_table.bins_of(torch.from_numpy(values)), ranks_table.Knots)
+    assert 1 - np.corrcoef(ranked(torch.from_numpy(values)), rankdata(values))[0, 1] < 1e-7
+
+
+def test_what_lies_beyond_the_sample_belongs_to_the_last_bin():
+    cells = ranks_table.Cells(0.5, 4, 3)
+    assert cells(torch.tensor([-9.0, 1.9, 2.0, 2.4, 3.1, 1e30])).tolist() == [0, 0, 0, 1, 2, 2]
 
 
 def test_between_knots_ranks_are_interpolated(monkeypatch):
-    import torch
-
     values = np.random.default_rng(0).gamma(2.0, size=200_000)
     monkeypatch.setattr(ranks_table, "KNOTS", 4096)
-    found = ranked(torch.from_numpy(values), None)
+    found = ranked(torch.from_numpy(values))
     assert np.abs(found - rankdata(values)).max() / len(values) < 1e-3
     assert 1 - np.corrcoef(found, rankdata(values))[0, 1] < 1e-7
 
