@@ -12,7 +12,9 @@ FEW, LONG_STRIP_ROWS = 4, 2560  # of few representations long strips are small e
 FIRST_ORDER_GROUPS, MANY_PAIRS, GROUPS_OF_MANY = 10, 100, 5
 ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each thread that frees much
 # Measured per element or operation on the kernels as they are; they enter the estimates only.
-NEIGHBOUR_NS, RANK_NS, SPACE_NS, SORT_NS, ENTRY_NS = 12.0, 200.0, 2.5, 40.0, 40.0
+NEIGHBOUR_NS, SPACE_NS, ENTRY_NS = 12.0, 2.5, 40.0
+# By item size: to rank a distance, and to make bins of the sample's.
+RANK_NS, BINS_NS = {4: 25.0, 8: 200.0}, {4: 60.0, 8: 290.0}
 DECOMPOSITION_FLOPS, DECOMPOSITION_RATE, OVERLAP_RATE = 2.0, 0.5, 0.6
 MAP_FLOPS, GALLERY_NS = 20.0, 40.0
 
@@ -129,7 +131,7 @@ def state_memory(size: Size, needs: Needs) -> float:
     """Bytes of the accumulated statistics of the tile pass."""
     sums = 8.0 * size.count * size.n * (size.groups + 1) + 8.0 * size.count**2 * size.groups**2 / 2
     lists = sum(list_memory(size.n, size.count, k) for _, k in needs.searches)
-    tables = sum(4.0 * size.itemsize * 2**16 * size.count for s in needs.spaces if s.endswith("/ranks"))
+    tables = sum(2.0**21 * size.count for s in needs.spaces if s.endswith("/ranks"))
     return len(needs.spaces) * sums + lists + tables
 
 
@@ -147,12 +149,12 @@ def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threa
     tiles += 6 * bool(needs.searches)  # 64-bit keys, and what the search copies
     tile = tiles * float(size.count) * tile_rows**2 * size.itemsize
     sample = (
-        min(size.n, 2048) ** 2 * 8.0 * size.itemsize
+        min(size.n, 2048) ** 2 * 4.5 * size.itemsize
         if any(s.endswith("/ranks") for s in needs.spaces)
         else 0.0
     )
     overlaps = 6.0 * 4 * 2**22 if needs.searches else 0.0  # the chunks in which common neighbours are counted
-    held = max(threads * (rows + tile), sample) + overlaps + 2 * state_memory(size, needs)
+    held = threads * max(rows + tile, sample) + overlaps + 2 * state_memory(size, needs)
     return held + ALLOCATOR * threads + size.beside
 
 
@@ -166,19 +168,19 @@ def tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) ->
     # Narrow representations do not reach the full rate of a large product.
     seconds = flops / (0.65 * rate) + loads / speed.read
     per_element = sum(SPACE_NS for s in needs.spaces if s != "linear")
-    per_element += sum(RANK_NS for s in needs.spaces if s.endswith("/ranks"))
+    ranked = [s for s in needs.spaces if s.endswith("/ranks")]
+    per_element += RANK_NS[size.itemsize] * len(ranked)
     per_element += NEIGHBOUR_NS * 2 * len(needs.searches)
     per_element += ENTRY_NS * size.rdms / size.count
     seconds += elements * per_element * 1e-9 / speed.threads
-    sorts = sum(SORT_NS for s in needs.spaces if s.endswith("/ranks"))
-    seconds += min(size.n, 2048) ** 2 / 2 * size.count * sorts * 1e-9
+    sampled = min(size.n, 2048) ** 2 / 2 * size.count * len(ranked)
+    seconds += sampled * BINS_NS[size.itemsize] * 1e-9 / speed.threads
     seconds += overlap_seconds(size, needs, speed)
     step = Step("tiles", "exact", block, flops, loads, memory, seconds)
-    counting = [s for s in needs.spaces if s.endswith("/ranks")]
-    if counting and size.n > 2048:
-        half = float(size.n) ** 2 * size.units
-        again = half / (0.65 * rate) + elements * RANK_NS * 1e-9 * len(counting) / speed.threads
-        return [Step("ranks", "exact", block, half * len(counting), loads, memory, again), step]
+    if ranked and size.n > 2048:
+        half = float(size.n) ** 2 * size.units * len(ranked)
+        binned = elements * RANK_NS[size.itemsize] * len(ranked) * 1e-9 / speed.threads
+        return [Step("ranks", "exact", block, half, loads, memory, half / (0.65 * rate) + binned), step]
     return [step]
 
 

@@ -1,12 +1,13 @@
 """The two ways to the rank tables of a space: from all distances at once, or by a sweep that counts."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from consilience.engine.passes.ranks_table import Bins, counted
+from consilience.engine.passes import executors
+from consilience.engine.passes.executors import Run
+from consilience.engine.passes.ranks_table import Bins, bins_of, counted
 from consilience.engine.passes.sample import sample_rows, sample_tile
 from consilience.engine.passes.tiles import Tile, TilePass
 
@@ -35,10 +36,20 @@ class BinCounts:
         return [np.sum(counts, axis=0) for counts in zip(*states)]
 
 
-def sampled_distances(work: TilePass, space: str, seed: int) -> Iterator[tuple[torch.Tensor, bool]]:
-    """For each representation its distances among at most 2,048 rows, and whether those are all rows."""
+def sampled_bins(
+    work: TilePass, space: str, seed: int, run: Run
+) -> tuple[tuple[Bins, ...], list[np.ndarray]]:
+    """Bins for the distances of each representation among at most 2,048 rows; where those are all rows, the counts."""
     rows = sample_rows(work.groups.n, SAMPLE_ROWS, seed)
-    for k in range(len(work.representations)):
-        tile = sample_tile(work, slice(k, k + 1), rows)
-        upper = torch.ones(len(rows), len(rows), dtype=torch.bool, device=tile.gram.device).triu_(1)
-        yield tile.space(space)[0][upper], len(rows) == work.groups.n
+    calls = [(work, space, rows, k) for k in range(len(work.representations))]
+    found = run(_sampled_bins, calls, executors.joined, stage="bins")
+    return tuple(bins for bins, _ in found), [counts for _, counts in found if counts is not None]
+
+
+def _sampled_bins(
+    work: TilePass, space: str, rows: np.ndarray, k: int
+) -> list[tuple[Bins, np.ndarray | None]]:
+    upper = torch.ones(len(rows), len(rows), dtype=torch.bool, device=work.device).triu_(1)
+    distances = sample_tile(work, slice(k, k + 1), rows).space(space)[0][upper]
+    bins = bins_of(distances)
+    return [(bins, counted(bins, distances) if len(rows) == work.groups.n else None)]

@@ -3,9 +3,9 @@
 Distances are first rounded to a grid far above their rounding errors and far below their differences. So distances that
 are equal but for rounding, as between copies of a sample, are ties whatever block they were computed in.
 
-In float32 every point of that grid is a bin, and a rank is one look-up. Where those would be too many (in float64, or
-with a few distances far above the others) bins lie between quantiles of the distances among a sample of rows, and ranks
-are interpolated within them, so that with 2^16 of them a rank correlation is off by less than 1e-8.
+In float32 the points of that grid are the bins; beyond the usual distances two of them, then four, so that there are
+2^15 bins for each doubling. A rank is one look-up. In float64 bins lie between quantiles of the distances among a
+sample of rows, and ranks are interpolated within them. Either way a rank correlation is off by less than 1e-8.
 """
 
 from dataclasses import dataclass
@@ -14,19 +14,33 @@ from functools import cached_property
 import numpy as np
 import torch
 
-KNOTS, CELLS = 2**16, 2**18
+KNOTS, CELLS = 2**16, 2**20
+OFFSET, SHIFT = (
+    2.0**15,
+    8,
+)  # from OFFSET on a float32 without its last SHIFT bits is a whole number, or coarser
+LEAST = 1e-3  # of the mean; what is below may be 0 but for rounding
 
 
 @dataclass(frozen=True)
 class Cells:
-    """`count` points of the grid, the first of them `first` steps from 0; what lies beyond belongs to the last."""
+    """Bits of the float32 that lies as many steps of the grid above OFFSET: `count` cells, the lowest `first`.
+
+    What lies beyond belongs to the last on its side.
+    """
 
     step: float
     first: int
     count: int
 
+    @classmethod
+    def of(cls, distances: torch.Tensor, step: float) -> "Cells":
+        """For distances like these."""
+        first, last = _cells(torch.stack(torch.aminmax(distances)), step).tolist()
+        return cls(step, first, min(last - first + 1, CELLS))
+
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        return (values / self.step).round_().sub_(self.first).clamp_(0, self.count - 1).int()
+        return _cells(values, self.step).sub_(self.first).clamp_(0, self.count - 1)
 
     def ranks(self, counts: np.ndarray, device: str) -> "CellRanks":
         """Of all distances in a cell the middle of their ranks."""
@@ -99,16 +113,19 @@ RankTable = CellRanks | KnotRanks
 def bins_of(distances: torch.Tensor) -> Bins:
     """Bins for distances like these."""
     step = grid(distances)
-    first, last = (round(float(x) / step) for x in torch.aminmax(distances))
-    if distances.dtype == torch.float32 and last - first < CELLS:
-        return Cells(step, first, last - first + 1)
+    if distances.dtype == torch.float32:
+        return Cells.of(distances, step)
     ordered = np.sort(snapped(distances, step).cpu().numpy())
     return Knots(step, torch.from_numpy(edges_of(ordered)).to(distances.device))
 
 
 def counted(bins: Bins, distances: torch.Tensor) -> np.ndarray:
     """How many of the distances are in each bin."""
-    return torch.bincount(bins(distances).flatten(), minlength=bins.count).cpu().numpy()
+    return torch.bincount(bins(distances.flatten()), minlength=bins.count).cpu().numpy()
+
+
+def _cells(values: torch.Tensor, step: float) -> torch.Tensor:
+    return (values / step).round_().add_(OFFSET).view(torch.int32) >> SHIFT
 
 
 def snapped(values: torch.Tensor, step: float) -> torch.Tensor:
@@ -119,9 +136,12 @@ def snapped(values: torch.Tensor, step: float) -> torch.Tensor:
 def grid(values: torch.Tensor) -> float:
     """The step for distances like `values`: 2^-15 of their median in float32, 2^-37 in float64."""
     exponent = -15 if values.dtype == torch.float32 else -37
-    median, mean = float(values.median()), float(values.mean())
-    # Where half of the distances are 0 the others set the grid.
-    usual = median if median > 1e-3 * mean else mean
+    median, usual = float(values.median()), float(values.mean())
+    if median <= LEAST * usual:
+        # Either half of the distances are 0 but for rounding, and the others set the grid; or few are far above all.
+        near = values[values <= values.kthvalue(max(1, int(0.99 * len(values)))).values]
+        usual = float(near.mean()) or usual
+    usual = median if median > LEAST * usual else usual
     return 2.0 ** (np.floor(np.log2(usual)) + exponent) if usual > 0 else 2.0**exponent
 
 

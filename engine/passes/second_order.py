@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups, Subsets
@@ -17,8 +16,8 @@ from consilience.engine.passes.low import Bfloat16
 from consilience.engine.passes.near import MARGIN, reordered
 from consilience.engine.passes.nearest import Nearest
 from consilience.engine.passes.neighbours import Neighbours, wanted
-from consilience.engine.passes.ranks import BinCounts, sampled_distances
-from consilience.engine.passes.ranks_table import RankTable, bins_of, counted
+from consilience.engine.passes.ranks import BinCounts, sampled_bins
+from consilience.engine.passes.ranks_table import RankTable
 from consilience.engine.passes.sample import Shape
 from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.tiles import Statistic, TilePass, sweep
@@ -108,13 +107,9 @@ def rank_tables(
 
 def _tables(work: TilePass, space: str, seed: int, strip_rows: int, run: Run) -> tuple[RankTable, ...]:
     """Rank tables of the distances of every representation."""
-    bins, counts = [], []
-    for distances, all_rows in sampled_distances(work, space, seed):
-        bins.append(bins_of(distances))
-        if all_rows:
-            counts.append(counted(bins[-1], distances))
+    bins, counts = sampled_bins(work, space, seed, run)
     if not counts:
-        counting = BinCounts(space, tuple(bins))
+        counting = BinCounts(space, bins)
         (counts,) = sweep(
             replace(work, statistics=(counting,)), strip_rows=strip_rows, run=run, stage="ranks"
         )

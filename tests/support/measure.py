@@ -1,4 +1,4 @@
-"""How benchmarks, and tests of memory, measure: seconds, the rate of matrix products in the same minute, and memory that no file backs."""
+"""How benchmarks and tests of memory measure: seconds, the rate of matrix products, memory that no file backs."""
 
 import threading
 import time
