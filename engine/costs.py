@@ -16,6 +16,7 @@ NEIGHBOUR_NS, SPACE_NS, ENTRY_NS = 12.0, 2.5, 40.0
 # By item size: to rank a distance, and to make bins of the sample's.
 RANK_NS, BINS_NS = {4: 25.0, 8: 200.0}, {4: 60.0, 8: 290.0}
 DECOMPOSITION_FLOPS, DECOMPOSITION_RATE, OVERLAP_RATE = 2.0, 0.5, 0.6
+TOGETHER = 24  # representations of which the pairs of one task are
 MAP_FLOPS, GALLERY_NS = 20.0, 40.0
 
 
@@ -224,8 +225,16 @@ def first_order_step(
     seconds = flops / (0.7 * speed.float64) + spectral / (DECOMPOSITION_RATE * speed.float64)
     groups = FIRST_ORDER_GROUPS * max(1, *needs.first_order)
     memory = moment_memory(replace(size, itemsize=8), groups, budget)
+    widest = sum(sorted(size.widths)[-TOGETHER:])
+    rows = speed.sharing * row_bytes(size.n, widest, len(needs.first_order))
+    memory += min(rows, budget / 4) * bool(permutations)
     read = float(size.n) * size.units * size.itemsize * (1 + permutations) * sweeps
     return Step("moments and decompositions", "exact", "4096 rows", flops + spectral, read, memory, seconds)
+
+
+def row_bytes(n: int, units: int, metrics: int) -> float:
+    """Rows in float64, and of each metric what it maps them to, as they are and in another order."""
+    return 8.0 * n * units * (1 + 2 * metrics)
 
 
 def held_out_step(size: Size, needs: Needs, budget: float, speed: Speed, permutations: int) -> Step:

@@ -1,5 +1,6 @@
 """What the first-order metrics share: covariances of a subset of rows, and their eigendecomposition."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -63,22 +64,26 @@ class Own:
         return values > max(values[0], 0.0) * max(self.n, len(values)) * np.finfo(np.float64).eps
 
 
-@dataclass(frozen=True)
-class Cross:
-    """Xc'Yc (d1, d2) on one subset. `precise`: whether the last digits of its decompositions matter.
+class Cross(ABC):
+    """Xc'Yc (d1, d2) on one subset, `matrix`, or what maps on either side make of it.
 
-    They do for scores. For a standard error or a null, singular values below 1e-8 of the largest may be lost, and
-    the decomposition takes a third of the time. `test` (d1, d2) is that of rows set aside, about the means of the
-    others.
+    `precise`: whether the last digits of its decompositions matter. They do for scores. For a standard error or a null,
+    singular values below 1e-8 of the largest may be lost, and the decomposition takes a third of the time. `test`
+    (d1, d2) is that of rows set aside, about the means of the others.
     """
 
     matrix: np.ndarray
-    precise: bool = True
-    test: np.ndarray | None = None
+    precise: bool
+    test: np.ndarray | None
+
+    @abstractmethod
+    def between(self, left: np.ndarray | None, right: np.ndarray | None) -> np.ndarray:
+        """left'Xc'Yc right; None: 1."""
 
     @property
+    @abstractmethod
     def transposed(self) -> "Cross":
-        return Cross(self.matrix.T, self.precise, None if self.test is None else self.test.T)
+        """Yc'Xc."""
 
     def singular_values(self, left: np.ndarray | None = None, right: np.ndarray | None = None) -> np.ndarray:
         """Of left'Xc'Yc right, largest first."""
@@ -90,8 +95,21 @@ class Cross:
             m = np.asarray(np.linalg.qr(m.T, mode="r"))  # the same singular values, in a square matrix
         return np.linalg.svd(m, compute_uv=False)
 
+
+@dataclass(frozen=True)
+class CrossOfMoments(Cross):
+    """From the matrix itself."""
+
+    matrix: np.ndarray
+    precise: bool = True
+    test: np.ndarray | None = None
+
+    @property
+    def transposed(self) -> Cross:
+        return CrossOfMoments(self.matrix.T, self.precise, None if self.test is None else self.test.T)
+
     def between(self, left: np.ndarray | None, right: np.ndarray | None) -> np.ndarray:
-        """left'Xc'Yc right, multiplied in the order that takes less: with few columns on one side that is first."""
+        """Multiplied in the order that takes less: with few columns on one side that is first."""
         given = [None if left is None else left.T, self.matrix, right]
         factors = [x for x in given if x is not None]
         return np.linalg.multi_dot(factors) if len(factors) > 1 else self.matrix

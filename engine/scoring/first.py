@@ -11,12 +11,14 @@ from consilience.engine.inference.null import from_permutations, orders
 from consilience.engine.inference.split import folded
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
+from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.moment_state import Pair
 from consilience.engine.planning import first_order_groups
+from consilience.engine.scoring.drawn import fit, from_rows
 from consilience.engine.scoring.evaluated import Evaluated, Tail
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.spectral import Factors, Found, contributions, from_state
-from consilience.engine.scoring.sweep import Sweep, sweep_of
+from consilience.engine.scoring.sweep import CHUNKS, Sweep, sweep_of, union
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,30 @@ class FirstOrder:
 
     def draws(self, factors: Factors, pairs: Sequence[Pair], orders: Sequence[np.ndarray]) -> np.ndarray:
         """Scores of all rows with the right side's in each of those orders, (orders, requests, R, R)."""
+        found = self._from_rows(factors, pairs, orders) or self._from_moments(factors, pairs, orders)
+        return np.stack([self.entered(found, p, 1)[:, 0] for p in range(len(orders))])
+
+    def _from_rows(self, factors: Factors, pairs: Sequence[Pair], orders: Sequence[np.ndarray]) -> Found:
+        """Where a task can hold the rows of its pairs; else nothing."""
+        sweep = self.sweep
+        works = [sweep.work(chunk, self.groups) for chunk in sweep.chunks(pairs, None)]
+        if self.folds or not all(
+            fit(w, len(self.requests), sweep.budget / sweep.run.together) for w in works
+        ):
+            return {}
+        make = partial(from_rows, self.requests, factors, compute_dtype(sweep.representations))
+        # Of few pairs, the orders are what tasks share.
+        parts = min(len(orders), -(-CHUNKS * sweep.run.workers // len(works)))
+        calls = [
+            ({p: orders[p] for p in some.tolist()}, work)
+            for some in np.array_split(np.arange(len(orders)), parts)
+            for work in works
+        ]
+        costs = [len(some) * sum(map(sweep.cost, work.pairs)) for some, work in calls]
+        return sweep.run(make, calls, union, costs=costs, stage="permutations")
+
+    def _from_moments(self, factors: Factors, pairs: Sequence[Pair], orders: Sequence[np.ndarray]) -> Found:
+        """By blocks of rows, however many there are."""
         order = self.groups.order
         whole = Groups(order, self.groups.edges[:: self.subsets.masks.shape[1]])
         once, rough = np.ones((1, 1), bool), np.zeros(1, bool)
@@ -51,8 +77,7 @@ class FirstOrder:
         for p, permuted in enumerate(orders):
             make = partial(from_state, self.requests, factors, once, rough, self.folds, p)
             calls += self.sweep.calls(make, pairs, whole, order[permuted], len(orders))
-        found = self.sweep.finish(calls, "permutations")
-        return np.stack([self.entered(found, p, 1)[:, 0] for p in range(len(orders))])
+        return self.sweep.finish(calls, "permutations")
 
     def orders(self, permutations: int, seed: int) -> Iterator[np.ndarray]:
         """Seeded permutations of the samples; with folds inside each, to which the factors belong."""

@@ -11,7 +11,7 @@ from consilience.engine.inference.null import Null, from_permutations
 from consilience.engine.inference.split import Held, Split, held_out, split
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.metrics.held_out import Fit, Side
-from consilience.engine.metrics.linear import Cross, Own
+from consilience.engine.metrics.linear import CrossOfMoments, Own
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.moment_state import Pair, State, over_groups
 from consilience.engine.scoring.evaluated import EXACT, Evaluated, Tail, exact_tail
@@ -158,7 +158,7 @@ def _scored(
     cross = None
     if state is not None:
         ((matrix, _),) = over_groups(state, pair, WHOLE)
-        cross = Cross(matrix, precise=what == SCORE)
+        cross = CrossOfMoments(matrix, precise=what == SCORE)
     found: Found = {}
     for k, one in asked.items():
         shuffle = None if what == SCORE else np.random.default_rng([seed, 1, what])

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.engine.metrics.linear import Cross, Own
+from consilience.engine.metrics.linear import CrossOfMoments, Own
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import Frame
 from consilience.engine.passes.moment_state import Pair, State, over_folds, over_groups
@@ -44,14 +44,20 @@ def from_state(
     a, b = pair
     scores = np.empty((len(requests), len(masks), 2))
     for s, (cross, transposed) in enumerate(_crosses(state, pair, masks, folds, precise)):
-        for k, request in enumerate(requests):
-            finish, given = request.metric.finish, request.parameters
-            there = finish(factors[a, s][k], factors[b, s][k], cross, **given)
-            back = there
-            if not request.symmetric:
-                back = finish(factors[b, s][k], factors[a, s][k], transposed, **given)
-            scores[k, s] = there, back
+        scores[:, s] = finished(requests, factors[a, s], factors[b, s], cross, transposed)
     return {(a, b, draw): scores}
+
+
+def finished(
+    requests: Sequence[Request], left: list[Any], right: list[Any], cross: Any, transposed: Any
+) -> list[tuple[float, float]]:
+    """The scores of a pair on one subset, both directions, from what each side contributes."""
+    scores = []
+    for k, request in enumerate(requests):
+        finish, given = request.metric.finish, request.parameters
+        there = finish(left[k], right[k], cross, **given)
+        scores.append((there, there if request.symmetric else finish(right[k], left[k], transposed, **given)))
+    return scores
 
 
 def _owns(state: State, pair: Pair, masks: np.ndarray, folds: int, scale: float) -> Iterator[Own | list[Own]]:
@@ -70,9 +76,9 @@ def _crosses(
     """A pair on each subset, and the other way round; with folds, on each of them."""
     if folds:
         for digits, found in zip(precise, over_folds(state, pair, masks, folds)):
-            crosses = [Cross(f.matrix, bool(digits), f.test) for f in found]
+            crosses = [CrossOfMoments(f.matrix, bool(digits), f.test) for f in found]
             yield crosses, [c.transposed for c in crosses]
     else:
         for digits, (matrix, _) in zip(precise, over_groups(state, pair, masks)):
-            cross = Cross(matrix, bool(digits))
+            cross = CrossOfMoments(matrix, bool(digits))
             yield cross, cross.transposed

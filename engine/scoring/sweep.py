@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from consilience.engine.costs import TOGETHER
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes import executors
@@ -19,7 +20,7 @@ from consilience.engine.scoring.setting import Setting
 
 # What follows on the moments is the work: pairs go to the workers in about this many chunks each.
 CHUNKS = 8
-NEAR = 12  # representations; pairs of one chunk come from few of them, so that few are read
+NEAR = TOGETHER // 2  # representations; pairs of one chunk come from few of them, so that few are read
 
 Made = dict[Any, Any]
 Make = Callable[
@@ -74,7 +75,7 @@ class Sweep:
         """
         return [
             (make, tuple(c), None if groups is None else self.work(c, groups, right))
-            for c in self._chunks(pairs, groups, times)
+            for c in self.chunks(pairs, groups, times)
         ]
 
     def finish(self, calls: Sequence[Call], stage: str) -> Made:
@@ -96,7 +97,7 @@ class Sweep:
             found |= self.run(make, calls, union, costs=costs, stage=stage)
         return found
 
-    def _chunks(self, pairs: Sequence[Pair], groups: Groups | None, times: int) -> Iterator[list[Pair]]:
+    def chunks(self, pairs: Sequence[Pair], groups: Groups | None, times: int = 1) -> Iterator[list[Pair]]:
         """Pairs of near representations, of about equal cost, whose matrices fit the budget of one thread."""
         most = times * sum(map(self.cost, pairs)) / (CHUNKS * self.run.workers)
         count = 0 if groups is None else groups.count
