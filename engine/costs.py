@@ -8,7 +8,8 @@ from consilience.engine.machine import Speed
 from consilience.engine.pairs import covering
 
 TILE_ROWS, STRIP_ROWS, LEAST_ROWS = 512, 768, 16
-FEW, LONG_STRIP_ROWS = 4, 2560  # of few representations long strips are small enough: fewer, larger products
+# Of few representations large tiles and long strips are small enough: fewer, larger products.
+FEW, LARGE_TILE_ROWS, LONG_STRIP_ROWS = 4, 1024, 2560
 FIRST_ORDER_GROUPS, MANY_PAIRS, GROUPS_OF_MANY = 10, 100, 5
 ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each thread that frees much
 # Measured per element or operation on the kernels as they are; they enter the estimates only.

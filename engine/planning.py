@@ -8,6 +8,7 @@ from consilience.engine.costs import (
     FIRST_ORDER_GROUPS,
     GROUPS_OF_MANY,
     LEAST_ROWS,
+    LARGE_TILE_ROWS,
     LONG_STRIP_ROWS,
     MANY_PAIRS,
     STRIP_ROWS,
@@ -131,8 +132,9 @@ def make_plan(
 
 def _blocks(size: Size, needs: Needs, budget: float, speed: Speed) -> tuple[int, int]:
     # Strips so short that there are several pairs of them for each worker.
-    longest = LONG_STRIP_ROWS if size.count <= FEW else STRIP_ROWS
-    tile, strip = TILE_ROWS, min(longest, max(TILE_ROWS // 4, size.n // (2 * speed.threads)))
+    few = size.count <= FEW
+    tile, longest = (LARGE_TILE_ROWS, LONG_STRIP_ROWS) if few else (TILE_ROWS, STRIP_ROWS)
+    strip = min(longest, max(TILE_ROWS // 4, size.n // (2 * speed.threads)))
     while tile_memory(size, needs, tile, strip, speed.sharing) > budget and tile > LEAST_ROWS:
         tile, strip = tile // 2, strip // 2
     least = tile_memory(size, needs, tile, strip, speed.sharing)
