@@ -103,12 +103,13 @@ class HeldOut:
 @dataclass(frozen=True)
 class Needs:
     """What the metrics ask of the passes: spaces of sums, neighbour searches, the folds of each first-order metric (0:
-    in sample), unions of neighbours (space, k), batches (space, samples), spaces within classes, whole matrices.
+    in sample) and how many decompositions the work of it is, unions of neighbours (space, k), batches (space, samples),
+    spaces within classes, whole matrices.
     """
 
     spaces: frozenset[str] = frozenset()
     searches: tuple[tuple[str, int], ...] = ()
-    first_order: tuple[int, ...] = ()
+    first_order: tuple[tuple[int, float], ...] = ()
     held_out: tuple[HeldOut, ...] = ()
     unions: tuple[tuple[str, int], ...] = ()
     batches: tuple[tuple[str, int], ...] = ()
@@ -219,12 +220,13 @@ def moment_step(size: Size, budget: float, speed: Speed) -> Step:
 def first_order_step(
     size: Size, needs: Needs, budget: float, speed: Speed, evaluations: int, permutations: int
 ) -> Step:
-    sweeps = len(set(needs.first_order))  # folds are groups of their own
+    every = {folds for folds, _ in needs.first_order}
+    sweeps = len(every)  # folds are groups of their own
     flops = size.moment_flops() * (1 + permutations) * sweeps
-    metrics = sum(max(1, folds) for folds in needs.first_order)
+    metrics = sum(max(1, folds) * work for folds, work in needs.first_order)
     spectral = DECOMPOSITION_FLOPS * metrics * size.cubes() * (evaluations + permutations)
     seconds = flops / (0.7 * speed.float64) + spectral / (DECOMPOSITION_RATE * speed.float64)
-    groups = FIRST_ORDER_GROUPS * max(1, *needs.first_order)
+    groups = FIRST_ORDER_GROUPS * max(1, *every)
     memory = moment_memory(replace(size, itemsize=8), groups, budget)
     widest = sum(sorted(size.widths)[-TOGETHER:])
     rows = speed.sharing * row_bytes(size.n, widest, len(needs.first_order))

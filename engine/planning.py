@@ -41,7 +41,7 @@ def needs_of(requests: Sequence[Request]) -> Needs:
     return Needs(
         frozenset(r.space for r in requests if r.needs == "sums"),
         tuple(searches.items()),
-        tuple(r.parameters.get("folds", 0) for r in requests if r.needs == "moments"),
+        tuple((r.parameters.get("folds", 0), r.metric.work) for r in requests if r.needs == "moments"),
         tuple(
             HeldOut(r.fits, r.parameters.get("gallery", 0), r.metric.null is None)
             for r in requests

@@ -87,6 +87,7 @@ def svcca(left: np.ndarray, right: np.ndarray, cross: Cross, *, variance: float)
     "pwcca",
     needs="moments",
     factor=lambda own: (own.whitener, own.whitener.T @ own.gram),
+    work=4.0,
     symmetric=False,
     direction="similarity",
     range="0..1",
@@ -103,6 +104,6 @@ def pwcca(left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarr
     Misleads where n is not many times d, as CCA does. It weights by what X makes of its directions, so the two ways
     differ.
     """
-    u, rho, _ = np.linalg.svd(cross.between(left[0], right[0]), full_matrices=False)
+    u, rho = cross.left_singular(left[0], right[0])
     weights = np.abs(u.T @ left[1]).sum(axis=1)
     return float(weights @ np.minimum(rho, 1.0) / weights.sum())

@@ -95,6 +95,17 @@ class Cross(ABC):
             m = np.asarray(np.linalg.qr(m.T, mode="r"))  # the same singular values, in a square matrix
         return np.linalg.svd(m, compute_uv=False)
 
+    def left_singular(
+        self, left: np.ndarray | None = None, right: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Left singular vectors of left'Xc'Yc right, in columns, and the singular values, largest first."""
+        m = self.between(left, right)
+        if self.precise or m.shape[0] > m.shape[1]:
+            u, values, _ = np.linalg.svd(m, full_matrices=False)
+            return u, values
+        squares, u = (found[..., ::-1] for found in np.linalg.eigh(m @ m.T))
+        return u, np.sqrt(np.maximum(squares, 0.0))
+
 
 @dataclass(frozen=True)
 class CrossOfMoments(Cross):

@@ -52,6 +52,7 @@ class Metric:
         space: the space whose sums or neighbours are needed, from the parameters.
         factor: what one representation contributes to every pair, from `Own` (``moments``) or `Side` (``held_out``)
             and the parameters.
+        work: how many times the singular values of X'Y the score of one pair takes (``moments``).
         fits: whether moments of the train samples are needed (``held_out``); from the parameters if those matter.
         values: whether the inner products with the neighbours are needed.
         nearest: to how many neighbours the ``distances`` are needed, from the parameters.
@@ -81,6 +82,7 @@ class Metric:
     repeats: bool | Callable[..., bool] = False
     space: Callable[..., str] | None = None
     factor: Callable[..., Any] | None = None
+    work: float = 1.0
     fits: bool | Callable[..., bool] = False
     values: bool = False
     nearest: Callable[..., int] | None = None

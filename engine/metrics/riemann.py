@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import lapack
 
 from consilience.engine.metrics.linear import Cross, Own
 from consilience.engine.metrics.registry import Number, register
@@ -36,19 +37,33 @@ def _spectrum(left: Shrunk, right: Shrunk, cross: Cross) -> np.ndarray:
     c = cross.between(left.basis, right.basis)
     shrunk = c / (1 + p)[:, None]
     inner = np.block([[np.diag(p / (1 + p)), shrunk], [shrunk.T, np.diag(q) - c.T @ shrunk]])
-    values, vectors = np.linalg.eigh(inner)
-    # What the spans share leaves zeros but for rounding, of which a root would make 1e-8.
-    keep = values > (1 + q.max()) * len(values) * np.finfo(np.float64).eps
-    root = vectors[:, keep] * np.sqrt(values[keep])
-    sign = np.r_[-np.ones(len(p)), np.ones(len(q))]
-    found = 1 + np.linalg.eigvalsh(root.T @ (sign[:, None] * root))
+    root = _root(inner, (1 + q.max()) * len(inner) * np.finfo(np.float64).eps, cross.precise)
+    less, more = root[: len(p)], root[len(p) :]
+    found = 1 + np.linalg.eigvalsh(more.T @ more - less.T @ less)
     return np.clip(found, 1 / (1 + p.max()), 1 + q.max())  # between these they lie; rounding may pass them
+
+
+def _root(matrix: np.ndarray, rounding: float, precise: bool) -> np.ndarray:
+    """R' of R'R = `matrix`, but for what is zero but for `rounding`.
+
+    What the spans share leaves such zeros, of which a root would make 1e-8. Where that does no harm the factor of
+    Cholesky is one, in a tenth of the time.
+    """
+    if not precise:
+        shifted = matrix + rounding * np.eye(len(matrix))
+        factor, failed = lapack.dpotrf(shifted, lower=1, clean=1, overwrite_a=1)
+        if not failed:
+            return np.asarray(factor)
+    values, vectors = np.linalg.eigh(matrix)
+    keep = values > rounding
+    return np.asarray(vectors[:, keep] * np.sqrt(values[keep]))
 
 
 @register(
     "riemann",
     needs="moments",
     factor=_factor,
+    work=25.0,
     parameters={"shrinkage": Number(0.1, 1e-3, 1.0)},
     symmetric=True,
     direction="distance",

@@ -27,6 +27,7 @@ def _explained(basis: np.ndarray, with_basis: np.ndarray, rounding: float) -> np
     "subspace_match",
     needs="moments",
     factor=_factor,
+    work=12.0,
     parameters={"epsilon": Number(0.5, 0.01, 0.99)},
     symmetric=True,
     direction="similarity",

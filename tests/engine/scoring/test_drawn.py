@@ -14,7 +14,7 @@ METRICS = sorted(name for name, metric in registered().items() if metric.needs =
 def test_from_rows_and_from_moments(monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
     rng = np.random.default_rng(0)
     shared = rng.normal(size=(300, 6)) + 5.0
-    x = {
+    x: dict[str, np.ndarray] = {
         f"m{i}/{layer}": (shared @ rng.normal(size=(6, 8)) + rng.normal(size=(300, 8)) * layer).astype(dtype)
         for i in range(2)
         for layer in (1, 2, 3)
