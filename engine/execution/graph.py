@@ -1,4 +1,4 @@
-"""The graph of a pass: its tasks, and a fixed tree that combines their results, so that order never matters."""
+"""The graph of a pass: its tasks, and how their results are combined: always alike, so that order never matters."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -23,6 +23,21 @@ class Graph(NamedTuple):
     tasks: dict[Key, tuple[Any, ...]]
     chunks: list[Key]
     last: Key
+
+
+def chain(tasks: Sequence[tuple[Any, ...]], combine: Callable[..., Any]) -> Graph:
+    """The graph of `tasks`, each a function and its arguments; eight results at a time enter what there is so far.
+
+    Where results are in one memory: of those that cover all rows there is one, and not eight for every level of a tree.
+    """
+    chunks: list[Key] = [(CHUNK, i) for i in range(len(tasks))]
+    graph: dict[Key, tuple[Any, ...]] = dict(zip(chunks, tasks))
+    last: list[Key] = []
+    for i in range(0, len(chunks), FAN_IN):
+        key = ("combine", i)
+        graph[key] = (combine, last + chunks[i : i + FAN_IN])
+        last = [key]
+    return Graph(graph, chunks, last[0])
 
 
 def tree(

@@ -6,7 +6,7 @@ from functools import partial, wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from consilience.engine import machine
-from consilience.engine.execution.graph import Tasks, tree
+from consilience.engine.execution.graph import Tasks, chain
 from consilience.engine.execution.sessions import call, opened, resolved
 from consilience.engine.progress import Progress, silent
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Run(Protocol):
-    """``combine`` of ``function(*call)`` over `calls`, combined in a fixed tree in the order of the calls.
+    """``combine`` of ``function(*call)`` over `calls`, combined in the order of the calls, always alike.
 
     `costs` are those of the calls relative to each other, so that progress is in work done and not in tasks. `workers`
     calls are done at the same time, `together` of these in one process, whose memory they share.
@@ -103,7 +103,7 @@ def _on_threads(tasks: Tasks, finished: Callable[[int], None], threads: int) -> 
     from dask.callbacks import Callback
 
     # A partial is opaque to Dask, which would otherwise search the arguments for task names.
-    graph = tree([(partial(tasks.function, *arguments),) for arguments in tasks.calls], tasks.combine)
+    graph = chain([(partial(tasks.function, *arguments),) for arguments in tasks.calls], tasks.combine)
     number = {key: k for k, key in enumerate(graph.chunks)}
 
     def posttask(key: Any, *_: Any) -> None:

@@ -49,6 +49,7 @@ print(promised, rise[0])
     [
         (4000, 128, 12, "cka:estimator=biased+cka", "8GB", ()),
         (3000, 64, 10, "cka+mutual_knn", "8GB", ()),
+        (10_000, 32, 12, "mutual_knn:k=50", "8GB", ()),
         (2500, 64, 10, "cka+rsa+mutual_knn", "500MB", ()),
         (20000, 200, 2, "cka", "8GB", ()),
         (3000, 150, 6, "svcca+procrustes", "8GB", ()),
