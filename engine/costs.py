@@ -14,8 +14,8 @@ FIRST_ORDER_GROUPS, MANY_PAIRS, GROUPS_OF_MANY = 10, 100, 5
 ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each thread that frees much
 # Measured per element or operation on the kernels as they are; they enter the estimates only.
 NEIGHBOUR_NS, SPACE_NS, ENTRY_NS = 12.0, 2.5, 40.0
-# By item size: to rank a distance, and to make bins of the sample's.
-RANK_NS, BINS_NS = {4: 25.0, 8: 200.0}, {4: 60.0, 8: 290.0}
+# By item size: to rank a distance, to make bins of the sample's, and the bytes that each of those takes meanwhile.
+RANK_NS, BINS_NS, SAMPLE_BYTES = {4: 25.0, 8: 200.0}, {4: 60.0, 8: 290.0}, {4: 16.0, 8: 40.0}
 DECOMPOSITION_FLOPS, DECOMPOSITION_RATE, OVERLAP_RATE = 2.0, 0.5, 0.6
 TOGETHER = 24  # representations of which the pairs of one task are
 MAP_FLOPS, GALLERY_NS = 20.0, 40.0
@@ -151,11 +151,8 @@ def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threa
     rows += 8.0 * strip_rows * tile_rows * bool(size.rdms)  # entries, before they enter the tile
     tiles += 6 * bool(needs.searches)  # 64-bit keys, and what the search copies
     tile = tiles * float(size.count) * tile_rows**2 * size.itemsize
-    sample = (
-        min(size.n, 2048) ** 2 * 4.5 * size.itemsize
-        if any(s.endswith("/ranks") for s in needs.spaces)
-        else 0.0
-    )
+    ranked = any(s.endswith("/ranks") for s in needs.spaces)
+    sample = min(size.n, 2048) ** 2 * SAMPLE_BYTES[size.itemsize] * ranked
     overlaps = 6.0 * 4 * 2**22 if needs.searches else 0.0  # the chunks in which common neighbours are counted
     held = threads * max(rows + tile, sample) + overlaps + 2 * state_memory(size, needs)
     return held + ALLOCATOR * threads + size.beside

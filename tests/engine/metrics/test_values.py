@@ -60,11 +60,11 @@ def test_float32_input_agrees_to_1e_5(pair):
 
 def test_float32_kernels_agree_to_1e_5(monkeypatch):
     """More samples than are computed in float64, and all of them behind the bandwidth, as in the reference."""
-    monkeypatch.setattr("consilience.engine.passes.sample.MEDIAN_ROWS", 1500)
+    monkeypatch.setattr("consilience.engine.passes.sample.MEDIAN_ROWS", 1100)
     rng = np.random.default_rng(14)
-    shared = rng.normal(size=(1500, 5))
+    shared = rng.normal(size=(1100, 5))
     x, y = (
-        (shared @ rng.normal(size=(5, d)) + rng.normal(size=(1500, d)) + 2).astype(np.float32)
+        (shared @ rng.normal(size=(5, d)) + rng.normal(size=(1100, d)) + 2).astype(np.float32)
         for d in (30, 50)
     )
     agree(

@@ -49,7 +49,7 @@ print(promised, rise[0])
     [
         (4000, 128, 12, "cka:estimator=biased+cka", "8GB", ()),
         (3000, 64, 10, "cka+mutual_knn", "8GB", ()),
-        (10_000, 32, 12, "mutual_knn:k=50", "8GB", ()),
+        (8000, 32, 12, "mutual_knn:k=50", "8GB", ()),
         (2500, 64, 10, "cka+rsa+mutual_knn", "500MB", ()),
         (20000, 200, 2, "cka", "8GB", ()),
         (3000, 150, 6, "svcca+procrustes", "8GB", ()),
@@ -63,7 +63,7 @@ print(promised, rise[0])
         (6000, 500, 3, "probe+probe:task=r2", "8GB", ()),
         (3000, 100, 8, "cka:batch=500,estimator=minibatch", "8GB", ()),
         (3000, 100, 6, "second_order_cosine:k=5", "8GB", ()),
-        (1000, 100, 6, "rsa:compare=kendall", "8GB", ()),
+        (600, 100, 6, "rsa:compare=kendall", "8GB", ()),
         (1500, 150, 5, "linreg:folds=5", "8GB", ()),
         (2500, 100, 6, "stitch+stitch:report=recall_1+relative+mnn", "8GB", ()),
         (60000, 150, 2, "stitch+matching", "8GB", ()),
