@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from consilience.engine import preprocessing
-from consilience.engine.costs import Size
+from consilience.engine.costs.size import Size
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features.labels import labels_of
 from consilience.engine.features.repeats import crossed

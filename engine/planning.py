@@ -3,29 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from consilience.engine.costs import (
-    FEW,
+from consilience.engine.costs.apart import batch_step, class_step, sampled_step, triangle_step, union_step
+from consilience.engine.costs.moments import (
     FIRST_ORDER_GROUPS,
     GROUPS_OF_MANY,
-    LARGE_TILE_ROWS,
-    LEAST_ROWS,
-    LONG_STRIP_ROWS,
     MANY_PAIRS,
-    STRIP_ROWS,
-    TILE_ROWS,
-    HeldOut,
-    Needs,
-    Size,
-    Step,
     first_order_step,
     held_out_step,
     moment_step,
+)
+from consilience.engine.costs.size import HeldOut, Needs, Size, Step
+from consilience.engine.costs.tiles import (
+    FEW,
+    LARGE_TILE_ROWS,
+    LEAST_ROWS,
+    LONG_STRIP_ROWS,
+    STRIP_ROWS,
+    TILE_ROWS,
     search_steps,
     state_memory,
     tile_memory,
     tile_steps,
 )
-from consilience.engine.costs_apart import batch_step, class_step, sampled_step, triangle_step, union_step
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.subsets import subsets
 from consilience.engine.machine import Speed

@@ -3,16 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from consilience.engine.costs import (
-    ALLOCATOR,
-    DECOMPOSITION_RATE,
-    LEAST_ROWS,
-    NEIGHBOUR_NS,
-    STRIP_ROWS,
-    TILE_ROWS,
-    Size,
-    Step,
-)
+from consilience.engine.costs.moments import DECOMPOSITION_RATE
+from consilience.engine.costs.size import ALLOCATOR, Size, Step
+from consilience.engine.costs.tiles import LEAST_ROWS, NEIGHBOUR_NS, STRIP_ROWS, TILE_ROWS
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.halves import smallest_half
 from consilience.engine.machine import Speed

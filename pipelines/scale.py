@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from consilience.engine.costs import Size
+from consilience.engine.costs.size import Size
 from consilience.engine.errors import BadInput
 from consilience.engine.pairs import pairs_of
 from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of

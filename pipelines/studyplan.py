@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from consilience.engine.costs import Size, Step
-from consilience.engine.costs_apart import SAMPLED_FROM
+from consilience.engine.costs.apart import SAMPLED_FROM
+from consilience.engine.costs.size import Size, Step
 from consilience.engine.errors import BadInput
 from consilience.engine.machine import Speed
 from consilience.engine.pairs import with_own

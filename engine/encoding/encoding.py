@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from consilience.engine.costs import Step
-from consilience.engine.costs_brains import EncodingSize, encoding_steps
+from consilience.engine.costs.brains import EncodingSize, encoding_steps
+from consilience.engine.costs.size import Step
 from consilience.engine.encoding import null
 from consilience.engine.encoding.ceiling import repeat_ceilings
 from consilience.engine.encoding.checks import (

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from consilience.engine import costs_brains
+from consilience.engine.costs.brains import run_units
 from consilience.engine.encoding.models import Model, Scored, joined, scored, weightings
 from consilience.engine.encoding.search import Search, Solvers, decomposed, inner_splits, searched
 from consilience.engine.encoding.sources import beside
@@ -83,7 +83,7 @@ class Fitting:
     def run_units(self) -> int:
         """So many units are held at a time."""
         folds, d = self.design.sum.shape
-        return costs_brains.run_units(folds, d, self.budget)
+        return run_units(folds, d, self.budget)
 
     def cut(self, responses: Sequence[Representation]) -> list[Representation]:
         """The units of all responses, side by side, in runs that can be held."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from consilience.engine.costs import shape_rows
+from consilience.engine.costs.moments import shape_rows
 from consilience.engine.passes.blocks import TORCH_DTYPE, load, products
 from consilience.engine.passes.ranks_table import RankTable
 from consilience.engine.passes.tiles import Tile, TilePass

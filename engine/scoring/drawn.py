@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from consilience.engine.costs import row_bytes
+from consilience.engine.costs.moments import row_bytes
 from consilience.engine.linalg import product
 from consilience.engine.metrics.linear import Cross
 from consilience.engine.metrics.registry import Request

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from consilience.engine.costs import Needs
+from consilience.engine.costs.size import Needs
 from consilience.engine.features.representation import Representation
 from consilience.engine.linalg import digits_gain, low_gain, low_product
 from consilience.engine.metrics.hsic import measured

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from consilience.engine.costs_apart import BATCH, SAMPLED_FROM
+from consilience.engine.costs.apart import BATCH, SAMPLED_FROM
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.subsets import deal, subsets
 from consilience.engine.metrics.registry import Request, registered

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from consilience.engine.costs import Size
+from consilience.engine.costs.size import Size
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request

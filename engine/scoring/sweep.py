@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.engine.costs import TOGETHER
+from consilience.engine.costs.moments import TOGETHER
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes import executors

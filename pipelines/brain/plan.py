@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from consilience.engine.costs import Step
+from consilience.engine.costs.size import Step
 from consilience.engine.machine import Speed
 from consilience.engine.planning import gigabytes
 from consilience.pipelines.brain import aligned, encoding, reliable

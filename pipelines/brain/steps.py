@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from consilience.engine.costs import Size, Step
-from consilience.engine.costs_brains import EncodingSize, draw_steps, encoding_steps, reliability_step
+from consilience.engine.costs.brains import EncodingSize, draw_steps, encoding_steps, reliability_step
+from consilience.engine.costs.size import Size, Step
 from consilience.engine.errors import BadInput
 from consilience.engine.machine import Speed, read_bytes
 from consilience.engine.pairs import with_own

@@ -14,7 +14,7 @@ PROGRAM = """
 import numpy as np
 from measure import peak
 import consilience as cs
-from consilience.engine.costs_brains import draw_steps, reliability_step
+from consilience.engine.costs.brains import draw_steps, reliability_step
 from consilience.engine.encoding.encoding import Encoding
 from consilience.engine.machine import nominal
 

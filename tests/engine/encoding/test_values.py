@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from measure import peak
 
 import consilience as cs
-from consilience.engine import costs_brains
+from consilience.engine.costs import brains
 from consilience.engine.encoding import models, search
 from consilience.engine.passes import moments
 
@@ -38,15 +38,15 @@ def agree(table, r, r2, penalty, space=0, rtol=1e-8):
 @settings(max_examples=20, deadline=None)
 def test_any_shape_in_any_pieces(n, d, v, folds, nested, standardise, block, units, dtype):
     x, y = data(n, d, v, dtype=dtype)
-    before = moments.BLOCK_ROWS, costs_brains.RUN_BYTES, search.TASK_UNITS
-    moments.BLOCK_ROWS, costs_brains.RUN_BYTES, search.TASK_UNITS = block, 8.0 * folds * d * units, 2
+    before = moments.BLOCK_ROWS, brains.RUN_BYTES, search.TASK_UNITS
+    moments.BLOCK_ROWS, brains.RUN_BYTES, search.TASK_UNITS = block, 8.0 * folds * d * units, 2
     try:
         table = cs.encode(
             x, da.from_array(y, chunks=(block, -1)), penalties=PENALTIES, folds=folds, nested=nested,
             standardise=standardise,
         )  # fmt: skip
     finally:
-        moments.BLOCK_ROWS, costs_brains.RUN_BYTES, search.TASK_UNITS = before
+        moments.BLOCK_ROWS, brains.RUN_BYTES, search.TASK_UNITS = before
     want = reference.encode(
         x.astype(float), y.astype(float), reference.contiguous(n, folds), PENALTIES, nested=nested,
         standardise=standardise,

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from consilience.engine.costs import ALLOCATOR, SPACE_NS, Needs, Size, Step
+from consilience.engine.costs.size import ALLOCATOR, Needs, Size, Step
+from consilience.engine.costs.tiles import SPACE_NS
 from consilience.engine.machine import Speed
 
 BATCH, SAMPLED_FROM = 512, 10_240  # samples of a random batch; how many make it worth while to draw batches

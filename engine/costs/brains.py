@@ -1,10 +1,11 @@
-"""What encoding models, studies of alignment and of reliability cost: see `consilience.engine.costs`."""
+"""What encoding models, studies of alignment and of reliability cost: see `consilience.engine.costs.size`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from consilience.engine.costs import ALLOCATOR, DECOMPOSITION_RATE, Size, Step
+from consilience.engine.costs.moments import DECOMPOSITION_RATE
+from consilience.engine.costs.size import ALLOCATOR, Size, Step
 from consilience.engine.machine import Speed
 
 # Measured on the kernels as they are; they enter the estimates of seconds only.

@@ -1,0 +1,122 @@
+"""What decides the cost of a comparison, and what a plan says of each of its passes."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from consilience.engine.pairs import covering
+
+ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each thread that frees much
+
+
+@dataclass(frozen=True)
+class Size:
+    """What decides the cost: samples, units of each representation (1 of an RDM), bytes a number, row groups, pairs
+    wanted, bytes of memory that reading takes beside the rows read, how many representations are RDMs, how many
+    pairs there are in the comparison of which these are a part (0: no more than these), and of which representations
+    the neighbours are known."""
+
+    n: int
+    widths: tuple[int, ...]
+    itemsize: int
+    groups: int
+    pairs: tuple[tuple[int, int], ...]
+    beside: float = 0.0
+    rdms: int = 0
+    among: int = 0
+    known: tuple[int, ...] = ()
+
+    @property
+    def whole(self) -> int:
+        """Pairs of the whole comparison."""
+        return self.among or len(self.pairs)
+
+    @cached_property
+    def lefts(self) -> tuple[int, ...] | None:
+        """The representations whose products with all others are the pairs wanted; None: of all with all."""
+        return covering([(a, b) for a, b in self.pairs if a != b], self.count)
+
+    def unknown(self, needs: "Needs") -> "Size":
+        """The representations whose neighbours are searched by themselves; the lists of the others are in memory."""
+        lists = sum(list_memory(self.n, len(self.known), k) for _, k in needs.searches)
+        widths = tuple(d for r, d in enumerate(self.widths) if r not in self.known)
+        return replace(
+            self, widths=widths, pairs=(), beside=self.beside + lists, rdms=min(self.rdms, len(widths)), known=(),
+        )  # fmt: skip
+
+    @property
+    def products(self) -> float:
+        """Products of two representations that a sweep over tiles takes."""
+        return float(self.count * (self.count if self.lefts is None else len(self.lefts) + 1))
+
+    @property
+    def count(self) -> int:
+        return len(self.widths)
+
+    @property
+    def units(self) -> int:
+        return sum(self.widths)
+
+    def tile_flops(self) -> float:
+        return float(self.n) ** 2 * (self.units + self.products)
+
+    def cubes(self) -> float:
+        """Σ d_a d_b min(d_a, d_b) over the pairs: what a decomposition of each takes, but for a factor."""
+        return float(
+            sum(self.widths[a] * self.widths[b] * min(self.widths[a], self.widths[b]) for a, b in self.pairs)
+        )
+
+    def areas(self) -> float:
+        """Σ d_a d_b over the pairs: the numbers in their matrices."""
+        return float(sum(self.widths[a] * self.widths[b] for a, b in self.pairs))
+
+    def moment_flops(self) -> float:
+        return 2.0 * self.n * self.areas()
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a metric on held-out samples asks for: a fitted map, a gallery (0: all samples), and draws for its null."""
+
+    fits: bool
+    gallery: int
+    drawn: bool
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the metrics ask of the passes: spaces of sums, neighbour searches, the folds of each first-order metric (0:
+    in sample) and how many decompositions the work of it is, unions of neighbours (space, k), batches (space, samples),
+    spaces within classes, whole matrices.
+    """
+
+    spaces: frozenset[str] = frozenset()
+    searches: tuple[tuple[str, int], ...] = ()
+    first_order: tuple[tuple[int, float], ...] = ()
+    held_out: tuple[HeldOut, ...] = ()
+    unions: tuple[tuple[str, int], ...] = ()
+    batches: tuple[tuple[str, int], ...] = ()
+    classes: frozenset[str] = frozenset()
+    triangles: int = 0
+
+    @property
+    def ranked(self) -> list[str]:
+        """The spaces in which distances are ranked."""
+        return [s for s in self.spaces if s.endswith("/ranks")]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One pass of a plan. `flops` and `bytes` are totals, `memory` is the peak above the inputs, in bytes."""
+
+    name: str
+    how: str
+    block: str
+    flops: float
+    bytes: float
+    memory: float
+    seconds: float
+
+
+def list_memory(n: int, representations: int, k: int) -> float:
+    """Bytes of the neighbours of all samples and within halves, while they are sought and sorted."""
+    return 2.0 * 12 * representations * n * (k + 20)
