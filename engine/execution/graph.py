@@ -28,10 +28,9 @@ class Graph(NamedTuple):
 def chain(tasks: Sequence[tuple[Any, ...]], combine: Callable[..., Any]) -> Graph:
     """The graph of `tasks`, each a function and its arguments; eight results at a time enter what there is so far.
 
-    Where results are in one memory: of those that cover all rows there is one, and not eight for every level of a tree.
+    For results in one memory: of those that cover all rows there is one, where a tree holds up to eight for each level.
     """
-    chunks: list[Key] = [(CHUNK, i) for i in range(len(tasks))]
-    graph: dict[Key, tuple[Any, ...]] = dict(zip(chunks, tasks))
+    chunks, graph = _leaves(tasks, "")
     last: list[Key] = []
     for i in range(0, len(chunks), FAN_IN):
         key = ("combine", i)
@@ -41,7 +40,7 @@ def chain(tasks: Sequence[tuple[Any, ...]], combine: Callable[..., Any]) -> Grap
 
 
 def tree(
-    tasks: Sequence[tuple[Any, ...]], combine: Callable[..., Any], beside: Sequence[Any] = (), name: str = ""
+    tasks: Sequence[tuple[Any, ...]], combine: Callable[..., Any], beside: Sequence[Any], name: str
 ) -> Graph:
     """The graph of `tasks`, each a function and its arguments.
 
@@ -50,8 +49,7 @@ def tree(
             with a single one. `beside` are further arguments of each such call.
         name: tells the keys from those of other graphs.
     """
-    chunks: list[Key] = [(CHUNK + name, i) for i in range(len(tasks))]
-    graph: dict[Key, tuple[Any, ...]] = dict(zip(chunks, tasks))
+    chunks, graph = _leaves(tasks, name)
     level, depth = chunks, 0
     while len(level) > 1 or depth == 0:
         above: list[Key] = []
@@ -61,3 +59,8 @@ def tree(
             above.append(key)
         level, depth = above, depth + 1
     return Graph(graph, chunks, level[0])
+
+
+def _leaves(tasks: Sequence[tuple[Any, ...]], name: str) -> tuple[list[Key], dict[Key, tuple[Any, ...]]]:
+    chunks: list[Key] = [(CHUNK + name, i) for i in range(len(tasks))]
+    return chunks, dict(zip(chunks, tasks))

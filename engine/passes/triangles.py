@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from consilience.engine.passes.ranks_table import grid, snapped
+from consilience.engine.passes.ranks_knots import snapped
+from consilience.engine.passes.ranks_table import grid
 from consilience.engine.passes.sample import sample_tile
 from consilience.engine.passes.tiles import TilePass
 

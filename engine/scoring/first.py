@@ -13,6 +13,7 @@ from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.moment_state import Pair
+from consilience.engine.passes.moments import MomentPass
 from consilience.engine.planning import first_order_groups
 from consilience.engine.scoring.drawn import fit, from_rows
 from consilience.engine.scoring.evaluated import Evaluated, Tail
@@ -42,21 +43,27 @@ class FirstOrder:
         precise = np.zeros(chosen.count, bool)
         precise[[k for k in (chosen.full, chosen.select, chosen.holdout) if k is not None]] = True
         make = partial(from_state, self.requests, factors, chosen.masks, precise, self.folds, 0)
-        return self.entered(self.sweep.over(make, pairs, self.groups, "decompositions"), 0, chosen.count)
+        return self.entered(self.sweep.over(make, pairs, self.groups, "decompositions"), 1, chosen.count)[0]
 
     def draws(self, factors: Factors, pairs: Sequence[Pair], orders: Sequence[np.ndarray]) -> np.ndarray:
         """Scores of all rows with the right side's in each of those orders, (orders, requests, R, R)."""
-        found = self._from_rows(factors, pairs, orders) or self._from_moments(factors, pairs, orders)
-        return np.stack([self.entered(found, p, 1)[:, 0] for p in range(len(orders))])
+        works = [self.sweep.work(chunk, self.groups) for chunk in self.sweep.chunks(pairs, None)]
+        if self._held(works):
+            found = self._from_rows(factors, works, orders)
+        else:
+            found = self._from_moments(factors, pairs, orders)
+        return self.entered(found, len(orders), 1)[:, :, 0]
 
-    def _from_rows(self, factors: Factors, pairs: Sequence[Pair], orders: Sequence[np.ndarray]) -> Found:
-        """Where a task can hold the rows of its pairs; else nothing."""
+    def _held(self, works: Sequence[MomentPass]) -> bool:
+        """Whether each task can hold the rows of its pairs; folds are sums of moments."""
+        most = self.sweep.budget / self.sweep.run.together
+        return not self.folds and all(fit(work, len(self.requests), most) for work in works)
+
+    def _from_rows(
+        self, factors: Factors, works: Sequence[MomentPass], orders: Sequence[np.ndarray]
+    ) -> Found:
+        """From rows held in memory."""
         sweep = self.sweep
-        works = [sweep.work(chunk, self.groups) for chunk in sweep.chunks(pairs, None)]
-        if self.folds or not all(
-            fit(w, len(self.requests), sweep.budget / sweep.run.together) for w in works
-        ):
-            return {}
         make = partial(from_rows, self.requests, factors, compute_dtype(sweep.representations))
         # Of few pairs, the orders are what tasks share.
         parts = min(len(orders), -(-CHUNKS * sweep.run.workers // len(works)))
@@ -89,13 +96,12 @@ class FirstOrder:
         for _ in range(permutations):
             yield np.concatenate([a + rng.permutation(b - a) for a, b in pairwise(edges)])
 
-    def entered(self, found: Found, draw: int, count: int) -> np.ndarray:
-        """(requests, count, R, R) from the (requests, count, 2) scores of each pair, both directions."""
+    def entered(self, found: Found, draws: int, count: int) -> np.ndarray:
+        """(draws, requests, count, R, R) from (requests, count, 2) scores, both directions, of each pair and draw."""
         size = len(self.sweep.representations)
-        values = np.full((len(self.requests), count, size, size), np.nan)
-        for (a, b, d), scores in found.items():
-            if d == draw:
-                values[:, :, a, b], values[:, :, b, a] = scores[..., 0], scores[..., 1]
+        values = np.full((draws, len(self.requests), count, size, size), np.nan)
+        for (a, b, draw), scores in found.items():
+            values[draw, :, :, a, b], values[draw, :, :, b, a] = scores[..., 0], scores[..., 1]
         return values
 
 

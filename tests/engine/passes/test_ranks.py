@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 
 import consilience as cs
-from consilience.engine.passes import ranks, ranks_table
+from consilience.engine.passes import ranks, ranks_cells, ranks_knots, ranks_table
 
 
 def ranked(values):
@@ -32,7 +32,7 @@ def test_ranks_of_float32_are_exact_up_to_the_usual_distances_and_a_little_coars
     values = np.random.default_rng(0).gamma(2.0, size=300_000).astype("f")
     values[:5] *= far
     bins = ranks_table.bins_of(torch.from_numpy(values))
-    usual = values < bins.step * ranks_table.OFFSET
+    usual = values < bins.step * ranks_cells.OFFSET
     assert 0.2 < usual.mean() < 0.6
     found, want = ranked(torch.from_numpy(values)), rankdata(np.round(values / np.float32(bins.step)))
     assert np.abs(found - want)[usual].max() / len(values) < 1e-7
@@ -49,14 +49,14 @@ def test_half_of_the_distances_0_but_for_rounding_are_ties():
 
 
 def test_what_lies_beyond_the_sample_belongs_to_the_last_bin_on_its_side():
-    cells = ranks_table.Cells.of(torch.tensor([2.0, 3.0]), 0.5)
+    cells = ranks_cells.Cells.of(torch.tensor([2.0, 3.0]), 0.5)
     assert cells.count == 3
     assert cells(torch.tensor([-9.0, 1.9, 2.0, 2.4, 3.1, 1e30])).tolist() == [0, 0, 0, 1, 2, 2]
 
 
 def test_between_knots_ranks_are_interpolated(monkeypatch):
     values = np.random.default_rng(0).gamma(2.0, size=200_000)
-    monkeypatch.setattr(ranks_table, "KNOTS", 4096)
+    monkeypatch.setattr(ranks_knots, "KNOTS", 4096)
     found = ranked(torch.from_numpy(values))
     assert np.abs(found - rankdata(values)).max() / len(values) < 1e-3
     assert 1 - np.corrcoef(found, rankdata(values))[0, 1] < 1e-7
