@@ -36,13 +36,26 @@ def listed(keys: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.where(there, position[rows], -1), decoded(ranked)
 
 
-def reaching(values: torch.Tensor, limit: torch.Tensor, below: bool = False) -> np.ndarray:
-    """The flat numbers of the values that are at least the limit; `below`: at most."""
+def reaching(
+    values: torch.Tensor, limit: torch.Tensor, below: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, torch.Tensor]:
+    """Which of (R, m, m') are at least the limit, `below`: at most: their numbers along each axis, and they themselves.
+
+    NumPy takes a third of the time that torch does.
+    """
     if values.device.type != "cpu":
-        mask = values <= limit if below else values >= limit
-        return mask.flatten().nonzero().flatten().cpu().numpy()
-    compare = np.less_equal if below else np.greater_equal  # torch takes three times as long
-    return np.flatnonzero(compare(values.numpy(), limit.numpy()))
+        at = (values <= limit if below else values >= limit).nonzero(as_tuple=True)
+        r, i, j = (numbers.cpu().numpy() for numbers in at)
+        return r, i, j, values[at]
+    compare, columns = np.less_equal if below else np.greater_equal, np.int32(values.shape[2])
+    parts = []
+    for k, (of_one, its_limit) in enumerate(zip(values.numpy(), limit.numpy())):
+        hits = np.flatnonzero(compare(of_one, its_limit)).astype(np.int32)
+        i = hits // columns
+        j = hits - i * columns
+        parts.append((np.full_like(i, k), i, j, of_one[i, j]))
+    r, i, j, found = map(np.concatenate, zip(*parts))
+    return r, i, j, torch.from_numpy(found)
 
 
 def nth_best(values: torch.Tensor, nth: int, axis: int, nearest: int) -> np.ndarray:

@@ -102,15 +102,12 @@ class Nearest:
         limit = torch.from_numpy(bound).to(values.device).unsqueeze(2 if of == tile.i else 1)
         copies = self._copies(tile, values)
         if copies is None:
-            hits = reaching(values, limit)
+            r, i, j, found = reaching(values, limit)
         elif tile.unit:
-            hits = reaching(values, limit.clamp(max=copies))
+            r, i, j, found = reaching(values, limit.clamp(max=copies))
         else:
-            hits = reaching(
-                values, torch.maximum(-limit, torch.as_tensor(copies, device=values.device)), below=True
-            )
-        r, i, j = np.unravel_index(hits, values.shape)
-        found = values[tuple(torch.from_numpy(at).to(values.device) for at in (r, i, j))]
+            limit = torch.maximum(-limit, torch.as_tensor(copies, device=values.device))
+            r, i, j, found = reaching(values, limit, below=True)
         if isinstance(copies, torch.Tensor):
             copies = copies[:, :, 0][torch.from_numpy(r), torch.from_numpy(i)]
         own, other = (i, j) if of == tile.i else (j, i)
