@@ -85,8 +85,19 @@ class Cross(ABC):
     def transposed(self) -> "Cross":
         """Yc'Xc."""
 
+    @cached_property
+    def _found(self) -> dict[tuple[int, int], tuple[np.ndarray | None, np.ndarray | None, np.ndarray]]:
+        """Singular values by the identity of the maps, and those, so that their identity stays theirs."""
+        return {}
+
     def singular_values(self, left: np.ndarray | None = None, right: np.ndarray | None = None) -> np.ndarray:
-        """Of left'Xc'Yc right, largest first."""
+        """Of left'Xc'Yc right, largest first; made once, however many metrics begin with the same maps."""
+        key = id(left), id(right)
+        if key not in self._found:
+            self._found[key] = left, right, self._singular_values(left, right)
+        return self._found[key][2]
+
+    def _singular_values(self, left: np.ndarray | None, right: np.ndarray | None) -> np.ndarray:
         m = self.between(left, right)
         m = m if m.shape[0] <= m.shape[1] else m.T
         if not self.precise:

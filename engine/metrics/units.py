@@ -74,55 +74,42 @@ def transport(worth: np.ndarray) -> float:
         allowed |= better
 
 
+def each_best(worth: np.ndarray) -> float:
+    """Mean over the rows of the greatest worth in each."""
+    return float(worth.max(axis=1).mean())
+
+
+MATCHES = {"one_to_one": assignment, "soft": transport, "best": each_best}
+
+
 @register(
     "unit_match",
     needs="moments",
     factor=lambda own, match: inverse_norms(own),
-    parameters={"match": Choice(("one_to_one", "soft"))},
-    symmetric=True,
+    parameters={"match": Choice(tuple(MATCHES))},
+    symmetric=lambda match: match != "best",
     direction="similarity",
     range="-1..1",
-    source="Li et al. 2015; Khosla and Williams 2024",
+    source="Li et al. 2015; Khosla and Williams 2024; best: Gurnee et al. 2024, Dravid et al. 2023",
     invariances=("permutation", "scaling", "translation"),
 )
 def unit_match(left: np.ndarray, right: np.ndarray, cross: Cross, *, match: str) -> float:
     """Correlation of matched units.
 
     one_to_one: mean of corr(x_i, y_j) over the min(d1, d2) pairs of the best assignment; soft: max Σ_ij P_ij
-    corr(x_i, y_j) over P >= 0 with rows that sum to 1/d1 and columns that sum to 1/d2 (optimal transport)
+    corr(x_i, y_j) over P >= 0 with rows that sum to 1/d1 and columns that sum to 1/d2 (optimal transport); best: mean
+    over i of max_j corr(x_i, y_j), directed: the units are X's
 
-    Correlations keep their sign. A unit without variance correlates 0 with every other, and lowers the score. Both
-    optima are exact; with d1 = d2 they are the same. one_to_one leaves the surplus units of the wider side out.
+    Correlations keep their sign. A unit without variance correlates 0 with every other, and lowers the score. All three
+    optima are exact; with d1 = d2 the first two are the same. one_to_one leaves the surplus units of the wider side
+    out; with best one unit of Y may be the match of several.
 
     Misleads where there are many units and few samples: the best of many partners correlates by chance. Read it
-    against its null; a rotation that changes no information destroys it.
+    against its null; a rotation that changes no information destroys it. With best a few units that many share look
+    like all.
     """
     worth = unit_correlations(left, right, cross)
-    return assignment(worth) if match == "one_to_one" else transport(worth)
-
-
-@register(
-    "unit_best",
-    needs="moments",
-    factor=inverse_norms,
-    symmetric=False,
-    direction="similarity",
-    range="-1..1",
-    source="Gurnee et al. 2024; Dravid et al. 2023",
-    invariances=("permutation", "scaling", "translation"),
-)
-def unit_best(left: np.ndarray, right: np.ndarray, cross: Cross) -> float:
-    """Correlation of each unit with its best match (directed: the units are X's).
-
-    mean over i of max_j corr(x_i, y_j)
-
-    Correlations keep their sign, and a unit of Y may be the best match of several. A unit of X without variance
-    counts as 0, and so does one of Y as a match. Chance is far above 0: it is the maximum of d2 correlations.
-
-    Misleads as `unit_match` does, and one unit may be the best partner of many: a few shared features then look like
-    all.
-    """
-    return float(unit_correlations(left, right, cross).max(axis=1).mean())
+    return MATCHES[match](worth)
 
 
 @register(

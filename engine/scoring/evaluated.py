@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.inference.jackknife import standard_error
-from consilience.engine.inference.null import Null, calibrated
+from consilience.engine.inference.maximum import LEAST_PERMUTATIONS, critical
+from consilience.engine.inference.null import Null, calibrated, from_permutations
 from consilience.engine.inference.subsets import Subsets
 from consilience.engine.metrics.registry import Request
 
@@ -15,9 +16,10 @@ EXACT = "exact permutation moments"
 
 @dataclass(frozen=True)
 class Tail:
-    """The null of one evaluation, and the p-values of its scores, each (R, R)."""
+    """The null of one evaluation, its 95 % point τ, and the p-values of its scores, each (R, R)."""
 
     null: Null
+    threshold: np.ndarray
     p: np.ndarray
 
 
@@ -55,8 +57,7 @@ class Evaluated:
         if self.tail is not None:
             null = self.tail.null
             found |= {"null_mean": null.mean, "z": null.z(score), "p": self.tail.p}
-            threshold = null.threshold(self.request.metric.direction)
-            found["calibrated"] = calibrated(score, threshold, self.request.best)
+            found["calibrated"] = calibrated(score, self.tail.threshold, self.request.best)
         if self.subsets.select is not None and self.subsets.holdout is not None:
             found["score_select"] = self.values[self.subsets.select]
             found["score_holdout"] = self.values[self.subsets.holdout]
@@ -70,7 +71,16 @@ class Evaluated:
 
 def exact_tail(null: Null, score: np.ndarray, request: Request) -> Tail:
     """The tail of a null whose moments are known."""
-    return Tail(null, null.p(score, request.metric.direction))
+    direction = request.metric.direction
+    return Tail(null, null.threshold(direction), null.p(score, direction))
+
+
+def drawn_tail(draws: np.ndarray, score: np.ndarray, request: Request) -> Tail:
+    """The tail of a null that was drawn, (permutations, R, R). Of few draws there is no 95 % point: τ is NaN."""
+    direction = request.metric.direction
+    null, p = from_permutations(draws, score, direction)
+    enough = len(draws) >= LEAST_PERMUTATIONS
+    return Tail(null, critical(draws, score, direction) if enough else np.full_like(score, np.nan), p)
 
 
 def mirrored(values: np.ndarray, symmetric: bool) -> np.ndarray:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from consilience.engine.inference.null import from_permutations, orders
+from consilience.engine.inference.null import orders
 from consilience.engine.inference.split import folded
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
@@ -16,7 +16,7 @@ from consilience.engine.passes.moment_state import Pair
 from consilience.engine.passes.moments import MomentPass
 from consilience.engine.planning import first_order_groups
 from consilience.engine.scoring.drawn import fit, from_rows
-from consilience.engine.scoring.evaluated import Evaluated, Tail
+from consilience.engine.scoring.evaluated import Evaluated, Tail, drawn_tail
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.spectral import Factors, Found, contributions, from_state
 from consilience.engine.scoring.sweep import CHUNKS, Sweep, sweep_of, union
@@ -137,7 +137,7 @@ def _evaluate(requests: Sequence[Request], setting: Setting, folds: int) -> list
         draws = work.draws(factors, setting.asked, permuted)
         for k, request in enumerate(requests):
             score = values[k, work.subsets.full]
-            tails[k] = Tail(*from_permutations(draws[:, k], score, request.metric.direction))
+            tails[k] = drawn_tail(draws[:, k], score, request)
     return [
         Evaluated(request, values[k], work.subsets, setting.groups.n, tails[k], None, how)
         for k, request in enumerate(requests)

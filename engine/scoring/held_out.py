@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from consilience.engine.inference.null import Null, from_permutations
+from consilience.engine.inference.null import Null
 from consilience.engine.inference.split import Held, Split, held_out, split
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.metrics.held_out import Fit, Side
 from consilience.engine.metrics.linear import CrossOfMoments, Own
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.moment_state import Pair, State, over_groups
-from consilience.engine.scoring.evaluated import EXACT, Evaluated, Tail, exact_tail
+from consilience.engine.scoring.evaluated import EXACT, Evaluated, Tail, drawn_tail, exact_tail
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.sweep import Sweep, sweep_of
 
@@ -112,7 +112,7 @@ def _tails(
         how = f"{permutations} permutations"
         draws = np.stack([entered[p, k] for p in range(permutations)])
         for t, score in enumerate(scores):
-            tails[t] = Tail(*from_permutations(draws[:, t], score, one.request.metric.direction))
+            tails[t] = drawn_tail(draws[:, t], score, one.request)
     return tails, how
 
 

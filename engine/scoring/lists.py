@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import torch
 
-from consilience.engine.inference.null import from_permutations, orders
+from consilience.engine.inference.null import orders
 from consilience.engine.inference.subsets import Subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.executors import Run, joined
 from consilience.engine.passes.neighbours import NeighbourLists, Neighbours
 from consilience.engine.passes.overlaps import overlaps, overlaps_within
 from consilience.engine.progress import Progress, silent
-from consilience.engine.scoring.evaluated import EXACT, Evaluated, Tail, exact_tail, mirrored
+from consilience.engine.scoring.evaluated import EXACT, Evaluated, Tail, drawn_tail, exact_tail, mirrored
 
 
 def from_neighbours(
@@ -141,4 +141,4 @@ def _tail(
     if not permutations:
         return None, "none"
     found = draws(request, view, orders(len(view.rows), permutations, seed), run, lefts)
-    return Tail(*from_permutations(found, score, metric.direction)), f"{permutations} permutations"
+    return drawn_tail(found, score, request), f"{permutations} permutations"

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from consilience.engine.errors import BadInput
-from consilience.engine.inference.null import from_permutations, orders
+from consilience.engine.inference.null import orders
 from consilience.engine.inference.subsets import Groups, Subsets, subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import executors
 from consilience.engine.passes.moment_state import Pair
 from consilience.engine.passes.triangles import MOST_SAMPLES, Triangles, matrix_of
 from consilience.engine.planning import first_order_groups
-from consilience.engine.scoring.evaluated import Evaluated, Tail
+from consilience.engine.scoring.evaluated import Evaluated, drawn_tail
 from consilience.engine.scoring.setting import Setting
 
 
@@ -46,7 +46,7 @@ def _evaluate(request: Request, setting: Setting, groups: Groups, chosen: Subset
     scores, draws = values[: chosen.count], values[chosen.count :]
     if not count:
         return Evaluated(request, scores, chosen, groups.n)
-    tail = Tail(*from_permutations(draws, scores[chosen.full], request.metric.direction))
+    tail = drawn_tail(draws, scores[chosen.full], request)
     return Evaluated(request, scores, chosen, groups.n, tail, None, f"{count} permutations")
 
 

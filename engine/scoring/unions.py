@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from consilience.engine.inference.null import from_permutations, orders
+from consilience.engine.inference.null import orders
 from consilience.engine.inference.subsets import Subsets
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.columns import labelled, one_hot
 from consilience.engine.passes.neighbours import Neighbours
 from consilience.engine.passes.tiles import TilePass
 from consilience.engine.passes.unions import Side, union_of, values_of
-from consilience.engine.scoring.evaluated import Evaluated, Tail, mirrored
+from consilience.engine.scoring.evaluated import Evaluated, drawn_tail, mirrored
 from consilience.engine.scoring.setting import Setting
 
 CHUNK_ELEMENTS = 2**20
@@ -46,7 +46,7 @@ def from_unions(request: Request, found: Neighbours, setting: Setting) -> Evalua
     values = mirrored(sums / sizes[:, None, None], request.symmetric)
     if not count:
         return Evaluated(request, values, chosen, n)
-    null = Tail(*from_permutations(draws / n, values[chosen.full], metric.direction))
+    null = drawn_tail(draws / n, values[chosen.full], request)
     return Evaluated(request, values, chosen, n, null, None, f"{count} permutations")
 
 

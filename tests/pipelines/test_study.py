@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from consilience.engine.errors import BadInput
+from consilience.engine.metrics import parse
+from consilience.engine.metrics.registry import registered
 from consilience.pipelines.located import StudyError, read_yaml
 from consilience.pipelines.study import LayerChoice, Pairs, Study, load_study, parse_study
 
@@ -45,6 +47,12 @@ output: out
     assert [x.spec() for x in got.metrics] == ["cka", {"name": "cka", "estimator": "biased"}, "mutual_knn"]
     for key in ("store", "pairs", "null", "budget", "precision", "executor", "tracking", "output"):
         assert getattr(got, key) == getattr(least, key), key  # the document states the defaults
+
+
+def test_the_study_of_every_metric_leaves_none_out_that_needs_no_labels() -> None:
+    got = load_study(str(Path(__file__).parents[2] / "docs" / "every-metric.yaml"))
+    wanted = {name for name, metric in registered().items() if not parse(metric.name).labelled}
+    assert {parse(m.spec()).metric.name for m in got.metrics} == wanted
 
 
 def test_a_metric_may_name_its_layers_apart_from_its_parameters() -> None:

@@ -88,7 +88,7 @@ REFERENCE = {
     "subspace_match:epsilon=0.6": lambda x, y: subspace_match(x, y, 0.6),
     "unit_match": one_to_one,
     "unit_match:match=soft": soft,
-    "unit_best": best,
+    "unit_match:match=best": best,
     "unit_corr": same_number,
     "riemann": riemann,
     "riemann:shrinkage=0.5": lambda x, y: riemann(x, y, 0.5),

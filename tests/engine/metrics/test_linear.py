@@ -45,3 +45,26 @@ def test_maps_on_either_side(left: int | None, right: int | None) -> None:
     u, values = CrossOfMoments(c, precise=False).left_singular(a, b)
     np.testing.assert_allclose(values, np.linalg.svd(want, compute_uv=False), atol=1e-6)
     np.testing.assert_allclose(u.T @ want @ want.T @ u, np.diag(values**2), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [("bures", "procrustes", "procrustes:form=squared"), ("cca", "cca:summary=first", "cca:summary=sum")],
+)
+def test_metrics_with_the_same_maps_share_one_decomposition(metrics: tuple[str, ...]) -> None:
+    x, y = (centred(20, seed) for seed in (1, 2))
+    left, right = (Own(z.T @ z, N) for z in (x, y))
+    made = []
+
+    class Counted(CrossOfMoments):
+        def between(self, left: np.ndarray | None, right: np.ndarray | None) -> np.ndarray:
+            made.append(self)
+            return super().between(left, right)
+
+    cross, alone = Counted(x.T @ y), CrossOfMoments(x.T @ y)
+    for request in map(parse, metrics):
+        factor, finish = request.metric.factor, request.metric.finish
+        assert factor is not None
+        sides = [factor(own, **request.parameters) for own in (left, right)]
+        assert finish(*sides, cross, **request.parameters) == finish(*sides, alone, **request.parameters)
+    assert len(made) == 1

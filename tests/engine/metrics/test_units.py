@@ -10,7 +10,7 @@ from scipy.linalg import logm, sqrtm
 import consilience as cs
 from consilience.engine.metrics.units import assignment, transport
 
-UNITS = ("unit_match", "unit_match:match=soft", "unit_best")
+UNITS = ("unit_match", "unit_match:match=soft", "unit_match:match=best")
 
 
 @pytest.mark.parametrize("metric", UNITS)
@@ -37,7 +37,7 @@ def test_unequal_widths():
     for metric, there, back in [
         ("unit_match", 1, 1),
         ("unit_match:match=soft", 2 / 3, 2 / 3),  # of x_0 both, of x_1 and x_2 half: 1/3 + 1/6 + 1/6
-        ("unit_best", 1, 4 / 6),
+        ("unit_match:match=best", 1, 4 / 6),
     ]:
         assert abs(cs.score(metric, x, y) - there) < 1e-12, metric
         assert abs(cs.score(metric, y, x) - back) < 1e-12, metric
