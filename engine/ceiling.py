@@ -16,6 +16,7 @@ from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import executors
 from consilience.engine.passes.triangles import matrix_of
 from consilience.engine.planning import gigabytes
+from consilience.engine.reading import of_brains
 from consilience.engine.subjects import Subjects, subjects_of
 
 ALONE: dict[str, Any] = {"se": False, "null": False, "groups": 1}
@@ -40,7 +41,7 @@ def noise_ceiling(
     Args:
         subjects: a mapping from names to features (n, d), RDMs or feature tables of one layer; a list of these; or a
             stack of RDMs (subjects, n, n). Those with sample ids are joined on them.
-        metric: an id or mapping, as for `compare`.
+        metric: an id or mapping, as for `compare`; of `cka` the estimator is unbiased_both unless it is given.
         options: `budget`, `device`, `seed`, `executor`, `address`, `threads`, `labels` and `preprocess` of `compare`.
 
     Raises:
@@ -55,7 +56,9 @@ def subject_ceilings(
     subjects: Subjects, metric: str | Mapping[str, Any] = "rsa", **options: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """The lower and the upper ceiling of every subject, (subjects,) each; see `noise_ceiling`, their mean."""
-    comparison = Comparison(subjects_of(subjects), None, [metric], **{**options, **ALONE})
+    given = subjects_of(subjects)
+    (metric,) = of_brains([metric], [r.d for r in given])
+    comparison = Comparison(given, None, [metric], **{**options, **ALONE})
     (request,) = comparison.requests
     after = {k: v for k, v in options.items() if k != "preprocess"}
     those = comparison.representations

@@ -51,6 +51,17 @@ def asked(metrics: Metrics, *, single: bool, **preferred: Any) -> list[Request]:
     return requests
 
 
+def of_brains(metrics: Metrics, units: Iterable[int]) -> list[str]:
+    """The ids of metrics of which one side is a brain: `cka` then allows for having recorded some units only.
+
+    Args:
+        units: of every representation. A single one says nothing of others, and an RDM counts as one: where there are
+            such, ``estimator`` is what it is elsewhere.
+    """
+    preferred = {"estimator": "unbiased_both"} if min(units) > 1 else {}
+    return [r.id for r in asked(metrics, single=False, **preferred)]
+
+
 def on_same_samples(found: Sequence[Representation], requests: Sequence[Request]) -> Joined:
     """The representations joined and checked, with samples enough for every metric."""
     joined = join(found)

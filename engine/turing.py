@@ -11,7 +11,7 @@ from consilience.engine.comparison import compare
 from consilience.engine.errors import BadInput
 from consilience.engine.features.representation import Representation
 from consilience.engine.features.table import FeatureTable
-from consilience.engine.reading import read
+from consilience.engine.reading import of_brains, read
 from consilience.engine.subjects import Subjects, subjects_of
 
 LEAST_SUBJECTS = 3  # of two there is one pair, and no telling how pairs differ
@@ -40,7 +40,8 @@ def turing_test(
     Args:
         model: an array (n, d), an RDM or a feature table; or, of several models or layers, all that `compare` takes.
         subjects: three or more, of one region; as for `noise_ceiling`.
-        metric: an id or mapping, as for `compare`. A directed one reads from the model, or one subject, to another.
+        metric: an id or mapping, as for `compare`; of `cka` the estimator is unbiased_both unless it is given. A
+            directed one reads from the model, or one subject, to another.
         bootstraps: how many times subjects are drawn. seed: decides those, and what it decides in `compare`.
         options: those of `compare`.
 
@@ -62,7 +63,8 @@ def turing_test(
     names, others = [r.name for r in models], [r.name for r in brains]
     if both := sorted(set(names) & set(others)):
         raise BadInput("models and subjects of different names", f"{both[0]!r} as both", "rename one of them")
-    table = compare([*models, *brains], brains, [metric], seed=seed, **{"null": False, **options})
+    asked = of_brains(metric, [r.d for r in (*models, *brains)])
+    table = compare([*models, *brains], brains, asked, seed=seed, **{"null": False, **options})
     score, se = (table[name].values[0] for name in ("score", "se"))
     similar = str(table["direction"].values[0]) == "similarity"
     apart = np.where(np.eye(len(brains), dtype=bool), np.nan, 1.0)

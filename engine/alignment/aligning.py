@@ -23,7 +23,7 @@ from consilience.engine.inference.maximum import LEAST_PERMUTATIONS
 from consilience.engine.linalg import one_thread
 from consilience.engine.passes.executors import on_executor
 from consilience.engine.progress import Progress, silent
-from consilience.engine.reading import Features, Metrics
+from consilience.engine.reading import Features, Metrics, of_brains
 
 LEAST_BOOTSTRAPS = 100
 
@@ -53,7 +53,8 @@ def align(
         models: layers of models, whatever `compare` takes; arrays are named ``"model/layer"``.
         brains: a mapping from subjects to feature tables, or to mappings from regions to arrays (n, d) or RDMs; or a
             list of feature tables, a subject each. Two subjects or more. One may lack a region.
-        metrics: as for `compare`; a directed one reads from the layer to the recording.
+        metrics: as for `compare`; a directed one reads from the layer to the recording, and of `cka` the estimator is
+            unbiased_both unless it is given: recordings hold a few of the units there are.
         hierarchy: regions, from the first to the last in the hierarchy.
         permutations: of the stimuli, the same for all layers and subjects; 0 for none, else 19 or more.
         bootstraps: of stimuli, of subjects (Turing test) and of models (universality); 100 or more.
@@ -95,6 +96,7 @@ def align(
     start = time.perf_counter()
     _check(permutations, bootstraps, options)
     sides = sides_of(models, brains, hierarchy)
+    metrics = of_brains(metrics, [r.d for r in sides.representations])
     comparison = Comparison(
         sides.representations, None, metrics, seed=seed, progress=progress, until_se=None, **options
     )

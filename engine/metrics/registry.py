@@ -228,7 +228,8 @@ def parse(metric: str | Mapping[str, Any], **preferred: Any) -> Request:
     """Read an id (``"cka:estimator=biased"``) or a mapping (``{"name": "cka", "estimator": "biased"}``).
 
     Args:
-        preferred: values of parameters that are not given, for metrics that have those parameters.
+        preferred: values of parameters that are not given, for metrics that have those parameters and where they go
+            with what is given.
 
     Raises:
         BadInput: for an unknown metric, parameter or value.
@@ -239,6 +240,8 @@ def parse(metric: str | Mapping[str, Any], **preferred: Any) -> Request:
         raise unknown("metric", name, known)
     found = known[name]
     values = read(name, found.parameters, found.only, given, preferred)
+    if preferred and found.clash is not None and found.clash(**values) is not None:
+        values = read(name, found.parameters, found.only, given)
     if found.clash is not None and (clash := found.clash(**values)) is not None:
         raise BadInput(*clash)
     return Request(found, values)

@@ -1,6 +1,6 @@
 """What a brain study needs, settled before any compute: its recordings, who sits where, and what decides results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from consilience.pipelines.seats import Seat, seated
 if TYPE_CHECKING:
     from consilience.engine.features.representation import Representation
 
+Spec = str | dict[str, Any]
 DEFAULT = "rsa:compare=spearman"
 LEAST_SUBJECTS = 2  # of a comparison; reliability is of each by itself
 
@@ -102,7 +103,7 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
         brains = open_brains(f"{kind}:{study.path(argument)}" if colon else study.brain)
     except BadInput as bad:
         raise study.error(("brain",), bad) from bad
-    metrics = _metrics(study, brains)
+    asked = _metrics(study, brains)
     study = matched(study, stimuli_of(study, brains), store) if study.models else study
     seats, left_out = seated(study, stimuli_of(study, brains), store) if study.models else ((), {})
     try:
@@ -135,7 +136,20 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
             check_hierarchy(study.hierarchy, regions)
         except BadInput as bad:
             raise study.error(("hierarchy",), bad) from bad
+    metrics = _ids(asked, seats, recordings, regions)
     return Prepared(study, store, recordings, seats, regions, metrics, left_out)
+
+
+def _ids(
+    metrics: Sequence[Spec], seats: Sequence[Seat], recordings: Recordings, regions: Collection[str]
+) -> tuple[str, ...]:
+    """The canonical ids of metrics of these layers with these regions."""
+    from consilience.engine.reading import of_brains
+
+    units = [d for seat in seats for d in seat.layers.values()]
+    for table in recordings.subjects.values():
+        units += [1 if x.kind == "rdm" else x.dim for name, x in table.layers.items() if name in regions]
+    return tuple(of_brains(metrics, units)) if metrics else ()
 
 
 def _check_reliability(study: BrainStudy, recordings: Recordings) -> None:
@@ -155,12 +169,12 @@ def _check_reliability(study: BrainStudy, recordings: Recordings) -> None:
         raise study.error(("reliability",), once)
 
 
-def _metrics(study: BrainStudy, brains: Brains) -> tuple[str, ...]:
-    """The ids, canonical. Where rows are time points permutations of rows are no null, so there are none."""
+def _metrics(study: BrainStudy, brains: Brains) -> list[Spec]:
+    """Those asked for. Where rows are time points permutations of rows are no null, so there are none."""
     from consilience.engine.metrics import parse
 
     if not study.models:
-        return ()
+        return []
     asked = study.metrics if study.metrics is not None else []
     if brains.on_rows is not None:
         if asked:
@@ -174,9 +188,10 @@ def _metrics(study: BrainStudy, brains: Brains) -> tuple[str, ...]:
                 ("brain",),
                 BadInput(f"`encode:` for {brains.name}, whose rows are time points", "none", "add it"),
             )
-        return ()
+        return []
     found: list[str] = []
-    for i, spec in enumerate([x.spec() for x in asked] if study.metrics is not None else [DEFAULT]):
+    specs: list[Spec] = [DEFAULT] if study.metrics is None else [x.spec() for x in asked]
+    for i, spec in enumerate(specs):
         try:
             request = parse(spec)
         except BadInput as bad:
@@ -193,4 +208,4 @@ def _metrics(study: BrainStudy, brains: Brains) -> tuple[str, ...]:
         found.append(request.id)
     if not found and study.encode is None:
         raise study.error(("metrics",), BadInput("a metric, or `encode:`", "neither", "add one, such as rsa"))
-    return tuple(found)
+    return specs

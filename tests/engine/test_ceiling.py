@@ -77,7 +77,14 @@ def pooled(subjects: list[np.ndarray]) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "metric", ["cka", "mutual_knn:k=3", "linreg:ridge=0.5", "procrustes", "cka:estimator=unbiased_both"]
+    "metric",
+    [
+        "cka:estimator=unbiased",
+        "mutual_knn:k=3",
+        "linreg:ridge=0.5",
+        "procrustes",
+        "cka:estimator=unbiased_both",
+    ],
 )
 def test_other_metrics_compare_with_the_units_of_the_group(metric):
     subjects = brains()
@@ -89,7 +96,15 @@ def test_other_metrics_compare_with_the_units_of_the_group(metric):
     assert (np.mean(lower) < np.mean(upper)) != (metric == "procrustes")
 
 
-@pytest.mark.parametrize("metric", ["cka", "cka:estimator=biased", "distance_correlation", "cka:by=label"])
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "cka:estimator=unbiased",
+        "cka:estimator=biased",
+        "distance_correlation",
+        "cka:by=label,estimator=unbiased",
+    ],
+)
 def test_rdms_of_squared_distances_have_the_ceiling_of_their_features(metric):
     subjects, options = brains(), {"labels": np.arange(24) % 2} if "label" in metric else {}
     rdms = [cs.RDM(cdist(x, x, "sqeuclidean")) for x in subjects]
@@ -122,8 +137,25 @@ def test_half_precision_features_keep_their_scale():
 
 def test_identical_subjects_have_a_ceiling_of_1():
     x = brains()[0]
-    for metric in ("rsa", "cka", "mutual_knn:k=3"):
+    for metric in ("rsa", "cka:estimator=unbiased", "mutual_knn:k=3"):
         np.testing.assert_allclose(cs.noise_ceiling([x, x, x], metric), 1, atol=1e-9)
+
+
+def test_cka_of_brains_allows_for_units_that_were_not_recorded():
+    """Where there are units: an RDM has none, a single one says nothing of others, and of rbf it is not known."""
+    subjects = brains()
+    both, plain = (cs.noise_ceiling(subjects, f"cka:estimator={e}") for e in ("unbiased_both", "unbiased"))
+    assert cs.noise_ceiling(subjects, "cka") == both != plain
+    assert cs.noise_ceiling(subjects, {"name": "cka", "estimator": "unbiased"}) == plain
+    one = [x[:, :1] for x in subjects]
+    assert cs.noise_ceiling(one, "cka") == cs.noise_ceiling(one, "cka:estimator=unbiased")
+    rbf = cs.noise_ceiling(subjects, "cka:kernel=rbf")
+    assert rbf == cs.noise_ceiling(subjects, "cka:estimator=unbiased,kernel=rbf")
+    found = cs.turing_test(subjects[0] + 1, dict(zip("abc", subjects)), "cka")
+    assert found.attrs["metric"] == "cka:estimator=unbiased_both,kernel=linear"
+    models, recorded = {"m/0": subjects[0]}, {s: {"IT": x} for s, x in zip("ab", subjects)}
+    aligned = cs.align(models, recorded, ["cka", "rsa"], permutations=0, bootstraps=100)
+    assert aligned["metric"].values[0] == found.attrs["metric"]
 
 
 def test_preprocessing_is_done_once():
@@ -157,7 +189,7 @@ def test_a_subject_is_one_region(tmp_path):
     with pytest.raises(cs.BadInput, match=r"one region of the subject 'data.BE'; got 2 \(V1, IT"):
         cs.noise_ceiling([table, table])
     regions = [{"a": table.dataset()["IT"], "b": table.dataset()["V1"]}]
-    np.testing.assert_allclose(cs.noise_ceiling(regions[0], "cka"), 1)
+    np.testing.assert_allclose(cs.noise_ceiling(regions[0], "rsa"), 1)
 
 
 def test_rdms_beyond_the_budget_are_refused():

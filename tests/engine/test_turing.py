@@ -62,7 +62,7 @@ def test_another_brain_is_not_told_apart_and_an_unrelated_model_fails():
         "noise/0": rng.normal(size=(N, 15)),
         "truth/0": LATENTS,
     }
-    found = cs.turing_test(models, subjects, "cka")
+    found = cs.turing_test(models, subjects, "cka:estimator=unbiased")
     kin, noise, truth = (str(v) for v in found["verdict"].values)
     assert kin.startswith("undecided: not told apart from a brain by so many subjects (gap")
     assert noise.startswith("fails: farther from brains than brains are from each other (gap -")

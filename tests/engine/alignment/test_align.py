@@ -147,10 +147,11 @@ def test_universality_is_the_rank_correlation_of_both_agreements(study):
 
 def test_agreement_is_scored_on_the_half_that_did_not_choose():
     models, brains = data()
-    found = cs.align(models, brains, "cka", **QUICK)
+    metric = "cka:estimator=unbiased"
+    found = cs.align(models, brains, metric, **QUICK)
     names = [f"{m}/{l}" for m, l in ROWS]
     both = cs.compare(
-        {**models, **{f"{s}/{r}": x for s, b in brains.items() for r, x in b.items()}}, metrics="cka"
+        {**models, **{f"{s}/{r}": x for s, b in brains.items() for r, x in b.items()}}, metrics=metric
     )
     both = both.isel(metric=0)
     for row, (m, _) in enumerate(ROWS):
@@ -280,10 +281,12 @@ def test_options_reach_scores_and_ceilings_alike():
     for name in ("score", "lower", "upper", "p"):
         np.testing.assert_allclose(got[name], want[name], atol=1e-9, err_msg=name)
     labels = np.arange(N) % 3
-    found = cs.align(models, brains, ["cka:by=label", "rsa"], labels=labels, **QUICK)
-    by = cs.align(models, brains, "cka", by=labels, **QUICK)
+    found = cs.align(models, brains, ["cka:by=label,estimator=unbiased", "rsa"], labels=labels, **QUICK)
+    by = cs.align(models, brains, "cka:estimator=unbiased", by=labels, **QUICK)
     assert float(by["lower"].sel(region="IT")[0]) == float(found["lower"].sel(region="IT")[0])
-    lower, _ = cs.noise_ceiling({s: x["IT"] for s, x in brains.items()}, "cka:by=label", labels=labels)
+    lower, _ = cs.noise_ceiling(
+        {s: x["IT"] for s, x in brains.items()}, found["metric"].values[0], labels=labels
+    )
     assert float(found["lower"].sel(region="IT")[0]) == pytest.approx(lower)
 
 

@@ -32,7 +32,15 @@ def repeated(x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "metric", ["rsa", "rsa:compare=cosine,rdm=crossnobis", "cka", "mutual_knn:k=3", "procrustes", "linreg:ridge=0.5"]
+    "metric",
+    [
+        "rsa",
+        "rsa:compare=cosine,rdm=crossnobis",
+        "cka:estimator=unbiased",
+        "mutual_knn:k=3",
+        "procrustes",
+        "linreg:ridge=0.5",
+    ],
 )  # fmt: skip
 def test_p_is_that_of_brute_force(metric):
     models, brains = study(1)
@@ -61,7 +69,9 @@ def test_p_is_that_of_brute_force(metric):
 def test_p_is_uniform_where_there_is_nothing():
     studies, found = 60, []
     for seed in range(studies):
-        table = cs.align(*study(seed, shared=0.0), "cka", permutations=19, bootstraps=100, seed=seed)
+        table = cs.align(
+            *study(seed, shared=0.0), "cka:estimator=unbiased", permutations=19, bootstraps=100, seed=seed
+        )
         found.append([*table["p"].values[0, :, 0], table["universality_p"].values[0, 0]])
     for p in np.array(found).T:
         for threshold in (0.1, 0.25, 0.5, 0.75):
