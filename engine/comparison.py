@@ -25,6 +25,7 @@ from consilience.engine.passes.executors import Executor, on_executor
 from consilience.engine.planning import Plan, make_plan, needs_of
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
+from consilience.engine.scores import WIDE
 from consilience.engine.scoring import batches, classes, first, held_out, sampled, second, triangles
 from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.known import Lists, known
@@ -138,9 +139,12 @@ class Comparison:
         return labels
 
     def _told(self, e: Evaluated) -> Evaluated:
-        """With the names of RDMs in its notes: the id of a metric says what it makes of features."""
-        rdms = [r.name for r in self.representations if r.rdm]
-        return replace(e, notes={**e.notes, "RDMs as given": rdms}) if rdms else e
+        """With what its id does not say in its notes: which are RDMs, and which are too wide for it."""
+        found = {
+            "RDMs as given": [r.name for r in self.representations if r.rdm],
+            WIDE: [r.name for r in self.representations if e.request.biased and r.d > self.joined.n],
+        }
+        return replace(e, notes={**e.notes, **{k: names for k, names in found.items() if names}})
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:

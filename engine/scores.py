@@ -28,6 +28,9 @@ VARIABLES = (
     "score_select", "score_holdout", "se_holdout", "z_holdout", "p_holdout",
 )  # fmt: skip
 
+# In the notes of a metric that more units than samples raise: the representations that have so many.
+WIDE = "more units than samples"
+
 
 def label(model: str, layer: str) -> str:
     """The name of one representation: ``model/layer``, or ``model`` alone where there are no layers."""

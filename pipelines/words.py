@@ -7,6 +7,7 @@ from typing import Any
 import xarray as xr
 
 from consilience.engine.inference.interval import quantile
+from consilience.engine.scores import WIDE
 from consilience.pipelines.report.best import Best, best_pairs, names, sign
 
 
@@ -24,7 +25,7 @@ def summary(scores: xr.Dataset) -> list[str]:
     for metric in others:
         sentences = _finding(scores, metric, cards, whole=False)
         found += [" ".join(sentences)] if sentences else []
-    return found + _losses(scores)
+    return found + _wide(scores) + _losses(scores)
 
 
 def is_control(card: dict[str, Any]) -> bool:
@@ -106,6 +107,19 @@ def _size(scores: xr.Dataset) -> str:
         f"{_count(len(models), 'model')} with {_count(layers, 'layer')}, compared on "
         f"{_count(int(samples), 'sample')}{on} by {metrics}."
     )
+
+
+def _wide(scores: xr.Dataset) -> list[str]:
+    """Which metrics are raised by representations with more units than samples, and by which."""
+    by: dict[tuple[str, ...], list[str]] = {}
+    for metric, notes in _attr(scores, "notes", {}).items():
+        if wide := notes.get(WIDE):
+            by.setdefault(tuple(wide), []).append(metric_words(metric))
+    return [
+        f"{_count(len(wide), 'layer')} with more units than samples ({', '.join(wide[:3])}{', …' * (len(wide) > 3)}): "
+        f"unrelated ones then look alike by {', '.join(metrics)}; read the calibrated score."
+        for wide, metrics in by.items()
+    ]
 
 
 def _losses(scores: xr.Dataset) -> list[str]:

@@ -56,6 +56,7 @@ def _clash(kernel: str, estimator: str, by: str = "none", **_: object) -> tuple[
     range="0..1 (biased), about -0.05..1 (unbiased)",
     source="Kornblith et al. 2019; Song et al. 2012; Nguyen et al. 2021; Chun et al. 2025",
     null=null,
+    biased=lambda estimator, **_: estimator == "biased",
     undefined="a self term of the ratio is not positive: too few samples or units, or no variance left",
     invariances=lambda estimator, **_: (
         ("permutation", "scaling", "translation") if estimator == "unbiased_both" else EUCLIDEAN

@@ -54,6 +54,7 @@ def _cross_validated(
     factor=_factor,
     parameters={"folds": Number(0, 0), "ridge": Number(0.0, 0.0)},
     symmetric=False,
+    biased=lambda folds, ridge: folds == 0,
     direction="similarity",
     range="0..1 (folds: -∞..1)",
     source="Kornblith et al. 2019",

@@ -60,6 +60,8 @@ class Metric:
         null: the exact mean, variance and skewness of the score under permutation of the samples, or None: permute.
             Of ``held_out`` metrics it is had from their `Scores` and the number of a subset.
         best: the best score there is: that of identical representations, or a bound (`cycle_knn`).
+        biased: whether unrelated representations look alike where they have more units than samples; from the
+            parameters if those matter.
         undefined: why a score may be NaN, for the reader of the table.
         leaves_out: which samples a metric of one representation cannot use, for the reader of the profile.
         invariances: changes of X, alone, that the score does not see, of `INVARIANCES`; from the parameters if those
@@ -88,6 +90,7 @@ class Metric:
     nearest: Callable[..., int] | None = None
     null: Callable[..., Any] | None = None
     best: float | Callable[..., float] = 1.0
+    biased: bool | Callable[..., bool] = False
     undefined: str = (
         "a self term of the ratio is not positive: too few samples for this metric, or no variance left"
     )
@@ -167,6 +170,11 @@ class Request:
     def of_rdms(self) -> bool:
         """Whether the dissimilarities of the samples to each other are enough, and no units are needed."""
         return self.needs in PAIRWISE and not self.units and not self.repeats
+
+    @property
+    def biased(self) -> bool:
+        """Whether unrelated representations look alike where they have more units than samples."""
+        return self._declared(self.metric.biased)
 
     @property
     def symmetric(self) -> bool:

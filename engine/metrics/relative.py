@@ -74,6 +74,7 @@ def relative(
 @register(
     "indra",
     factor=_angles,
+    biased=lambda report, **_: report == "similarity",
     range="0..1",
     source="Lu et al. 2025",
     **PROFILES,

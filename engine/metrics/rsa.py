@@ -98,6 +98,7 @@ def _tau_a(left: np.ndarray, right: np.ndarray) -> float:
     range="-1..1",
     source="Kriegeskorte et al. 2008; Nili et al. 2014; Diedrichsen et al. 2020",
     null=null,
+    biased=lambda compare, **_: compare == "whitened_cosine",
     repeats=lambda rdm, **_: rdm == "crossnobis",
     part=lambda s, at, **_: Entries(s.entries, s.cross, s.total, upper_triangle(s)),
     sampled=lambda compare, **_: compare in ("pearson", "cosine"),

@@ -30,6 +30,7 @@ def _explained(basis: np.ndarray, with_basis: np.ndarray, rounding: float) -> np
     work=12.0,
     parameters={"epsilon": Number(0.5, 0.01, 0.99)},
     symmetric=True,
+    biased=True,
     direction="similarity",
     range="0..1",
     source="Wang et al. 2018",

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from consilience.engine.scores import WIDE
 from consilience.pipelines.report.best import names
 from consilience.pipelines.report.chains import chains
 from consilience.pipelines.report.provenance import attr, compared
@@ -57,6 +58,7 @@ def _metric(scores: xr.Dataset, metric: str) -> dict[str, Any]:
         "groups_holdout": int(one["groups_holdout"].item()),
         "layers": (len(rows), len(columns)),
         "samples": (int(n.min()), int(n.max())) if len(n) else None,
+        "wide": attr(scores, "notes", {}).get(metric, {}).get(WIDE, []),
         "missing": int(np.isnan(one["score"].values[np.ix_(rows, columns)]).sum()),
     }
 

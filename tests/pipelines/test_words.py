@@ -65,6 +65,14 @@ def test_without_modalities_any_two_models_are_compared() -> None:
     assert len(summary(scores)) == 2
 
 
+def test_layers_too_wide_for_a_metric_are_told() -> None:
+    notes = {"cka:estimator=biased": {"more units than samples": ["eye/l0", "eye/l1", "ear/l0", "ear/l1"]}}
+    assert (
+        "4 layers with more units than samples (eye/l0, eye/l1, ear/l0, …): unrelated ones then look alike by "
+        "cka (biased); read the calibrated score."
+    ) in summary(table(notes=notes))
+
+
 def test_what_is_missing_is_told() -> None:
     said = summary(
         table(
