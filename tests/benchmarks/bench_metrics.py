@@ -84,15 +84,22 @@ def test_cca() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metrics", "more"),
+    ("metrics", "more", "at_most"),
     [
-        (["cka"], "cka:estimator=biased"),
-        (["rsa"], "rsa:compare=rho_a"),
-        (["mutual_knn"], "jaccard_knn"),
-        (["svcca"], "cca:summary=first"),
+        (["cka"], "cka:estimator=biased", 1.1),
+        (["rsa"], "rsa:compare=rho_a", 1.1),
+        (["mutual_knn"], "jaccard_knn", 1.1),
+        (["cca"], "cca:summary=first", 1.1),
+        (["procrustes"], "bures", 1.1),
+        # What these take is work of their own: another decomposition, another space, another order of the same lists.
+        (["svcca"], "cca", None),
+        (["procrustes"], "unit_match", None),
+        (["cka", "rsa"], "rsa:rdm=cosine", None),
+        (["mutual_knn"], "edit_knn", None),
+        (["mutual_knn"], "cycle_knn", None),
     ],
 )
-def test_one_metric_more(metrics: list[str], more: str) -> None:
+def test_one_metric_more(metrics: list[str], more: str, at_most: float | None) -> None:
     rng = np.random.default_rng(1)
     x = {f"model/{i}": rng.standard_normal((4000, 256), dtype=np.float32) for i in range(12)}
     ours, theirs, _ = paired(
@@ -100,7 +107,7 @@ def test_one_metric_more(metrics: list[str], more: str) -> None:
         lambda: cs.compare(x, metrics=metrics, permutations=2),
     )
     print(f"\n{more} beside {metrics[0]}: {ours / theirs - 1:+.0%}")
-    assert more.startswith("cca") or ours < 1.1 * theirs
+    assert at_most is None or ours < at_most * theirs
 
 
 @pytest.mark.parametrize("metric", ["cka", "cka:kernel=rbf", "rsa:compare=pearson", "mutual_knn"])
