@@ -9,7 +9,7 @@ import transformers
 
 from consilience.connectors.models import open_model
 from consilience.connectors.models.efficientnet import EfficientNetLite
-from consilience.connectors.models.huggingface import BEFORE, HuggingFace
+from consilience.connectors.models.huggingface import HuggingFace
 from consilience.connectors.stimuli import open_stimuli
 from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore
@@ -147,92 +147,6 @@ def test_smollm2_gives_every_hidden_state(few):
                 close(out.layers[layer.name][row, :length], state[0], 1e-4)
     assert len(out.layers) == len(model.layers()) == 31
     assert sum(p.numel() for p in model._net.parameters()) == model.card.parameters
-
-
-TEXT = {
-    "bert": transformers.BertConfig(
-        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8
-    ),
-    "roberta": transformers.RobertaConfig(
-        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8
-    ),
-    "distilbert": transformers.DistilBertConfig(dim=8, n_layers=2, n_heads=2, hidden_dim=8),
-    "mpnet": transformers.MPNetConfig(
-        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8
-    ),
-    "gpt2": transformers.GPT2Config(n_embd=8, n_layer=2, n_head=2),
-    "llama": transformers.LlamaConfig(
-        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, intermediate_size=8
-    ),
-    "mistral": transformers.MistralConfig(
-        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, intermediate_size=8
-    ),
-    "qwen2": transformers.Qwen2Config(
-        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, intermediate_size=8
-    ),
-    "qwen3": transformers.Qwen3Config(
-        hidden_size=8,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        intermediate_size=8,
-        head_dim=4,
-    ),
-}
-IMAGE = {
-    "vit": transformers.ViTConfig(
-        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8, image_size=32
-    ),
-    "dinov2": transformers.Dinov2Config(
-        hidden_size=8, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=16
-    ),
-    "convnext": transformers.ConvNextConfig(hidden_sizes=[4, 8, 12, 16], depths=[1, 1, 1, 1], image_size=32),
-    "resnet": transformers.ResNetConfig(
-        embedding_size=4, hidden_sizes=[8, 12, 16, 20], depths=[1, 1, 1, 1], layer_type="basic"
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", [*TEXT, *IMAGE])
-def test_a_transformers_folder_is_what_its_family_says(kind, tmp_path, few):
-    folder = tmp_path / kind
-    config = {**TEXT, **IMAGE}[kind]
-    if kind in TEXT:
-        config.vocab_size = 30522
-        minilm = opened("minilm", HuggingFace).folder
-        transformers.AutoTokenizer.from_pretrained(minilm).save_pretrained(folder)
-        view = "text"
-    else:
-        size = {"height": 32, "width": 32}
-        transformers.ViTImageProcessor(size=size).save_pretrained(folder)
-        view = "image"
-    torch.manual_seed(0)
-    transformers.AutoModel.from_config(config).save_pretrained(folder)
-
-    model = opened(f"hf:{folder}", HuggingFace)
-    assert (model.card.name, model.card.modality) == (kind, view)
-    model.load("cpu")
-    batch = [model.preprocess(few.get(view, row)) for row in range(3)]
-    with torch.inference_mode():
-        out = model.forward(batch)
-    layers = model.layers()
-    assert list(out.layers) == [layer.name for layer in layers]
-    for layer in layers:
-        value = out.layers[layer.name]
-        assert value.shape[layer.axes.index("c" if "c" in layer.axes else "d")] == layer.units
-        assert value.ndim == len(layer.axes)
-
-    # Is the last one after the final norm? The model's own output is.
-    last = out.layers[layers[-1].name]
-    if kind in IMAGE:
-        inputs = {"pixel_values": torch.from_numpy(np.stack(batch))}
-    else:
-        inputs = {"input_ids": torch.tensor([batch[0]])}
-        last = last[:1, : len(batch[0])]
-    with torch.inference_mode():
-        final = model._net(**inputs).last_hidden_state
-    same = torch.allclose(last, final, atol=1e-5)
-    assert same == (layers[-1].meaning != BEFORE), layers[-1].meaning
 
 
 def test_an_unknown_family_and_a_folder_without_weights_are_refused(tmp_path):

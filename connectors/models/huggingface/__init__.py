@@ -1,0 +1,12 @@
+"""Models that transformers can open.
+
+- ``families``  what the hidden states of a kind of architecture are: a table, a row a kind
+- ``towers``    models of several parts, each of which is one of those kinds
+- ``inputs``    what a text, a picture or a sound is made into
+- ``hub``       the folder behind a name
+- ``adapter``   the model
+"""
+
+from consilience.connectors.models.huggingface.adapter import HuggingFace
+
+__all__ = ["HuggingFace"]

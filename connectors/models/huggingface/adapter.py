@@ -1,0 +1,155 @@
+"""Any transformers folder whose outputs have `hidden_states`: one adapter over configurations."""
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from consilience.connectors.files import sha256
+from consilience.connectors.models.huggingface.families import Config
+from consilience.connectors.models.huggingface.inputs import INPUTS, padded
+from consilience.connectors.models.huggingface.towers import tower
+from consilience.connectors.models.registry import register
+from consilience.engine.errors import BadInput
+from consilience.engine.extraction.interfaces import Layer, ModelCard, Outputs
+
+SETTINGS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "preprocessor_config.json")
+
+
+class HuggingFace:
+    """A model in a transformers folder, or one part of it, not loaded before `load`.
+
+    `named` overrides fields of its card.
+    """
+
+    def __init__(
+        self, folder: str | Path, config: dict[str, Any] | None = None, *, part: str = "", **named: Any
+    ):
+        self.folder = Path(folder).expanduser().absolute()
+        self.config = _config(self.folder) if config is None else config
+        self.part, self._named = part, named
+        self.tower = tower(self.config, part, str(folder))
+        self.family = self.tower.family
+        self._inputs = INPUTS[self.family.modality](self.folder, self._own, self.tower.kind, self.family)
+
+    @cached_property
+    def _own(self) -> Config:
+        """The configuration of the part, with what a file leaves out because it is as transformers has it."""
+        found = self.tower.of(self.config)
+        try:
+            self.family.units(found)
+        except KeyError:
+            import transformers
+
+            whole = transformers.AutoConfig.from_pretrained(self.folder, local_files_only=True)
+            found = self.tower.of(whole.to_dict())
+        return found
+
+    @cached_property
+    def card(self) -> ModelCard:
+        weights = sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob("*.bin"))
+        if not weights:
+            raise BadInput(
+                "weights (*.safetensors or *.bin)", f"{self.folder}, which has none", "save the model there"
+            )
+        settings = [path for name in SETTINGS if (path := self.folder / name).is_file()]
+        fields = {
+            "name": self.folder.name + (f".{self.part}" if self.part else ""),
+            "modality": self.family.modality,
+            "revision": str(self.config.get("_commit_hash") or self.config["model_type"]),
+            "weights_hash": sha256(weights),
+            "preprocessing": f"{self._inputs.says} (settings {sha256(settings)[:16]})",
+            "objective": self.family.objective,
+            "parameters": sum(path.stat().st_size for path in weights) // _item_bytes(self.config),
+            "licence": "not stated",
+            "citation": "not stated",
+        }
+        return ModelCard(**{**fields, **self._named})
+
+    def layers(self) -> Sequence[Layer]:
+        units = self.family.units(self._own)
+        meaning = [
+            "embeddings",
+            *(f"output of block {i}" for i in range(1, len(units) - 1)),
+            self.family.last,
+        ]
+        return [Layer(f"hidden.{i}", self.family.axes, *pair) for i, pair in enumerate(zip(units, meaning))]
+
+    def load(self, device: str) -> None:
+        import torch
+        import transformers
+
+        transformers.utils.logging.set_verbosity_error()
+        transformers.utils.logging.disable_progress_bar()
+        # A folder's weights and settings are data: neither a pickle with code in it nor a module beside it is run.
+        net = transformers.AutoModel.from_pretrained(
+            self.folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            weights_only=True,
+            trust_remote_code=False,
+            **self.family.settings,
+        )
+        module = net.get_submodule(self.tower.module) if self.tower.module else net
+        self._net, self._device = module.eval().to(device), device
+        self._inputs.load()
+
+    def preprocess(self, item: Any) -> Any:
+        """A text -> its token ids; a picture or a sound -> what the folder's processor makes of it."""
+        return self._inputs.preprocess(item)
+
+    def forward(self, batch: Sequence[Any]) -> Outputs:
+        import torch
+
+        parts, lengths = [], [0] * len(batch)
+        for rows, given, tokens in self._inputs.together(batch):
+            given = {name: value.to(self._device) for name, value in given.items()}
+            states = self._net(**given, **self._more(len(rows)), output_hidden_states=True).hidden_states
+            parts.append((rows, states))
+            for row, count in zip(rows, tokens or [states[0].shape[1]] * len(rows)):
+                lengths[row] = count
+        found = [
+            padded([(rows, states[i]) for rows, states in parts], len(batch)) for i in range(len(parts[0][1]))
+        ]
+        mask = None
+        if self.family.modality != "image" and self.family.axes == "btd":
+            longest = torch.arange(found[0].shape[1], device=self._device)
+            mask = (longest < torch.tensor(lengths, device=self._device)[:, None]).long()
+        return Outputs({f"hidden.{i}": state for i, state in enumerate(found)}, mask)
+
+    def _more(self, count: int) -> dict[str, Any]:
+        """What a forward pass of that many samples takes beside them."""
+        if not self.family.patches_in_order:
+            return dict(self.family.options)
+        import torch
+
+        # Patches are put in the order of the noise they are given.
+        patches = self._net.embeddings.patch_embeddings.num_patches
+        noise = torch.arange(patches, device=self._device, dtype=torch.float32).expand(count, -1)
+        return {**self.family.options, "noise": noise}
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise BadInput(
+            "a transformers folder with its config.json", f"{folder}, which has none", "check the path"
+        )
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
+def _item_bytes(config: Config) -> int:
+    """Bytes of a stored parameter."""
+    kind = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+    return 2 if kind.endswith("16") else 4
+
+
+@register(
+    "hf:FOLDER",
+    "any local transformers folder with hidden states (BERT, Llama, ViT, wav2vec 2.0, ...); of CLIP: hf:FOLDER#vision",
+)
+def _folder(folder: str) -> HuggingFace:
+    place, _, part = folder.partition("#")
+    return HuggingFace(place, part=part)

@@ -1,0 +1,214 @@
+"""What a text, a picture or a sound is made into, one by one, and how several go through a model together.
+
+`together` gives parts of a batch: the numbers of its samples, what the model takes, and how many of the tokens that
+come out belong to each sample (None: all).
+"""
+
+import json
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from consilience.connectors.models.huggingface.families import Config, Family
+from consilience.connectors.models.pictures import rgb
+
+if TYPE_CHECKING:
+    import torch
+
+Part = tuple[list[int], dict[str, Any], "list[int] | None"]
+LOCAL = {"local_files_only": True, "trust_remote_code": False}  # a module beside the weights is not run
+MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+
+
+class Inputs(Protocol):
+    """What the samples of one modality are made into; `says` tells it in words."""
+
+    says: str
+
+    def load(self) -> None: ...
+
+    def preprocess(self, item: Any) -> Any: ...
+
+    def together(self, batch: Sequence[Any]) -> Iterator[Part]: ...
+
+
+class Texts:
+    """Token ids, padded on the right, where no position is moved by it, whatever the tokenizer would do."""
+
+    def __init__(self, folder: Path, config: Config, kind: str, family: Family):
+        self.folder, self.family = folder, family
+        limit = config.get("max_position_embeddings") or config.get("n_positions") or 512
+        # RoBERTa's table of positions has two entries that no token uses.
+        reserved = 2 if "roberta" in kind or kind in ("mpnet", "clap_text_model") else 0
+        self.most = int(limit) - reserved
+        self.says = f"the folder's tokenizer, no prompt, at most {self.most} tokens"
+
+    def load(self) -> None:
+        import transformers
+
+        self._tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder, **LOCAL)
+        self.preprocess("the first call sets the tokenizer up, which threads must not do at once")
+
+    def preprocess(self, item: str) -> list[int]:
+        ids: list[int] = self._tokenizer(item, truncation=True, max_length=self.most)["input_ids"]
+        if not ids:
+            raise ValueError("the text has no token")
+        return ids
+
+    def together(self, batch: Sequence[list[int]]) -> Iterator[Part]:
+        import torch
+
+        lengths = [len(ids) for ids in batch]
+        for rows in _alike(lengths) if self.family.apart else [list(range(len(batch)))]:
+            mine = [lengths[row] for row in rows]
+            ids = torch.zeros(len(rows), max(mine), dtype=torch.long)
+            for k, row in enumerate(rows):
+                ids[k, : mine[k]] = torch.tensor(batch[row])
+            given = {"input_ids": ids}
+            if self.family.masked:
+                given["attention_mask"] = (torch.arange(max(mine)) < torch.tensor(mine)[:, None]).long()
+            yield rows, given, mine
+
+
+def _alike(shapes: Sequence[Hashable]) -> list[list[int]]:
+    """The numbers of those that are the same, together."""
+    return [[row for row, its in enumerate(shapes) if its == shape] for shape in dict.fromkeys(shapes)]
+
+
+class Pictures:
+    """Pixels (3, height, width) as the folder's image processor makes them."""
+
+    def __init__(self, folder: Path, config: Config, kind: str, family: Family):
+        self.folder, self.kind = folder, kind
+        path = folder / "preprocessor_config.json"
+        self._settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        self.size = self._size(config)
+        how = "resized, ImageNet's mean and deviation" if self._plain else "the folder's image processor"
+        self.says = f"{how}; drawings drawn at {self.size}"
+
+    @property
+    def _plain(self) -> bool:
+        """Whether it is done here: DINOv3's processor asks for torchvision."""
+        return self.kind == "dinov3_vit"
+
+    def load(self) -> None:
+        import transformers
+
+        if not self._plain:
+            self._processor = transformers.AutoImageProcessor.from_pretrained(
+                self.folder, **LOCAL, use_fast=False
+            )
+
+    def preprocess(self, item: Any) -> Any:
+        image = rgb(item, self.size)
+        return (
+            self._resized(image)
+            if self._plain
+            else self._processor(image, return_tensors="np")["pixel_values"][0]
+        )
+
+    def _resized(self, image: Any) -> Any:
+        import numpy as np
+        from PIL import Image
+
+        pixels = np.asarray(image.resize((self.size, self.size), Image.Resampling.BILINEAR), np.float32) / 255
+        mean, spread = (self._settings.get(k, v) for k, v in (("image_mean", MEAN), ("image_std", SPREAD)))
+        return ((pixels - np.float32(mean)) / np.float32(spread)).transpose(2, 0, 1)
+
+    def together(self, batch: Sequence[Any]) -> Iterator[Part]:
+        import numpy as np
+        import torch
+
+        yield list(range(len(batch))), {"pixel_values": torch.from_numpy(np.stack(batch))}, None
+
+    def _size(self, config: Config) -> int:
+        """The side that the image processor ends at."""
+        size = (
+            self._settings.get("crop_size") or self._settings.get("size") or config.get("image_size") or 224
+        )
+        if isinstance(size, dict):
+            size = size.get("height") or size.get("shortest_edge") or size.get("longest_edge") or 224
+        return int(size)
+
+
+class Sounds:
+    """One channel of samples at the rate of the model, as the folder's feature extractor makes it.
+
+    Sounds of one length go through the model together, and no other: what is padded would change the statistics that
+    some of these models normalise by, so that a sample's features would depend on its neighbours in the batch.
+    """
+
+    def __init__(self, folder: Path, config: Config, kind: str, family: Family):
+        self.folder, self.kind = folder, kind
+        path = folder / "preprocessor_config.json"
+        settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        self.rate = int(settings.get("sampling_rate", 16_000))
+        self.most = float(settings.get("chunk_length") or settings.get("max_length_s") or 0) or None
+        limit = f", at most {self.most:g} s" if self.most else ""
+        self.says = f"one channel, resampled to {self.rate} Hz{limit}, the folder's feature extractor"
+
+    def load(self) -> None:
+        import transformers
+
+        self._extractor = transformers.AutoFeatureExtractor.from_pretrained(self.folder, **LOCAL)
+
+    def preprocess(self, item: tuple[Any, int]) -> tuple[Any, int]:
+        """(samples, rate) -> what the extractor makes of it, and its length in samples at the model's rate."""
+        samples = at_rate(item[0], item[1], self.rate)
+        seconds = len(samples) / self.rate
+        if self.most and seconds > self.most:
+            raise ValueError(f"the sound lasts {seconds:.1f} s, and the model takes {self.most:g} s")
+        made = self._extractor(samples, sampling_rate=self.rate, return_tensors="np")
+        return made[self._extractor.model_input_names[0]][0], len(samples)
+
+    def together(self, batch: Sequence[tuple[Any, int]]) -> Iterator[Part]:
+        import numpy as np
+        import torch
+
+        name = self._extractor.model_input_names[0]
+        for rows in _alike([values.shape for values, _ in batch]):
+            given = {name: torch.from_numpy(np.stack([batch[row][0] for row in rows]))}
+            yield rows, given, self._frames([batch[row][1] for row in rows])
+
+    def _frames(self, lengths: list[int]) -> list[int] | None:
+        """How many of the frames that come out are of the sound, where the extractor pads to one length for all."""
+        return [-(-length // WHISPER_STEP) for length in lengths] if self.kind == "whisper" else None
+
+
+WHISPER_STEP = 320  # samples: a spectrum each 160, every second of which a convolution keeps
+
+
+def at_rate(samples: Any, rate: int, wanted: int) -> Any:
+    """One channel in float32 at the rate `wanted`. Raises ValueError for a sound without samples."""
+    from math import gcd
+
+    import numpy as np
+    from scipy.signal import resample_poly
+
+    samples = np.asarray(samples, np.float32)
+    samples = samples.mean(axis=1) if samples.ndim == 2 else samples
+    if not len(samples):
+        raise ValueError("the sound has no sample")
+    if rate == wanted:
+        return samples
+    common = gcd(int(rate), wanted)
+    return resample_poly(samples, wanted // common, int(rate) // common).astype(np.float32)
+
+
+INPUTS: dict[str, Callable[[Path, Config, str, Family], Inputs]] = {
+    "text": Texts,
+    "image": Pictures,
+    "speech": Sounds,
+}
+
+
+def padded(parts: "list[tuple[list[int], torch.Tensor]]", count: int) -> "torch.Tensor":
+    """One tensor (count, token, ...) of those of parts of a batch, with 0 where a sample has fewer tokens."""
+    (rows, first), *others = parts
+    if not others and rows == list(range(count)):
+        return first
+    longest = max(x.shape[1] for _, x in parts)
+    whole = first.new_zeros(count, longest, *first.shape[2:])
+    for rows, x in parts:
+        whole[rows, : x.shape[1]] = x
+    return whole

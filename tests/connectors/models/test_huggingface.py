@@ -1,0 +1,223 @@
+"""Every kind of transformers model that is known, saved, opened by name and extracted, beside its own forward pass."""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import small_models
+import torch
+import transformers
+from PIL import Image
+
+from consilience.connectors.models import open_model
+from consilience.connectors.models.huggingface import HuggingFace
+from consilience.connectors.models.huggingface.families import BEFORE
+from consilience.connectors.models.huggingface.towers import TOWERS, tower
+from consilience.engine.errors import BadInput
+from consilience.engine.extraction.interfaces import Layer, Model, ModelCard, Outputs
+from consilience.engine.extraction.pools import pooled
+from consilience.pipelines.extract import extract
+
+TEXTS = ["word1 word2 word3", "word4", "word5 word9 word7 word8 word6 word2 word1"]
+RNG = np.random.default_rng(0)
+PICTURES = [Image.fromarray(RNG.integers(0, 256, (32, 40, 3), dtype=np.uint8)) for _ in TEXTS]
+SOUNDS = [(RNG.normal(size=length).astype(np.float32), 16_000) for length in (4000, 6400, 4000)]
+ITEMS: dict[str, list[Any]] = {"text": TEXTS, "image": PICTURES, "speech": SOUNDS}
+PARTS = [(kind, part) for kind in small_models.CONFIGS for part in TOWERS.get(kind, {"": ("", "", "")})]
+
+
+def modality(part: tuple[str, str]) -> str:
+    """Of what that part of that kind of model is made for."""
+    kind, name = part
+    config = small_models.CONFIGS[kind]
+    return tower({**config, "model_type": kind}, name, kind).family.modality
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+def opened(folders: Path, kind: str, part: str) -> HuggingFace:
+    folder = folders / kind
+    if not folder.is_dir():
+        small_models.save(kind, folder)
+    model = open_model(f"hf:{folder}" + (f"#{part}" if part else ""))
+    assert isinstance(model, HuggingFace)
+    return model
+
+
+def alone(model: HuggingFace, item: Any) -> tuple[Any, Any]:
+    """Hidden states and last hidden state of one sample by the network as transformers loads it."""
+    net = transformers.AutoModel.from_pretrained(model.folder, **model.family.settings).eval()
+    module = net.get_submodule(model.tower.module) if model.tower.module else net
+    given = model.preprocess(item)
+    if model.family.modality == "text":
+        inputs = {"input_ids": torch.tensor([given])}
+    else:
+        name = {"image": "pixel_values", "speech": net.main_input_name}[model.family.modality]
+        values = given[0] if model.family.modality == "speech" else given
+        inputs = {
+            ("input_features" if model.tower.kind == "clap_audio_model" else name): torch.from_numpy(values)[
+                None
+            ]
+        }
+    with torch.inference_mode():
+        out = module(**inputs, **model._more(1), output_hidden_states=True)
+    return out.hidden_states, out.last_hidden_state
+
+
+class Stimuli:
+    """The samples above, in all views."""
+
+    name, fingerprint, licence, citation = "few", "few 1", "none", "none"
+
+    def views(self) -> list[str]:
+        return list(ITEMS)
+
+    def sample_ids(self) -> list[str]:
+        return ["a", "b", "c"]
+
+    def get(self, view: str, index: int) -> Any:
+        return ITEMS[view][index]
+
+
+class Several:
+    """Models in one, so that a process that extracts is started once for all: the names of layers begin with theirs.
+
+    Each has its own tokens, so that vectors come out.
+    """
+
+    def __init__(self, names: dict[str, str], like: ModelCard):
+        self.names, self.card = names, replace(like, name="several")
+
+    def models(self) -> dict[str, Model]:
+        return {prefix: open_model(name) for prefix, name in self.names.items()}
+
+    def layers(self) -> list[Layer]:
+        return [
+            replace(x, name=f"{at}.{x.name}", axes="bd")
+            for at, model in self.models().items()
+            for x in model.layers()
+        ]
+
+    def load(self, device: str) -> None:
+        self._loaded = self.models()
+        for model in self._loaded.values():
+            model.load(device)
+
+    def preprocess(self, item: Any) -> list[Any]:
+        return [model.preprocess(item) for model in self._loaded.values()]
+
+    def forward(self, batch: Sequence[Any]) -> Outputs:
+        found = {}
+        for (at, model), its in zip(self._loaded.items(), zip(*batch)):
+            out = model.forward(list(its))
+            for x in model.layers():
+                found[f"{at}.{x.name}"] = pooled("mean", out.layers[x.name], x, out.mask)
+        return Outputs(found)
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+def test_a_table_holds_the_pooled_layers(folders: Path, kind: str, tmp_path: Path, ray_local: Any) -> None:
+    """Opened by name in the process that extracts, on a Ray cluster."""
+    from ray import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    models = {
+        ".".join(filter(None, part)): opened(folders, *part) for part in PARTS if modality(part) == kind
+    }
+    names = {at: f"hf:{model.folder}#{model.part}".rstrip("#") for at, model in models.items()}
+    several = Several(names, next(iter(models.values())).card)
+    table = extract(several, Stimuli(), tmp_path, replicas=1)
+    want = {f"{at}.{x.name}": x.units for at, model in models.items() for x in model.layers()}
+    assert {name: info.dim for name, info in table.layers.items()} == want
+    for at, model in models.items():
+        model.load("cpu")
+        with torch.inference_mode():
+            out = model.forward([model.preprocess(item) for item in ITEMS[model.card.modality]])
+        for layer in model.layers():
+            vectors = pooled("mean", out.layers[layer.name], layer, out.mask).numpy()
+            got = table.take(f"{at}.{layer.name}", np.arange(3))
+            np.testing.assert_allclose(got, vectors, atol=1e-6 * max(1, abs(vectors).max()))
+
+
+@pytest.mark.parametrize(("kind", "part"), PARTS)
+def test_its_layers_are_those_of_its_own_forward_pass(folders: Path, kind: str, part: str) -> None:
+    model = opened(folders, kind, part)
+    modality = model.card.modality
+    assert model.card.name == (f"{kind}.{part}" if part else kind)
+    model.load("cpu")
+    items = ITEMS[modality]
+    with torch.inference_mode():
+        out = model.forward([model.preprocess(item) for item in items])
+    layers = model.layers()
+    assert list(out.layers) == [layer.name for layer in layers] == [f"hidden.{i}" for i in range(len(layers))]
+    for row, item in enumerate(items):
+        states, last = alone(model, item)
+        assert len(states) == len(layers)
+        for layer, want in zip(layers, states):
+            got = out.layers[layer.name][row]
+            assert want.ndim == len(layer.axes)
+            assert want.shape[layer.axes.index("c" if "c" in layer.axes else "d")] == layer.units
+            if kind == "whisper":
+                assert out.mask is not None
+                assert int(out.mask[row].sum()) == -(
+                    -len(item[0]) // 320
+                )  # the rest is silence added to 30 s
+            elif layer.axes == "btd" and out.mask is not None:
+                assert int(out.mask[row].sum()) == want.shape[1]
+                got = got[: want.shape[1]]
+            np.testing.assert_allclose(got, want[0], atol=1e-6 * max(1.0, float(want.abs().max())), rtol=0)
+        same = states[-1].shape == last.shape and torch.allclose(states[-1], last, atol=1e-6)
+        assert same == ("before" not in layers[-1].meaning), layers[-1].meaning
+    assert BEFORE.endswith("before the final norm")
+
+
+def test_a_part_must_be_named_where_there_are_several(folders: Path) -> None:
+    opened(folders, "clip", "vision")
+    with pytest.raises(
+        BadInput, match=r"one of the parts vision and text of clip; got hf:.*Fix: add it, as in hf:.*#vision"
+    ):
+        open_model(f"hf:{folders / 'clip'}")
+    with pytest.raises(BadInput, match=r"a known part of clip .*did you mean 'vision'"):
+        open_model(f"hf:{folders / 'clip'}#vison")
+    opened(folders, "bert", "")
+    with pytest.raises(BadInput, match="for bert has one only; got #text"):
+        open_model(f"hf:{folders / 'bert'}#text")
+
+
+def test_what_a_configuration_leaves_out_is_as_transformers_has_it(folders: Path, tmp_path: Path) -> None:
+    """Published configurations of several parts leave out what is as the library has it."""
+    opened(folders, "siglip", "vision")
+    shutil.copytree(folders / "siglip", tmp_path / "short")
+    path = tmp_path / "short" / "config.json"
+    config = json.loads(path.read_text())
+    config["vision_config"] = {"hidden_size": 24}
+    path.write_text(json.dumps(config))
+    layers = open_model(f"hf:{tmp_path / 'short'}#vision").layers()
+    assert [layer.units for layer in layers] == [24] * 13
+
+
+def test_sounds_are_brought_to_the_rate_of_the_model(folders: Path) -> None:
+    model = opened(folders, "wav2vec2", "")
+    model.load("cpu")
+    time = np.arange(48_000) / 48_000
+    stereo = np.stack([np.sin(2 * np.pi * 100 * time)] * 2, axis=1)
+    values, length = model.preprocess((stereo, 48_000))
+    assert length == 16_000 == len(values)
+    want, _ = model.preprocess((np.sin(2 * np.pi * 100 * time[::3]), 16_000))
+    np.testing.assert_allclose(values[500:-500], want[500:-500], atol=0.02)
+    assert "resampled to 16000 Hz" in model.card.preprocessing
+    with pytest.raises(ValueError, match="no sample"):
+        model.preprocess((np.zeros(0), 16_000))
+    whisper = opened(folders, "whisper", "")
+    whisper.load("cpu")
+    with pytest.raises(ValueError, match=r"lasts 31.0 s, and the model takes 30 s"):
+        whisper.preprocess((np.zeros(31 * 16_000), 16_000))
