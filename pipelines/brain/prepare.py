@@ -54,6 +54,7 @@ class Prepared:
                 "version": version("consilience"),
                 "study": self.study.decisive(),
                 "recordings": self.recordings.digests(),
+                "excluded": [str(x) for x in self.recordings.excluded],
                 "tables": {seat.name: seat.digest for seat in self.seats},
                 "left_out": sorted(self.left_out),
             }

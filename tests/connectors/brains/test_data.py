@@ -1,6 +1,7 @@
 """Subjects, sets of them, trials, and files of a user's own."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,15 +93,17 @@ def test_what_was_left_out_of_a_subject_stands_in_its_table(
     assert data.write(cs.FeatureStore(tmp_path)).tables["mine.s1"].digest == tables["mine.s1"].digest
 
 
-def test_missing_stimuli_are_refused_or_counted() -> None:
+def test_missing_stimuli_are_refused_or_counted(tmp_path: Path) -> None:
     x = RNG.normal(size=(5, 3))
     subjects = [Subject("s1", IDS, {"V1": Region(x)}), Subject("s2", IDS[:3], {"V1": Region(x[:3])})]
     with pytest.raises(
-        BadInput, match=r"all 5 stimuli in every subject; got s2 without 2 of them \('d', 'e'\)"
+        BadInput, match=r"all stimuli in every subject; got s2 without 2 of 5 stimuli \('d', 'e'\)"
     ):
         of_subjects("mine", subjects)
     found = of_subjects("mine", subjects, missing="report").subject("s2").excluded
     assert [str(x) for x in found] == ["s2: 2 of 5 stimuli ('d', 'e'): not recorded"]
+    written = of_subjects("mine", subjects, missing="report").write(cs.FeatureStore(tmp_path))
+    assert written.excluded == found, "counted once"
     with pytest.raises(BadInput, match=r"did you mean 'report'"):
         of_subjects("mine", subjects, missing="reports")
     with pytest.raises(BadInput, match=r"every subject of mine once"):
@@ -121,6 +124,15 @@ def test_a_fingerprint_moves_with_ids_names_and_values() -> None:
     }
     assert len(prints) == 4
     assert print_of("s", IDS, x.copy()) in prints
+    others: list[dict[str, Any]] = [
+        {"nuisance": {"rate": x[:, :1]}},
+        {"nuisance": {"rate": x[:, 1:2]}},
+        {"groups": ["r1", "r1", "r2", "r2", "r2"]},
+        {"reference": True},
+    ]
+    more = [Subject("s", IDS, {"V1": Region(x)}, **given) for given in others]
+    more += [Subject("s", IDS, {"V1": Region(x, coordinates=np.full((3, 3), k))}) for k in (0.0, 1.0)]
+    assert len(prints | {of_subjects("m", [subject]).fingerprint for subject in more}) == 10
 
 
 def test_trials_become_repeats_named_by_their_runs() -> None:

@@ -1,0 +1,21 @@
+"""Stimuli that one subject of a data set lacks and another has."""
+
+from collections.abc import Mapping, Sequence
+
+from consilience.connectors.brains.interfaces import Excluded
+
+
+def missing_of(ids: Mapping[str, Sequence[str]]) -> tuple[Excluded, ...]:
+    """What every subject lacks of the stimuli that any of them has, counted; `ids` are those of each subject.
+
+    Nothing of a recording is lost by it, but a comparison of several subjects joins on what they have in common, and a
+    mean over subjects is over different stimuli.
+    """
+    everything = dict.fromkeys(i for own in ids.values() for i in own)
+    found = []
+    for name, own in ids.items():
+        held = set(own)
+        if lost := [i for i in everything if i not in held]:
+            first = ", ".join(repr(i) for i in lost[:3]) + (", …" if lost[3:] else "")
+            found.append(Excluded(name, f"of {len(everything)} stimuli ({first})", "not recorded", len(lost)))
+    return tuple(found)
