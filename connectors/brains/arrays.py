@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,7 @@ def of_trials(
     reason = f"more than the {fewest} of the stimulus with the fewest"
     lost = (Excluded(name, f"of {len(labels)} trials", reason, dropped),) if dropped else ()
     chosen = {
-        key: Region(r.values[order if fewest > 1 else order[:, 0]], coordinates=r.coordinates)
-        for key, r in read.items()
+        key: replace(r, values=r.values[order if fewest > 1 else order[:, 0]]) for key, r in read.items()
     }
     repeats = _names(order, runs) if fewest > 1 else ()
     return Subject(name, list(rows), chosen, repeats, excluded=lost, **more)

@@ -18,8 +18,8 @@ def usable(subject: Subject) -> Subject:
     """The subject without the units that are not finite or constant, and without the regions that have no other.
 
     A unit that is constant in one repeat alone stays. A matrix of dissimilarities is left out as a whole when it holds
-    a value that is not finite, or is the same for every two stimuli. What was left out is added to `excluded`; a
-    subject of whom nothing is left has no regions.
+    a value that is not finite, or is the same for every two stimuli. What was left out, here and when the regions were
+    read, is added to `excluded`; a subject of whom nothing is left has no regions.
     """
     regions: dict[str, Region] = {}
     lost: list[Excluded] = []
@@ -29,7 +29,10 @@ def usable(subject: Subject) -> Subject:
         if kept is None:
             lost.append(Excluded(subject.name, whole, " or ".join(faults)))
             continue
-        regions[name] = kept
+        lost += [
+            Excluded(subject.name, f"{of} of {name}", why, n) for (of, why), n in region.left_out.items()
+        ]
+        regions[name] = replace(kept, left_out={}) if region.left_out else kept
         lost += [Excluded(subject.name, f"units of {name}", why, count) for why, count in faults.items()]
     if subject.regions and not regions:
         why = " or ".join(dict.fromkeys(x.reason for x in lost))

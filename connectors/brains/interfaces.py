@@ -48,12 +48,14 @@ class Region:
 
     `values` are responses (n, units) of kind ``"units"``, or dissimilarities (n, n) of kind ``"rdm"``. Repeats of all
     stimuli are kept apart: (n, repeats, units), as the engine takes them, and (repeats, n, n). `coordinates`
-    (units, 3) says where a unit lies, in mm.
+    (units, 3) says where a unit lies, in mm. `left_out` counts what of the region is not among
+    these: (``"units"``, or ``"voxels"`` of which a unit is the mean; the reason) -> how many.
     """
 
     values: np.ndarray
     kind: Kind = "units"
     coordinates: np.ndarray | None = None
+    left_out: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def n(self) -> int:

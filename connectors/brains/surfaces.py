@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from consilience.connectors.brains.cleaning import keep_faults
+from consilience.connectors.brains.grids import by_name
 from consilience.connectors.brains.interfaces import Region
 from consilience.engine.errors import BadInput
 
@@ -36,7 +37,8 @@ def on_surface(image: Any, mask: Any = None, **signals: Any) -> Region:
 
 
 def in_surface_atlas(image: Any, atlas: Any, names: Mapping[int, str], **signals: Any) -> dict[str, Region]:
-    """The vertices of every label that is named, a region a label; one that the atlas does not hold has no unit.
+    """The vertices of every label that is named, a region a name; labels of one name, of the two hemispheres perhaps,
+    are one region, and one that the atlas does not hold has no unit.
 
     Raises BadInput as `on_surface`.
     """
@@ -47,8 +49,8 @@ def in_surface_atlas(image: Any, atlas: Any, names: Mapping[int, str], **signals
     assert whole.coordinates is not None
     found = labels[wanted]
     return {
-        name: Region(whole.values[:, found == label], coordinates=whole.coordinates[found == label])
-        for label, name in names.items()
+        name: Region(whole.values[:, within], coordinates=whole.coordinates[within])
+        for name, within in ((name, np.isin(found, those)) for name, those in by_name(names).items())
     }
 
 

@@ -52,6 +52,8 @@ def test_labels_of_a_surface_atlas_and_what_cannot_be_used() -> None:
     regions = in_surface_atlas(surface(left, right), atlas, {1: "V1", 2: "V2", 3: "MT"})
     assert {name: r.values.shape[1] for name, r in regions.items()} == {"V1": 4, "V2": 3, "MT": 0}
     assert np.allclose(regions["V2"].values, np.stack([left[2], right[0], right[1]], axis=1))
+    merged = in_surface_atlas(surface(left, right), atlas, {1: "early", 2: "early"})
+    assert {name: r.values.shape[1] for name, r in merged.items()} == {"early": 7}
     assert [str(x) for x in usable(Subject("s", list("abcdef"), regions)).excluded] == [
         "s: 1 units of V1: not finite (NaN or infinity)",
         "s: 1 units of V1: the same value in every row",

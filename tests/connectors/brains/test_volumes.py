@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from nilearn.maskers import NiftiLabelsMasker, NiftiSpheresMasker
 
-from consilience.connectors.brains import Excluded, Subject, in_atlas, in_mask, in_parcels, in_spheres
+from consilience.connectors.brains import (
+    Excluded,
+    Subject,
+    in_atlas,
+    in_mask,
+    in_parcels,
+    in_spheres,
+    of_trials,
+)
 from consilience.connectors.brains.cleaning import usable
 from consilience.engine.errors import BadInput
 
@@ -130,11 +138,32 @@ def test_labels_of_an_atlas_are_regions(scan: np.ndarray, atlas: nibabel.Nifti1I
     ]
 
 
+def test_labels_of_one_name_are_one_region(scan: np.ndarray, atlas: nibabel.Nifti1Image) -> None:
+    regions = in_atlas(image(scan), atlas, {1: "V1", 5: "V4", 2: "V1"})
+    assert {name: r.values.shape[1] for name, r in regions.items()} == {"V1": 30, "V4": 6}
+    assert np.array_equal(regions["V1"].values, scan[:2].reshape(30, 10).T)
+    assert list(in_atlas(image(scan), atlas, ["V1", "V1"])) == ["V1"]
+    both = in_parcels(image(scan), atlas, {1: "V1", 2: "V1"}).values
+    assert np.allclose(both[:, 0], scan[:2].reshape(30, 10).mean(axis=0), atol=1e-6)
+
+
 def test_labels_that_a_mask_drops_are_counted(scan: np.ndarray, atlas: nibabel.Nifti1Image) -> None:
     held = np.zeros(SHAPE, np.uint8)
     held[0, :3] = 1
     regions = in_atlas(image(scan), atlas, ["V1", "V2"], mask=image(held))
     assert {name: r.values.shape[1] for name, r in regions.items()} == {"V1": 9, "V2": 0}
+    found = usable(Subject("s1", list("abcdefghij"), regions))
+    assert [str(x) for x in found.excluded] == [
+        "s1: 6 units of V1: outside the mask",
+        "s1: 1 region (V2): no voxel of it is within the mask, or in the image",
+    ]
+    assert usable(found).excluded == found.excluded, "counted once"
+    means = Subject(
+        "s1", list("abcdefghij"), {"all": in_parcels(image(scan), atlas, ["V1"], mask=image(held))}
+    )
+    assert [str(x) for x in usable(means).excluded] == ["s1: 6 voxels of all: outside the mask"]
+    trials = of_trials("s1", list("abcde" * 2), {"V1": regions["V1"]})
+    assert [x.count for x in usable(trials).excluded] == [6]
     held[:] = 0
     held[3] = 1
     with pytest.raises(BadInput, match=r"a mask that holds voxels of the atlas; got one that holds none"):
