@@ -32,6 +32,10 @@ def of_trials(
         raise unknown("way with uneven repeats", uneven, ("refuse", "drop"))
     labels = [str(x) for x in shown]
     counts = Counter(labels)
+    if runs is not None and len(runs) != len(labels):
+        raise BadInput(
+            f"the run of each of {len(labels)} trials of {name}", f"{len(runs)} runs", "give one run a trial"
+        )
     if not counts:
         raise BadInput(f"at least one trial of {name}", "none", "check the events")
     fewest, most = min(counts.values()), max(counts.values())

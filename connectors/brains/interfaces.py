@@ -3,6 +3,7 @@
 A subject becomes a feature table, a region a layer of it, a voxel (or vertex, sensor, neuron) a unit.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
@@ -104,6 +105,12 @@ class Subject:
 
     def __post_init__(self) -> None:
         n = len(self.sample_ids)
+        if twice := [i for i, count in Counter(self.sample_ids).items() if count > 1]:
+            raise BadInput(
+                f"every sample id of {self.name} once",
+                f"{', '.join(map(repr, twice[:3]))}{', …' if twice[3:] else ''} several times",
+                "keep the trials of a stimulus apart as repeats (of_trials), or average them",
+            )
         if len(self.repeats) == 1:
             raise BadInput(
                 f"two or more repeats of {self.name}, or no names of any", "one", "leave its name out"

@@ -48,6 +48,8 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         Subject("s", IDS, {"V1": Region(x)}, nuisance={"motion": np.zeros((6, 2))})
     with pytest.raises(BadInput, match=r"5 groups for s, one a row; got 1"):
         Subject("s", IDS, {"V1": Region(x)}, groups=["run1"])
+    with pytest.raises(BadInput, match=r"every sample id of s once; got 'a', 'b' several times.*of_trials"):
+        Subject("s", ["a", "b", "a", "b", "c"], {"V1": Region(x)})
 
 
 def test_a_subject_of_whom_nothing_varies_is_left_out_by_name(tmp_path: Path) -> None:
@@ -170,6 +172,8 @@ def test_repeats_that_differ_in_number_are_refused_or_counted() -> None:
         BadInput, match=r"region 'V1' of s of shape \(4, units\), one row a trial; got shape \(5, 2\)"
     ):
         of_trials("s", shown[:4], {"V1": x})
+    with pytest.raises(BadInput, match=r"the run of each of 5 trials of s; got 4 runs. Fix: give one run a"):
+        of_trials("s", shown, {"V1": x}, runs=[1, 1, 2, 2], uneven="drop")
     with pytest.raises(BadInput, match=r"did you mean 'drop'"):
         of_trials("s", shown, {"V1": x}, uneven="drops")
 
