@@ -44,7 +44,8 @@ def of_trials(
         raise BadInput(
             f"every stimulus the same number of times in {name}",
             f"{frequent!r} {most} times, {rare!r} {fewest}",
-            f'pass uneven="drop" to keep the first {fewest} of each and count the others, or average them first',
+            f'pass uneven="drop" to keep the first {fewest} of each and count the others (in a study: `uneven: drop` '
+            "beside the name of the data), or average them first",
         )
     rows = {stimulus: np.flatnonzero(np.array(labels) == stimulus)[:fewest] for stimulus in counts}
     order = np.stack(list(rows.values()))  # stimuli x repeats

@@ -13,7 +13,7 @@ from consilience.engine.errors import BadInput
 # What tells one scan of a subject from another. Images that differ in nothing of it are one scan that was made into
 # several images (an echo or a part of it, a space, a resolution), and only one of them can be read.
 SCAN = ("ses", "acq", "ce", "dir", "run")
-Entities = Mapping[str, str | None]
+Entities = Mapping[str, str | int | None]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ def runs_of(
     given for one, must not have."""
     if not images.is_dir():
         raise BadInput("the folder of a BIDS data set", f"{images}, which is not a folder", "check the path")
-    wanted = {"task": task, **({} if space is None else {"space": space}), **(entities or {})}
+    more = {key: label if label is None else str(label) for key, label in (entities or {}).items()}
+    wanted = {"task": task, **({} if space is None else {"space": space}), **more}
     found: dict[str, dict[str, list[Path]]] = {}
     for path in sorted(images.glob("sub-*/**/func/*_bold.nii*")):
         held = entities_of(path)
@@ -59,7 +60,7 @@ def entities_of(path: Path) -> dict[str, str | None]:
     return dict(parse_bids_filename(path)["entities"])
 
 
-def _name(held: Entities) -> str:
+def _name(held: Mapping[str, str | None]) -> str:
     return "_".join(f"{key}-{held[key]}" for key in SCAN if key in held) or "run-1"
 
 

@@ -31,7 +31,8 @@ class Brains:
     `references` are recordings that stand beside the subjects (another species, the mean of a group) and are never
     counted among them. `fingerprint` changes whenever a sample id or a response does. `stimuli` names the stimulus set
     that was shown, where one of the same ids is registered. Where rows are time points, `on_rows` brings features
-    (stimuli, d) of that set to them, with a haemodynamic response or without: the ids of the rows, and (rows, d).
+    (stimuli, d) of that set, or of `stimulus_ids` where they are given, to them, with a haemodynamic response or
+    without: the ids of the rows, and (rows, d).
     `cached` says whether all of it can be read without a network. Nothing is read or fetched before it is needed.
     """
 
@@ -45,6 +46,7 @@ class Brains:
     references: Sequence[str] = ()
     stimuli: str = ""
     on_rows: Callable[[np.ndarray, str | None], tuple[list[str], np.ndarray]] | None = None
+    stimulus_ids: Sequence[str] = ()
     notes: dict[str, Any] = field(default_factory=dict)
     cached: Callable[[], bool] = lambda: True
 

@@ -129,6 +129,12 @@ class Subject:
                     f"{region.repeats}",
                     "name every repeat, or average them",
                 )
+            if region.coordinates is not None and region.coordinates.shape != (region.values.shape[-1], 3):
+                raise BadInput(
+                    f"coordinates of region {name!r} of {self.name} of shape ({region.values.shape[-1]}, 3)",
+                    f"shape {region.coordinates.shape}",
+                    "give x, y and z of every unit, in mm",
+                )
         for name, space in self.nuisance.items():
             if np.ndim(space) != 2 or len(space) != n:
                 raise BadInput(

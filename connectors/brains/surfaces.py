@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.connectors.brains.cleaning import keep_faults
+from consilience.connectors.brains.cleaning import in_order, keep_faults
 from consilience.connectors.brains.grids import by_name
 from consilience.connectors.brains.interfaces import Region
 from consilience.engine.errors import BadInput
@@ -30,7 +30,7 @@ def on_surface(image: Any, mask: Any = None, **signals: Any) -> Region:
             raise BadInput("a mask with at least one vertex", "one with none", "check the mask")
     # Without a mask of its own nilearn would leave out the vertices that are 0 throughout, which has to be counted.
     everywhere = _like(image, inside[:, None])
-    masker = SurfaceMasker(mask_img=everywhere, **{"standardize": None, **signals})
+    masker = SurfaceMasker(mask_img=everywhere, **{"standardize": None, **in_order(signals)})
     values = keep_faults(masker.fit_transform(image), _stacked(image)[inside])
     places = np.concatenate([image.mesh.parts[side].coordinates for side in _sides(image)])
     return Region(values, coordinates=places[inside])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.connectors.brains.cleaning import keep_faults
+from consilience.connectors.brains.cleaning import in_order, keep_faults
 from consilience.connectors.brains.grids import by_name, labels_of, mask_of, volumes_of, whole_numbers
 from consilience.connectors.brains.interfaces import Region
 from consilience.engine.errors import BadInput
@@ -28,7 +28,7 @@ def in_mask(volumes: Any, mask: Any, *, confounds: Any = None, **signals: Any) -
     images = volumes_of(volumes)
     mask_img = mask_of(mask, images)
     inside = mask_img.get_fdata() > 0
-    masker = NiftiMasker(mask_img=mask_img, **{"standardize": None, **signals})
+    masker = NiftiMasker(mask_img=mask_img, **{"standardize": None, **in_order(signals)})
     values = keep_faults(masker.fit_transform(images, confounds=confounds), get_data(images)[inside])
     return Region(values, coordinates=_places(inside, mask_img.affine))
 
@@ -92,7 +92,7 @@ def in_parcels(
     ]
     whole = np.isfinite(means).all(axis=0)
     if signals and whole.any():
-        means[:, whole] = clean(means[:, whole], **signals)
+        means[:, whole] = clean(means[:, whole], **in_order(signals))
     lost = sum(count for r in regions.values() for count in r.left_out.values())
     trimmed = {("voxels", "outside the mask"): lost} if lost else {}
     return Region(means, coordinates=np.stack(centres), left_out=trimmed)

@@ -99,9 +99,10 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
     Raises StudyError, with the place in the file, for a name that is not known, and what cannot be done.
     """
     store = FeatureStore(study.store_place)
-    kind, colon, argument = study.brain.partition(":")
+    kind, colon, argument = study.brain.name.partition(":")
+    named = f"{kind}:{study.path(argument)}" if colon and argument else study.brain.name
     try:
-        brains = open_brains(f"{kind}:{study.path(argument)}" if colon else study.brain)
+        brains = open_brains(named, base=study.file.parent, **(study.brain.model_extra or {}))
     except BadInput as bad:
         raise study.error(("brain",), bad) from bad
     asked = _metrics(study, brains)

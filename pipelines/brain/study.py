@@ -2,7 +2,8 @@
 
 ```yaml
 name: brain92
-brain: kriegeskorte92      # a registered data set (`consilience list brains`), such as arrays:FOLDER
+brain: kriegeskorte92      # a registered data set (`consilience list brains`), such as arrays:FOLDER; or a mapping of
+                           # its name and its options, such as {name: "bids:FOLDER", task: look, atlas: FILE}
 stimuli: null              # what the models see; by itself the stimulus set of the data set
 models: [efficientnet-lite0, {name: minilm, layers: all, pool: mean, stimuli: alice-context}]
 metrics: [rsa]             # of layers with regions; default rsa:compare=spearman. Recordings over time take `encode`
@@ -100,7 +101,7 @@ class Reliability(Strict):
 class BrainStudy(StudyFile):
     """The content of a brain study's file."""
 
-    brain: str = Field(min_length=1)
+    brain: Annotated[Entry, Named]
     stimuli: str | None = None
     models: list[Annotated[BrainModel, Named]] = Field(default=[])
     metrics: list[Annotated[Entry, Named]] | None = None
@@ -180,6 +181,7 @@ def study_file(given: str, output: Path | None = None) -> tuple[Path, bool]:
 
 _MODELS: dict[Loc, type[BaseModel]] = {
     (): BrainStudy,
+    ("brain",): Entry,
     ("models", "*"): BrainModel,
     ("models", "*", "preprocess", "*"): Entry,
     ("metrics", "*"): Entry,

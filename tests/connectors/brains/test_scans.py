@@ -22,6 +22,7 @@ from consilience.connectors.brains import (
     haxby,
     in_mask,
     of_bids,
+    open_brains,
     trial_betas,
     within_scan,
 )
@@ -341,6 +342,41 @@ def test_scans_are_told_apart_by_their_entities(bids: Path) -> None:
     )
     with pytest.raises(BadInput, match=r"\(task-look, echo-3\) below .* check task, space, entities"):
         of_bids(bids, regions, task="look", entities={"echo": "3"})
+
+
+def test_a_bids_data_set_has_a_name_with_options(bids: Path, tmp_path: Path) -> None:
+    labels = np.array([[[1], [1]], [[2], [7]]], np.int16)
+    nibabel.save(nibabel.Nifti1Image(labels, AFFINE), tmp_path / "atlas.nii.gz")
+    nibabel.save(MASK, tmp_path / "mask.nii.gz")
+    (tmp_path / "names.tsv").write_text("index\tname\n1\tV1\n2\tV2\n7\tV1\n")
+    (tmp_path / "names.txt").write_text("V1\n\nV2\n")
+
+    def sizes(**options: Any) -> dict[str, int]:
+        data = open_brains("bids:mine", task="look", space="MNI", base=tmp_path, **options)
+        return {name: r.values.shape[2] for name, r in data.subject("sub-01").regions.items()}
+
+    atlas: dict[str, Any] = {"atlas": "atlas.nii.gz"}
+    assert sizes(**atlas) == {"1": 2, "2": 1, "7": 1}
+    assert sizes(**atlas, labels="names.tsv") == {"V1": 3, "V2": 1}
+    assert sizes(**atlas, labels="names.txt") == sizes(**atlas, labels=["V1", "V2"]) == {"V1": 2, "V2": 1}
+    assert sizes(**atlas, labels={7: "MT"}, mask="mask.nii.gz") == {"MT": 1}
+    assert sizes(masks={"all": str(tmp_path / "mask.nii.gz")}, entities={"run": 1}, how="lss") == {"all": 4}
+    assert sizes(spheres={"corner": [0, 0, 0]}, radius=1) == {"corner": 1}
+    one = open_brains(f"bids:{bids}", task="look", space="MNI", masks={"V1": str(tmp_path / "mask.nii.gz")})
+    same = of_bids(bids, regions, task="look", space="MNI").subject("sub-01").regions["V1"]
+    assert np.array_equal(one.subject("sub-01").regions["V1"].values, same.values)
+    for options, words in (
+        ({}, r"one of `masks`, `atlas` and `spheres`; got none of them"),
+        ({**atlas, "spheres": {"a": [0, 0, 0]}}, r"one of .*; got 2 of them"),
+        ({"atlas": "gone.nii"}, r"a NIfTI file; got .*gone.nii, which is not a file"),
+        ({**atlas, "labels": "gone.tsv"}, r"a file of the names of labels; got .*gone.tsv"),
+        ({**atlas, "labels": 3}, r"`labels` of bids:FOLDER as a valid string or .*; got 3. Fix: correct `labels:`"),
+        ({**atlas, "spaces": "MNI"}, r"a known option of bids:FOLDER .*did you mean 'space'"),
+    ):  # fmt: skip
+        with pytest.raises(BadInput, match=words):
+            sizes(**options)
+    with pytest.raises(BadInput, match=r"the option `task` of bids:FOLDER; got none. Fix: add `task:`"):
+        open_brains(f"bids:{bids}", **atlas)
 
 
 def test_the_whole_haxby_set_is_read_from_where_nilearn_keeps_it(tmp_path: Path) -> None:

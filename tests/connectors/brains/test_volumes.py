@@ -113,6 +113,15 @@ def test_signals_are_cleaned_by_nilearn_within_runs(scan: np.ndarray) -> None:
         assert np.dot(rows, np.arange(5)) == pytest.approx(0, abs=1e-4)
 
 
+def test_rows_stay_where_they_are_whatever_their_runs_are_called(scan: np.ndarray) -> None:
+    found = in_mask(image(scan), mask((1, 2, 1)), detrend=True, runs=["run2"] * 5 + ["run10"] * 5).values
+    same = in_mask(image(scan), mask((1, 2, 1)), detrend=True, runs=[0] * 5 + [1] * 5).values
+    assert np.array_equal(found, same)
+    assert np.corrcoef(found[:, 0], scan[1, 2, 1])[0, 1] > 0.5
+    with pytest.raises(BadInput, match=r"runs whose volumes follow each other"):
+        in_mask(image(scan), mask((1, 2, 1)), detrend=True, runs=[0, 1] * 5)
+
+
 def test_a_constant_voxel_is_counted_after_detrending_too(scan: np.ndarray) -> None:
     scan[1, 1, 1] = 812.3
     region = in_mask(image(scan), mask((1, 1, 1), (2, 1, 1)), detrend=True, standardize="zscore_sample")
