@@ -9,7 +9,7 @@ import numpy as np
 
 from consilience.connectors.brains.cleaning import usable
 from consilience.connectors.brains.interfaces import Excluded, Store, Subject
-from consilience.connectors.brains.missing import missing_of
+from consilience.connectors.brains.missing import missing_of, regions_missing_of
 from consilience.connectors.brains.writing import tables_of, write_table
 from consilience.engine.errors import BadInput, unknown
 
@@ -79,24 +79,28 @@ class Brains:
         ``<data set>.<subject>@<repeat>`` on the same samples; with `trials` there is one table a subject instead, in
         which every repeat of every stimulus is a row. Nuisance spaces go to ``<data set>.<subject>@nuisance``. A
         subject of whom nothing can be used gets no table. What was left out is logged, and stands in `Written` and in
-        the ``meta`` of the table; which stimuli a subject lacks that others have stands in `Written` alone, for it
-        depends on the others.
+        the ``meta`` of the table; which stimuli and regions a subject lacks that others have stands in `Written` alone,
+        for it depends on the others.
 
         Raises BadInput when nothing of any subject can be used.
         """
         tables: dict[str, Any] = {}
         excluded: list[Excluded] = []
         ids: dict[str, list[str]] = {}
-        used: set[str] = set()
+        regions: dict[str, list[str]] = {}
         for subject in self.read():
             excluded += subject.excluded
             ids[subject.name] = list(subject.sample_ids)
             if not subject.regions:
                 continue
-            used.add(subject.name)
+            regions[subject.name] = list(subject.regions)
             for model, part, spaces in tables_of(f"{self.name}.{subject.name}", subject, trials):
                 tables[model] = write_table(store, model, self.name, part, spaces, self._meta(part))
-        excluded += [x for x in missing_of(ids) if x.subject in used and x not in excluded]
+        excluded += [x for x in missing_of(ids) if x.subject in regions and x not in excluded]
+        told = {
+            (x.subject, x.what) for x in excluded
+        }  # a region whose units were all taken out has its own reason
+        excluded += [x for x in regions_missing_of(regions) if (x.subject, x.what) not in told]
         for item in excluded:
             _LOG.warning("%s: left out %s", self.name, item)
         if not tables:

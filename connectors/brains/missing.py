@@ -1,4 +1,4 @@
-"""Stimuli that one subject of a data set lacks and another has."""
+"""Stimuli, and regions, that one subject of a data set lacks and another has."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,3 +19,14 @@ def missing_of(ids: Mapping[str, Sequence[str]]) -> tuple[Excluded, ...]:
             first = ", ".join(repr(i) for i in lost[:3]) + (", …" if lost[3:] else "")
             found.append(Excluded(name, f"of {len(everything)} stimuli ({first})", "not recorded", len(lost)))
     return tuple(found)
+
+
+def regions_missing_of(regions: Mapping[str, Sequence[str]]) -> tuple[Excluded, ...]:
+    """The regions that every subject lacks of those that any of them has; `regions` are those of each subject."""
+    everything = dict.fromkeys(name for own in regions.values() for name in own)
+    return tuple(
+        Excluded(subject, f"region ({name})", "not recorded")
+        for subject, own in regions.items()
+        for name in everything
+        if name not in own
+    )

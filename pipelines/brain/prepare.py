@@ -128,6 +128,14 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
                 ("encode", "nuisance", i),
                 unknown(f"nuisance space of {brains.name}", space, recordings.spaces),
             )
+        for subject in recordings.subjects:
+            beside = recordings.nuisance(subject)
+            if beside is None or space not in beside.layers:
+                alone = BadInput(
+                    f"the nuisance space {space!r} of every subject", f"{subject} without it",
+                    "leave the space or the subject out",
+                )  # fmt: skip
+                raise study.error(("encode", "nuisance", i), alone)
     if study.reliability is not None:
         _check_reliability(study, recordings)
     regions = tuple(study.chosen(recordings.regions))

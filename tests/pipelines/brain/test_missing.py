@@ -73,6 +73,13 @@ def test_metrics_name_who_lacks_stimuli_and_know_it_from_the_store(folder: Path)
 def test_writing_tells_of_missing_stimuli_whatever_the_data_came_from(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    rng = np.random.default_rng(1)
+    constant = np.ones((24, 5))
+    for subject, values in (("s1", rng.normal(size=(24, 5))), ("s3", constant)):
+        held = dict(np.load(folder / "mine" / f"{subject}.npz"))
+        np.savez(folder / "mine" / f"{subject}.npz", **{**held, "IT": values})
     written = open_brains(f"arrays:{folder / 'mine'}").write(cs.FeatureStore(folder / "store"))
-    assert [str(x) for x in written.excluded] == [LACKED]
+    assert [str(x) for x in written.excluded] == [
+        "s3: 1 region (IT): the same value in every row", LACKED, "s2: 1 region (IT): not recorded",
+    ]  # fmt: skip
     assert f"mine: left out {LACKED}" in caplog.text

@@ -68,6 +68,15 @@ def test_arrays_over_time_are_encoded_by_runs_beyond_their_nuisance(folder: Path
     assert (plain["unique_r2"].sel(space="net") < 0.1).all(), "without the response features come too early"
 
 
+def test_a_subject_without_the_nuisance_that_is_asked_for_is_refused(folder: Path) -> None:
+    held = dict(np.load(folder / "scans" / "s2.npz"))
+    np.savez(folder / "scans" / "s2.npz", **{k: v for k, v in held.items() if k != "nuisance/motion"})
+    with pytest.raises(
+        StudyError, match=r"(?s)encode.nuisance\[0\].*'motion' of every subject.*s2 without it"
+    ):
+        ran(folder, OVER_TIME)
+
+
 def test_a_study_says_what_becomes_of_uneven_repeats(folder: Path) -> None:
     rng = np.random.default_rng(1)
     (folder / "uneven").mkdir()
