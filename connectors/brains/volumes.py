@@ -107,7 +107,7 @@ def in_spheres(
     **signals: Any,
 ) -> dict[str, Region]:
     """The voxels whose centre lies within `radius` mm of a point, a region a point; points are in the space of the
-    volumes' affine (MNI, if they are), and spheres may overlap.
+    volumes' affine (MNI, if they are), and spheres may overlap. What the mask takes is counted, as in `in_atlas`.
 
     Raises BadInput as `in_mask`, and for a sphere without a voxel.
     """
@@ -115,11 +115,12 @@ def in_spheres(
 
     images = volumes_of(volumes)
     allowed = np.ones(images.shape[:3], bool) if mask is None else mask_of(mask, images).get_fdata() > 0
-    places = _places(allowed, images.affine)
-    near = {
-        name: np.linalg.norm(places - np.asarray(point, float), axis=1) <= radius
+    everywhere = _places(np.ones(images.shape[:3], bool), images.affine)
+    balls = {
+        name: np.linalg.norm(everywhere - np.asarray(point, float), axis=1) <= radius
         for name, point in centres.items()
     }
+    places, near = everywhere[allowed.ravel()], {name: ball[allowed.ravel()] for name, ball in balls.items()}
     if empty := [name for name, within in near.items() if not within.any()]:
         low, high = places.min(axis=0).round(1).tolist(), places.max(axis=0).round(1).tolist()
         raise BadInput(
@@ -131,7 +132,7 @@ def in_spheres(
     chosen = np.zeros(images.shape[:3], np.uint8)
     chosen[allowed] = used
     whole = in_mask(images, new_img_like(images, chosen), **signals)
-    return {name: _where(whole, within[used]) for name, within in near.items()}
+    return {name: _less(_where(whole, near[name][used]), int(ball.sum())) for name, ball in balls.items()}
 
 
 def _less(region: Region, units: int) -> Region:

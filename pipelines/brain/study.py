@@ -41,9 +41,9 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_serializer
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.pipelines.demo import placed
@@ -111,6 +111,10 @@ class BrainStudy(StudyFile):
     reliability: Reliability | None = None
     permutations: int = Field(1000, ge=0)
     bootstraps: int = Field(2000, ge=100)
+
+    @field_serializer("brain")
+    def _as_written(self, brain: Entry) -> str | dict[str, Any]:
+        return brain.spec()
 
     @property
     def names_stimuli(self) -> Loc:

@@ -14,6 +14,7 @@ from consilience.connectors.brains import (
     of_epochs,
     of_subjects,
     on_surface,
+    open_brains,
     read_epochs,
 )
 from consilience.connectors.brains.cleaning import usable
@@ -146,7 +147,15 @@ def test_a_layer_aligns_with_the_window_of_time_in_which_it_is_heard(tmp_path: P
         save_epochs(values, [ids[k] for k in order], tmp_path / f"{name}-epo.fif")
         epochs, shown, times = read_epochs(tmp_path / f"{name}-epo.fif")
         subjects.append(of_epochs(name, epochs, shown, times, [(0, 0.05), (0.05, 0.1)]))
-    tables = of_subjects("sounds", subjects).write(store).tables
+    data = of_subjects("sounds", subjects)
+    named = open_brains(f"epochs:{tmp_path}", windows=[[0, 0.05], [0.05, 0.1]])
+    for subject in subjects:
+        for window, region in named.subject(subject.name).regions.items():
+            assert np.array_equal(region.values, subject.regions[window].values)
+    assert open_brains(f"epochs:{tmp_path}", windows=0.05).fingerprint != named.fingerprint
+    with pytest.raises(BadInput, match=r"`windows` of epochs:FOLDER as .*; got 'all'"):
+        open_brains(f"epochs:{tmp_path}", windows="all")
+    tables = data.write(store).tables
     brains = {name: tables[f"sounds.{name}"] for name in ("s1", "s2", "s3")}
     found = cs.align([model], brains, ["rsa"], permutations=99, bootstraps=100).isel(metric=0)
     for window, layer in (("0ms..50ms", "early"), ("50ms..100ms", "late")):

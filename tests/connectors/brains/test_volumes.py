@@ -212,5 +212,8 @@ def test_spheres_hold_the_voxels_that_nilearn_averages(scan: np.ndarray) -> None
         BadInput, match=r"none within 2 mm of far at \[90, 0, 0\]; voxels lie from \[0.0, 0.0, 0.0\]"
     ):
         in_spheres(image(scan), {"a": (3, 3, 3), "far": (90, 0, 0)}, 2)
+    corner = in_spheres(image(scan), {"a": (3, 3, 3)}, 3.1, mask=mask((1, 1, 1), (1, 1, 2), (3, 4, 2)))["a"]
+    assert np.array_equal(corner.values, scan[1, 1, 1:].T)
+    assert corner.left_out == {("units", "outside the mask"): 5}
     with pytest.raises(BadInput, match=r"none within 1 mm of a"):
         in_spheres(image(scan), {"a": (3, 3, 3)}, 1, mask=mask((0, 0, 0)))

@@ -59,6 +59,7 @@ def test_arrays_over_time_are_encoded_by_runs_beyond_their_nuisance(folder: Path
     table = ran(folder, OVER_TIME)["encoding"]
     recordings = json.loads(table.attrs["recordings"])
     assert recordings["over_time"]
+    assert json.loads(table.attrs["settings"])["brain"] == {"name": "arrays:scans", "tr": 2}
     assert recordings["coordinates"] == {"V1": PLACES.tolist()}
     said = json.loads(table.attrs["encoding"])
     assert (said["groups"], said["fold_rows"]) == (3, [LENGTH] * 3), "a run is held out as a whole"
