@@ -1,7 +1,8 @@
 """Names for connectors: registered by a decorator here, or by entry points of other packages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
+from inspect import Parameter, signature
 from typing import Any, Generic, TypeVar
 
 from consilience.engine.errors import BadInput, unknown
@@ -34,8 +35,14 @@ class Registry(Generic[T]):
         }
         return dict(sorted({**outside, **{name: line for name, (line, _) in self._made.items()}}.items()))
 
-    def open(self, name: str) -> T:
-        """Make what `name` stands for. Raises BadInput for a name that is not known or lacks its argument."""
+    def open(
+        self, name: str, options: Mapping[str, Any] | None = None, offered: Mapping[str, Any] | None = None
+    ) -> T:
+        """Make what `name` stands for, with the `options` that its factory takes by keyword, and what of `offered` it
+        takes.
+
+        Raises BadInput for a name that is not known or lacks its argument, and for options that are not the factory's.
+        """
         kind, _, argument = name.partition(":")
         for known in self.lines():
             stem, takes, _ = known.partition(":")
@@ -43,7 +50,9 @@ class Registry(Generic[T]):
                 continue
             if takes and (not argument or known == name):
                 raise BadInput(known, repr(name), f"give the argument, as in {stem}:/data/mine")
-            return self._factory(known)(argument) if takes else self._factory(known)()
+            factory = self._factory(known)
+            keywords = _keywords(known, factory, options or {}, offered or {})
+            return factory(argument, **keywords) if takes else factory(**keywords)
         raise unknown(self.kind, name, self.lines())
 
     def _factory(self, known: str) -> Callable[..., T]:
@@ -51,3 +60,32 @@ class Registry(Generic[T]):
             return self._made[known][1]
         (point,) = entry_points(group=self.group, name=known)
         return point.load()
+
+
+def _keywords(
+    known: str, factory: Callable[..., Any], options: Mapping[str, Any], offered: Mapping[str, Any]
+) -> dict[str, Any]:
+    try:
+        parameters = signature(factory).parameters.items()
+    except ValueError:  # of a built-in, which says nothing of itself
+        parameters = {}.items()
+    takes = {k: p for k, p in parameters if p.kind is Parameter.KEYWORD_ONLY}
+    allowed = [name for name in takes if name not in offered]
+    for name, value in options.items():
+        if name not in allowed:
+            raise unknown(f"option of {known}", name, allowed)
+        _check(known, name, value, takes[name].annotation)
+    for name in allowed:
+        if takes[name].default is Parameter.empty and name not in options:
+            raise BadInput(f"the option `{name}` of {known}", "none", f"add `{name}:` beside the name")
+    return {**{k: v for k, v in offered.items() if k in takes}, **options}
+
+
+def _check(known: str, name: str, value: Any, kind: Any) -> None:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        wanted = " or ".join(dict.fromkeys(e["msg"].removeprefix("Input should be ") for e in error.errors()))
+        raise BadInput(f"`{name}` of {known} as {wanted}", repr(value), f"correct `{name}:`") from error

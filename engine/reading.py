@@ -19,10 +19,20 @@ LEAST_SAMPLES = 4
 def read(features: Features) -> list[Representation]:
     """The representations in arrays and feature tables; representations pass as they are."""
     if not isinstance(features, Mapping):
-        features = list(features)
+        features = _listed(features)
         if features and all(isinstance(f, Representation) for f in features):
             return features
     return representations(features)
+
+
+def _listed(features: Any) -> list[Any]:
+    if features is None or isinstance(features, str) or not isinstance(features, Iterable):
+        raise BadInput(
+            "feature tables, or a mapping from names to arrays",
+            repr(features),
+            'name arrays, as in {"mine": x}',
+        )
+    return list(features)
 
 
 def asked(metrics: Metrics, *, single: bool, **preferred: Any) -> list[Request]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,10 @@ def of_trials(
         raise unknown("way with uneven repeats", uneven, ("refuse", "drop"))
     labels = [str(x) for x in shown]
     counts = Counter(labels)
+    if runs is not None and len(runs) != len(labels):
+        raise BadInput(
+            f"the run of each of {len(labels)} trials of {name}", f"{len(runs)} runs", "give one run a trial"
+        )
     if not counts:
         raise BadInput(f"at least one trial of {name}", "none", "check the events")
     fewest, most = min(counts.values()), max(counts.values())
@@ -39,7 +44,8 @@ def of_trials(
         raise BadInput(
             f"every stimulus the same number of times in {name}",
             f"{frequent!r} {most} times, {rare!r} {fewest}",
-            f'pass uneven="drop" to keep the first {fewest} of each and count the others, or average them first',
+            f'pass uneven="drop" to keep the first {fewest} of each and count the others (in a study: `uneven: drop` '
+            "beside the name of the data), or average them first",
         )
     rows = {stimulus: np.flatnonzero(np.array(labels) == stimulus)[:fewest] for stimulus in counts}
     order = np.stack(list(rows.values()))  # stimuli x repeats
@@ -54,8 +60,7 @@ def of_trials(
     reason = f"more than the {fewest} of the stimulus with the fewest"
     lost = (Excluded(name, f"of {len(labels)} trials", reason, dropped),) if dropped else ()
     chosen = {
-        key: Region(r.values[order if fewest > 1 else order[:, 0]], coordinates=r.coordinates)
-        for key, r in read.items()
+        key: replace(r, values=r.values[order if fewest > 1 else order[:, 0]]) for key, r in read.items()
     }
     repeats = _names(order, runs) if fewest > 1 else ()
     return Subject(name, list(rows), chosen, repeats, excluded=lost, **more)

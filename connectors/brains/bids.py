@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience.connectors.brains.arrays import of_trials
-from consilience.connectors.brains.bids_files import Run, runs_of
+from consilience.connectors.brains.bids_files import Entities, Run, runs_of
 from consilience.connectors.brains.dataset import Brains
 from consilience.connectors.brains.events import repetition_time, within_scan
 from consilience.connectors.brains.glm import trial_betas
-from consilience.connectors.brains.grids import load
+from consilience.connectors.brains.grids import CLOSE, load, same_grid
 from consilience.connectors.brains.interfaces import Excluded, Region, Subject
-from consilience.connectors.files import sha256
+from consilience.connectors.brains.readers import fingerprint_of
+from consilience.connectors.digests import digests
 from consilience.engine.errors import BadInput, unknown
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def of_bids(
     *,
     task: str,
     space: str | None = None,
+    entities: Entities | None = None,
     derivatives: str | Path = "derivatives",
+    regions_version: str | None = None,
     confounds: Sequence[str] = (),
     tr: float | None = None,
     outside: str = "refuse",
@@ -45,8 +48,12 @@ def of_bids(
 
     Args:
         folder: The raw data set, with the events.
-        regions: What reads the regions of a run's image, such as ``lambda image: {"VT": in_mask(image, mask)}``.
+        regions: What reads the regions of a run's image: `Masks`, `Atlas` or `Spheres`; or a function, such as ``lambda
+            image: {"VT": in_mask(image, mask)}``, with `regions_version`: any text, another one whenever the function
+            or what it reads changes.
         task: The task whose runs are read, in `space` if it is given.
+        entities: Others that the images have, where a scan was made into several: ``{"echo": "1"}``, or ``{"echo":
+            None}`` for those without.
         derivatives: The folder of preprocessed images, absolute or within `folder`; the images of `folder` itself when
             it is ``"."``.
         confounds: Columns of the confounds' table that go into the GLM.
@@ -55,29 +62,33 @@ def of_bids(
             different number of times (`of_trials`).
         glm: How trials are estimated; see `trial_betas`.
 
-    The fingerprint is over names and sizes of the images, and over events, confounds and options. Raises BadInput,
-    before an image is read, when there is no run, or a run lacks its events or its confounds.
+    The fingerprint is over the content of images, events, confounds and sidecars, over the regions and the options: the
+    first time all images are read for it (see `connectors.digests`).
+
+    Raises BadInput, before an image is read, when there is no run, or a run lacks its events or its confounds; and when
+    one is read whose units are not those of the other runs.
     """
     root = Path(folder).expanduser().absolute()
-    runs = runs_of(root, root / derivatives, task, space, bool(confounds))
+    read_as = fingerprint_of(regions, regions_version)
+    runs = runs_of(root, root / Path(derivatives).expanduser(), task, space, bool(confounds), entities)
     options = {"confounds": list(confounds), "tr": tr, "outside": outside, "uneven": uneven, **glm}
-    spec = [[s, [[r.bold.name, r.bold.stat().st_size] for r in found]] for s, found in runs.items()]
-    texts = [x for found in runs.values() for r in found for x in (r.events, r.confounds) if x is not None]
+    every = [run for found in runs.values() for run in found]
+    files = [x for run in every for x in (run.bold, run.events, run.confounds, run.sidecar) if x is not None]
+    names = {subject: [[run.name, run.bold.name] for run in found] for subject, found in runs.items()}
+    spec = [names, digests(files), read_as, options]
 
     def load_subject(subject: str) -> Subject:
         read = [_trials(subject, run, regions, confounds, tr, outside, glm) for run in runs[subject]]
         shown = [x for trials in read for x in trials.shown]
         which = [run.name for run, trials in zip(runs[subject], read) for _ in trials.shown]
-        found = of_trials(
-            subject, shown, _together(subject, [t.regions for t in read]), runs=which, uneven=uneven
-        )
+        found = of_trials(subject, shown, _together(subject, runs[subject], read), runs=which, uneven=uneven)
         return replace(found, excluded=(*(x for t in read for x in t.excluded), *found.excluded))
 
     return Brains(
         name=name or root.name,
         names=list(runs),
         load=load_subject,
-        fingerprint=sha(json.dumps([spec, sha256(texts), options], sort_keys=True).encode()).hexdigest(),
+        fingerprint=sha(json.dumps(spec).encode()).hexdigest(),
         licence=licence,
         citation=citation,
         notes={"glm": options},
@@ -85,7 +96,18 @@ def of_bids(
 
 
 @dataclass(frozen=True)
+class _Grid:
+    """Where the voxels of an image lie; the image itself is not held."""
+
+    shape: tuple[int, ...]
+    affine: np.ndarray
+
+
+@dataclass(frozen=True)
 class _Trials:
+    """What one run gave."""
+
+    grid: "_Grid"
     shown: list[str]
     regions: dict[str, Region]
     excluded: list[Excluded]
@@ -115,7 +137,7 @@ def _trials(
         name: trial_betas(region, events, seconds, confounds=table, **glm)
         for name, region in regions(image).items()
     }
-    return _Trials(events["trial_type"].astype(str).tolist(), betas, lost)
+    return _Trials(_Grid(image.shape, image.affine), events["trial_type"].astype(str).tolist(), betas, lost)
 
 
 def _confounds(run: Run, columns: Sequence[str]) -> "tuple[pd.DataFrame, list[str]]":
@@ -131,16 +153,36 @@ def _confounds(run: Run, columns: Sequence[str]) -> "tuple[pd.DataFrame, list[st
     return table.fillna({c: table[c].mean() for c in filled}), filled
 
 
-def _together(subject: str, runs: Sequence[dict[str, Region]]) -> dict[str, Region]:
-    """The trials of all runs, one below the other."""
-    for name in runs[0]:
-        widths = sorted({r[name].values.shape[1] for r in runs})
-        if len(widths) > 1:
-            raise BadInput(
-                f"the same units of {name} in every run of {subject}", " and ".join(map(str, widths)),
-                "use one mask for all runs",
-            )  # fmt: skip
+def _together(subject: str, runs: Sequence[Run], read: Sequence[_Trials]) -> dict[str, Region]:
+    """The trials of all runs, one below the other; BadInput where unit u is not at one place in all of them."""
+    first = read[0]
+    for run, other in zip(runs[1:], read[1:]):
+        _same_regions(subject, runs[0].name, first, run.name, other)
     return {
-        name: Region(np.concatenate([r[name].values for r in runs]), coordinates=first.coordinates)
-        for name, first in runs[0].items()
+        name: replace(region, values=np.concatenate([r.regions[name].values for r in read]))
+        for name, region in first.regions.items()
     }
+
+
+def _same_regions(subject: str, name: str, one: _Trials, name_of_other: str, other: _Trials) -> None:
+    def refuse(what: str, got: str) -> None:
+        raise BadInput(
+            f"the same {what} in every run of {subject}", got,
+            "bring all runs to one space, and use one mask for them",
+        )  # fmt: skip
+
+    if list(one.regions) != list(other.regions):
+        both = [f"{', '.join(x.regions)} in {run}" for run, x in ((name, one), (name_of_other, other))]
+        refuse("regions", " and ".join(both))
+    for region, a in one.regions.items():
+        b = other.regions[region]
+        if a.values.shape[1] != b.values.shape[1]:
+            got = f"{a.values.shape[1]} in {name} and {b.values.shape[1]} in {name_of_other}"
+            refuse(f"units of {region}", got)
+        if a.coordinates is None or b.coordinates is None:
+            same_grid(other.grid, one.grid, f"{name_of_other} of {subject}", name)
+        elif (apart := np.abs(a.coordinates - b.coordinates).max(initial=0.0)) > CLOSE:
+            refuse(
+                f"places of the units of {region}",
+                f"units up to {apart:g} mm apart in {name} and {name_of_other}",
+            )

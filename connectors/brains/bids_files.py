@@ -1,9 +1,19 @@
-"""The files of a BIDS data set that belong to one run: its image, events, confounds and sidecar."""
+"""The files of a BIDS data set that belong to one run: its image, events, confounds and sidecar.
 
+They belong together by the entities in their names (``task-look``, ``acq-fast``, ``run-1``): a file belongs to an image
+all of whose entities it shares, and of several the one with the most (the inheritance principle of BIDS).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from consilience.engine.errors import BadInput
+
+# What tells one scan of a subject from another. Images that differ in nothing of it are one scan that was made into
+# several images (an echo or a part of it, a space, a resolution), and only one of them can be read.
+SCAN = ("ses", "acq", "ce", "dir", "run")
+Entities = Mapping[str, str | int | None]
 
 
 @dataclass(frozen=True)
@@ -17,52 +27,99 @@ class Run:
     sidecar: Path | None
 
 
-def runs_of(root: Path, images: Path, task: str, space: str | None, confounds: bool) -> dict[str, list[Run]]:
-    """Subject -> its runs, in the order of their names."""
-    from nilearn.interfaces.bids import get_bids_files
-
+def runs_of(
+    root: Path, images: Path, task: str, space: str | None, confounds: bool, entities: Entities | None = None
+) -> dict[str, list[Run]]:
+    """Subject -> its runs, in the order of their names. `entities` are what the images have to have, or, where None is
+    given for one, must not have."""
     if not images.is_dir():
         raise BadInput("the folder of a BIDS data set", f"{images}, which is not a folder", "check the path")
-    filters = [("task", task), *([("space", space)] if space else [])]
-    paths = get_bids_files(images, file_tag="bold", file_type="nii*", modality_folder="func", filters=filters)
-    found: dict[str, list[Run]] = {}
-    for path in map(Path, paths):
-        subject, run = _run(root, path, task, confounds)
-        found.setdefault(subject, []).append(run)
+    more = {key: label if label is None else str(label) for key, label in (entities or {}).items()}
+    wanted = {"task": task, **({} if space is None else {"space": space}), **more}
+    found: dict[str, dict[str, list[Path]]] = {}
+    for path in sorted(images.glob("sub-*/**/func/*_bold.nii*")):
+        held = entities_of(path)
+        if all(held.get(key) == value for key, value in wanted.items()):
+            scans = found.setdefault(f"sub-{held['sub']}", {})
+            scans.setdefault(_name(held), []).append(path)
     if not found:
-        wanted = f"task-{task}" + (f", space-{space}" if space else "")
+        asked = ", ".join(f"no {k}" if v is None else f"{k}-{v}" for k, v in wanted.items())
         raise BadInput(
-            f"images *_bold.nii.gz ({wanted}) below {images}", "none", "check task, space and folder"
+            f"images *_bold.nii.gz ({asked}) below {images}", "none", "check task, space, entities and folder"
         )
-    for subject, runs in found.items():
-        if len({run.name for run in runs}) < len(runs):
-            names = ", ".join(run.bold.name for run in runs)
-            raise BadInput(f"one image for each run of {subject}", names, "name a space")
-        runs.sort(key=lambda run: run.name)
-    return dict(sorted(found.items()))
+    return {
+        subject: [_run(root, name, _only(subject, scans[name]), confounds) for name in sorted(scans)]
+        for subject, scans in sorted(found.items())
+    }
 
 
-def _run(root: Path, bold: Path, task: str, confounds: bool) -> tuple[str, Run]:
-    """The subject of an image, and its run, with the files that belong to it."""
+def entities_of(path: Path) -> dict[str, str | None]:
+    """The entities in a file's name: key -> label."""
     from nilearn.interfaces.bids import parse_bids_filename
 
-    held = parse_bids_filename(bold)["entities"]
-    subject = f"sub-{held['sub']}"
-    within = [f"{key}-{held[key]}" for key in ("ses", "task", "run") if key in held]
-    stem = "_".join([subject, *within])
-    events = sorted(root.glob(f"{subject}/**/func/{stem}_*events.tsv"))
-    aside = sorted(bold.parent.glob(f"{stem}_*confounds*.tsv"))
-    if len(events) != 1:
+    return dict(parse_bids_filename(path)["entities"])
+
+
+def _name(held: Mapping[str, str | None]) -> str:
+    return "_".join(f"{key}-{held[key]}" for key in SCAN if key in held) or "run-1"
+
+
+def _only(subject: str, paths: Sequence[Path]) -> Path:
+    """The image of a scan; BadInput says in which entity several differ, and how to choose."""
+    if len(paths) == 1:
+        return paths[0]
+    held = [entities_of(path) for path in paths]
+    differ = [key for key in dict.fromkeys(k for x in held for k in x) if len({x.get(key) for x in held}) > 1]
+    fixes = []
+    for key in differ:
+        labels = sorted({str(x[key]) for x in held if x.get(key) is not None})
+        said = f'space="{labels[0]}"' if key == "space" else f'entities={{"{key}": "{labels[0]}"}}'
+        others = [f'"{label}"' for label in labels[1:]]
+        others += ["None: those without"] if any(key not in x for x in held) else []
+        fixes.append(f"choose {said}" + (f" (or {', '.join(others)})" if others else ""))
+    raise BadInput(
+        f"one image for each run of {subject}", ", ".join(path.name for path in paths),
+        "; ".join(fixes) or "remove all but one",
+    )  # fmt: skip
+
+
+def _run(root: Path, name: str, bold: Path, confounds: bool) -> Run:
+    """An image with the files that belong to it."""
+    subject = f"sub-{entities_of(bold)['sub']}"
+    above = [root, root / subject]  # where what holds for several runs may stand
+    raw = [x for folder in above for x in folder.glob("*")] + list(root.glob(f"{subject}/**/func/*"))
+    events = _belonging(bold, raw, "_events.tsv")
+    aside = _belonging(bold, bold.parent.glob("*confounds*"), ".tsv") if confounds else None
+    stem = "_".join(
+        [subject, *(f"{k}-{v}" for k, v in entities_of(bold).items() if k in ("ses", "task", *SCAN[1:]))]
+    )
+    if events is None:
+        raise BadInput(f"one table of events for {bold.name}", "none", f"add {stem}_events.tsv to {root}")
+    if confounds and aside is None:
         raise BadInput(
-            f"one table of events for {bold.name}", f"{len(events)}", f"add {stem}_events.tsv to {root}"
-        )
-    if confounds and len(aside) != 1:
-        raise BadInput(
-            f"one table of confounds for {bold.name}",
-            f"{len(aside)}",
+            f"one table of confounds for {bold.name}", "none",
             f"add {stem}_desc-confounds_timeseries.tsv beside it, or leave confounds out",
-        )
-    sidecars = [bold.with_name(bold.name.split(".nii")[0] + ".json"), root / f"task-{task}_bold.json"]
-    sidecar = next((x for x in sidecars if x.is_file()), None)
-    name = "_".join(x for x in within if not x.startswith("task-")) or "run-1"
-    return subject, Run(name, bold, events[0], aside[0] if confounds else None, sidecar)
+        )  # fmt: skip
+    own = bold.with_name(bold.name.split(".nii")[0] + ".json")
+    sidecar = own if own.is_file() else _belonging(bold, raw, "_bold.json")
+    return Run(name, bold, events, aside, sidecar)
+
+
+def _belonging(bold: Path, files: Iterable[Path], ending: str) -> Path | None:
+    """Of the files with that ending the one that belongs to an image most closely; BadInput where two do."""
+    of_image = entities_of(bold)
+    close: dict[int, list[Path]] = {}
+    for path in sorted(set(files)):
+        if not path.name.endswith(ending) or not path.is_file():
+            continue
+        held = {key: label for key, label in entities_of(path).items() if key != "desc"}
+        if all(of_image.get(key) == label for key, label in held.items()):
+            close.setdefault(len(held), []).append(path)
+    if not close:
+        return None
+    nearest = close[max(close)]
+    if len(nearest) > 1:
+        raise BadInput(
+            f"one file *{ending} for {bold.name}", " and ".join(path.name for path in nearest), "remove one",
+        )  # fmt: skip
+    return nearest[0]

@@ -3,11 +3,14 @@
 They are taken out here, once for every kind of data, and each is counted.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from consilience.connectors.brains.interfaces import Excluded, Region, Subject
+from consilience.engine.errors import BadInput
 
 _NOT_FINITE = "not finite (NaN or infinity)"
 _CONSTANT = "the same value in every row"
@@ -18,8 +21,8 @@ def usable(subject: Subject) -> Subject:
     """The subject without the units that are not finite or constant, and without the regions that have no other.
 
     A unit that is constant in one repeat alone stays. A matrix of dissimilarities is left out as a whole when it holds
-    a value that is not finite, or is the same for every two stimuli. What was left out is added to `excluded`; a
-    subject of whom nothing is left has no regions.
+    a value that is not finite, or is the same for every two stimuli. What was left out, here and when the regions were
+    read, is added to `excluded`; a subject of whom nothing is left has no regions.
     """
     regions: dict[str, Region] = {}
     lost: list[Excluded] = []
@@ -29,12 +32,34 @@ def usable(subject: Subject) -> Subject:
         if kept is None:
             lost.append(Excluded(subject.name, whole, " or ".join(faults)))
             continue
-        regions[name] = kept
+        lost += [
+            Excluded(subject.name, f"{of} of {name}", why, n) for (of, why), n in region.left_out.items()
+        ]
+        regions[name] = replace(kept, left_out={}) if region.left_out else kept
         lost += [Excluded(subject.name, f"units of {name}", why, count) for why, count in faults.items()]
     if subject.regions and not regions:
         why = " or ".join(dict.fromkeys(x.reason for x in lost))
         lost = [Excluded(subject.name, f"subject, with all {len(lost)} regions", why)]
     return replace(subject, regions=regions, excluded=(*subject.excluded, *lost))
+
+
+def in_order(signals: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of nilearn's maskers whose ``runs``, if there are any, are numbered as they come: nilearn returns the
+    rows of one run after the other in the order of their names. BadInput where the rows of a run do not follow each
+    other.
+    """
+    if signals.get("runs") is None:
+        return dict(signals)
+    runs = [str(run) for run in np.asarray(signals["runs"]).tolist()]
+    number = {run: k for k, run in enumerate(dict.fromkeys(runs))}
+    numbers = np.array([number[run] for run in runs])
+    if (np.diff(numbers) < 0).any():
+        raise BadInput(
+            "runs whose volumes follow each other",
+            "volumes of several runs in turn",
+            "put the volumes of a run together",
+        )
+    return {**signals, "runs": numbers}
 
 
 def keep_faults(values: np.ndarray, raw: np.ndarray) -> np.ndarray:

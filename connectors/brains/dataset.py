@@ -9,6 +9,7 @@ import numpy as np
 
 from consilience.connectors.brains.cleaning import usable
 from consilience.connectors.brains.interfaces import Excluded, Store, Subject
+from consilience.connectors.brains.missing import missing_of, regions_missing_of
 from consilience.connectors.brains.writing import tables_of, write_table
 from consilience.engine.errors import BadInput, unknown
 
@@ -30,7 +31,8 @@ class Brains:
     `references` are recordings that stand beside the subjects (another species, the mean of a group) and are never
     counted among them. `fingerprint` changes whenever a sample id or a response does. `stimuli` names the stimulus set
     that was shown, where one of the same ids is registered. Where rows are time points, `on_rows` brings features
-    (stimuli, d) of that set to them, with a haemodynamic response or without: the ids of the rows, and (rows, d).
+    (stimuli, d) of that set, or of `stimulus_ids` where they are given, to them, with a haemodynamic response or
+    without: the ids of the rows, and (rows, d).
     `cached` says whether all of it can be read without a network. Nothing is read or fetched before it is needed.
     """
 
@@ -44,6 +46,7 @@ class Brains:
     references: Sequence[str] = ()
     stimuli: str = ""
     on_rows: Callable[[np.ndarray, str | None], tuple[list[str], np.ndarray]] | None = None
+    stimulus_ids: Sequence[str] = ()
     notes: dict[str, Any] = field(default_factory=dict)
     cached: Callable[[], bool] = lambda: True
 
@@ -76,18 +79,28 @@ class Brains:
         ``<data set>.<subject>@<repeat>`` on the same samples; with `trials` there is one table a subject instead, in
         which every repeat of every stimulus is a row. Nuisance spaces go to ``<data set>.<subject>@nuisance``. A
         subject of whom nothing can be used gets no table. What was left out is logged, and stands in `Written` and in
-        the ``meta`` of the table.
+        the ``meta`` of the table; which stimuli and regions a subject lacks that others have stands in `Written` alone,
+        for it depends on the others.
 
         Raises BadInput when nothing of any subject can be used.
         """
         tables: dict[str, Any] = {}
         excluded: list[Excluded] = []
+        ids: dict[str, list[str]] = {}
+        regions: dict[str, list[str]] = {}
         for subject in self.read():
             excluded += subject.excluded
+            ids[subject.name] = list(subject.sample_ids)
             if not subject.regions:
                 continue
+            regions[subject.name] = list(subject.regions)
             for model, part, spaces in tables_of(f"{self.name}.{subject.name}", subject, trials):
                 tables[model] = write_table(store, model, self.name, part, spaces, self._meta(part))
+        excluded += [x for x in missing_of(ids) if x.subject in regions and x not in excluded]
+        told = {
+            (x.subject, x.what) for x in excluded
+        }  # a region whose units were all taken out has its own reason
+        excluded += [x for x in regions_missing_of(regions) if (x.subject, x.what) not in told]
         for item in excluded:
             _LOG.warning("%s: left out %s", self.name, item)
         if not tables:

@@ -62,7 +62,11 @@ def read_epochs(file: str | Path) -> tuple[np.ndarray, list[str], np.ndarray]:
     Raises NotInstalled without the package mne, and BadInput when there is no such file.
     """
     if find_spec("mne") is None:
-        raise NotInstalled("the package mne, which reads .fif files", "not installed", "pip install mne")
+        raise NotInstalled(
+            "the package mne, which reads .fif files",
+            "not installed",
+            "pip install mne (or the extra `meeg`)",
+        )
     if not Path(file).is_file():
         raise BadInput("a file of epochs", f"{file}, which is not a file", "check the path")
     import mne

@@ -1,5 +1,6 @@
 """From a scan to one response a trial: a first-level GLM by nilearn."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,7 +77,7 @@ def trial_betas(
             one = design([*types[:i], trial, *types[i + 1 :]])
             betas[i, finite] = _fit(signals, one, [trial], noise)[0]
     betas[:, constant] = 0.0  # and not rounding noise, so that it is found and counted
-    return Region(betas, coordinates=region.coordinates)
+    return replace(region, values=betas)
 
 
 def _fit(signals: np.ndarray, design: "pd.DataFrame", wanted: list[str], noise: str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Images on one grid: nilearn resamples one that is not, without a word, so here it is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from consilience.engine.errors import BadInput
 
-_CLOSE = 1e-3  # mm, between two affines that mean the same
+CLOSE = 1e-3  # mm, between two affines, or places, that mean the same
 
 
 class EmptyMask(BadInput):
@@ -86,10 +86,18 @@ def whole_numbers(labels: Any) -> np.ndarray:
     return values.astype(int)
 
 
+def by_name(names: Mapping[int, str] | Sequence[str]) -> dict[str, list[int]]:
+    """Name -> its labels, of the name of each label, or of the names of the labels 1, 2, …"""
+    found: dict[str, list[int]] = {}
+    for label, name in names.items() if isinstance(names, Mapping) else enumerate(names, 1):
+        found.setdefault(name, []).append(label)
+    return found
+
+
 def same_grid(one: Any, other: Any, name: str, name_of_other: str) -> None:
     """Raise BadInput, with both affines and shapes, unless the images share them."""
     shapes = tuple(one.shape[:3]), tuple(other.shape[:3])
-    if shapes[0] == shapes[1] and np.allclose(one.affine, other.affine, rtol=0, atol=_CLOSE):
+    if shapes[0] == shapes[1] and np.allclose(one.affine, other.affine, rtol=0, atol=CLOSE):
         return
     raise BadInput(
         f"{name} and {name_of_other} on one grid",

@@ -1,5 +1,6 @@
 """Faces, houses and six other categories in ventral temporal cortex (Haxby et al. 2001): the whole set, and a slice."""
 
+import json
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,11 +15,14 @@ from consilience.connectors.brains.registry import register
 from consilience.connectors.brains.volumes import in_mask
 from consilience.connectors.datasets import haxby as data
 from consilience.connectors.datasets.fetching import NotFetched, announce
+from consilience.connectors.digests import digests
 from consilience.engine.cache import cache_folder
 
 _URL = "http://data.pymvpa.org/datasets/haxby2001/"
 _SUBJECTS = 6
 _MASKS = {"VT": "mask_vt", "face": "mask_face", "house": "mask_house"}
+_READ = ("bold.nii.gz", "labels.txt", "mask4_vt.nii.gz", "mask8b_face_vt.nii.gz", "mask8b_house_vt.nii.gz")
+_FETCHED = "as-fetched.json"  # what the files were when they were unpacked
 
 
 @register("haxby_slice", "8 categories x 12 runs, one slice of one subject: means of blocks")
@@ -48,8 +52,7 @@ def haxby() -> Brains:
         names=tuple(f"subj{k}" for k in range(1, _SUBJECTS + 1)),
         load=lambda name: of_fetched(name, cache_folder() / "datasets" / "haxby"),
         cached=lambda: len(_scans(cache_folder() / "datasets" / "haxby")) == _SUBJECTS,
-        # nilearn holds the files to the checksums that their publisher gives.
-        fingerprint=sha256(f"{_URL} subj*-2010.01.14.tar.gz".encode()).hexdigest(),
+        fingerprint=fingerprint_of_fetched(cache_folder() / "datasets" / "haxby"),
         licence=data.LICENCE,
         citation=data.CITATION,
         url=_URL,
@@ -61,6 +64,7 @@ def of_fetched(name: str, folder: Path) -> Subject:
     """Subject ``subj<k>`` of the set that nilearn keeps in `folder`, which it fetches there when it is not."""
     from nilearn.datasets import fetch_haxby
 
+    new = not _scans(folder, name)
     if not _scans(folder):
         announce("haxby", _URL, data.LICENCE, data.CITATION)
     try:
@@ -71,12 +75,42 @@ def of_fetched(name: str, folder: Path) -> Subject:
             f"{type(error).__name__}: {error}",
             "connect to the network once",
         ) from error
+    if new:
+        remember_fetched(folder, name)
     masks = {region: fetched[mask][0] for region, mask in _MASKS.items()}
     return _subject(name, fetched.func[0], masks, data.labelled(Path(fetched.session_target[0])))
 
 
-def _scans(folder: Path) -> list[Path]:
-    return list(folder.glob("haxby2001/subj*/bold.nii.gz"))
+def fingerprint_of_fetched(folder: Path) -> str:
+    """Of the archives, which nilearn holds to the checksums of their publisher when it fetches them, as long as the
+    files are what came of them; else of the files too. Nothing is fetched for it."""
+    changed = {}
+    for scan in sorted(_scans(folder)):
+        name, record = scan.parent.name, scan.with_name(_FETCHED)
+        found = _contents(folder, name)
+        if not record.is_file() or json.loads(record.read_text()) != found:
+            changed[name] = found
+    said = f"{_URL} subj*-2010.01.14.tar.gz" + (json.dumps(changed) if changed else "")
+    return sha256(said.encode()).hexdigest()
+
+
+def remember_fetched(folder: Path, name: str) -> None:
+    """Keep what the files of a subject were when they had just been unpacked."""
+    (_home(folder, name) / _FETCHED).write_text(json.dumps(_contents(folder, name)))
+
+
+def _contents(folder: Path, name: str) -> dict[str, str]:
+    """File -> digest, of everything that is read of a subject."""
+    files = sorted(x for x in _home(folder, name).glob("*") if x.name in _READ)
+    return dict(zip((x.name for x in files), digests(files)))
+
+
+def _home(folder: Path, name: str) -> Path:
+    return folder / "haxby2001" / name
+
+
+def _scans(folder: Path, name: str = "subj*") -> list[Path]:
+    return list(folder.glob(f"haxby2001/{name}/bold.nii.gz"))
 
 
 def _slice(name: str) -> Subject:
@@ -99,7 +133,7 @@ def _subject(name: str, bold: Any, masks: dict[str, Any], scan: data.Volumes) ->
             continue
         # A voxel that is constant in a run comes out as zeros in it; one that is so in all runs is taken out later.
         shown, which, means = block_means(found.values, scan.shown, runs, rest=(data.REST,))
-        regions[region] = Region(means, coordinates=found.coordinates)
+        regions[region] = replace(found, values=means)
     subject = of_trials(name, shown, regions, runs=which)
     silent = sorted(set(runs) - set(which))
     lost += [Excluded(name, f"run ({run})", "it has no labels") for run in silent]

@@ -3,6 +3,7 @@
 A subject becomes a feature table, a region a layer of it, a voxel (or vertex, sensor, neuron) a unit.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
@@ -48,12 +49,14 @@ class Region:
 
     `values` are responses (n, units) of kind ``"units"``, or dissimilarities (n, n) of kind ``"rdm"``. Repeats of all
     stimuli are kept apart: (n, repeats, units), as the engine takes them, and (repeats, n, n). `coordinates`
-    (units, 3) says where a unit lies, in mm.
+    (units, 3) says where a unit lies, in mm. `left_out` counts what of the region is not among
+    these: (``"units"``, or ``"voxels"`` of which a unit is the mean; the reason) -> how many.
     """
 
     values: np.ndarray
     kind: Kind = "units"
     coordinates: np.ndarray | None = None
+    left_out: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -102,6 +105,12 @@ class Subject:
 
     def __post_init__(self) -> None:
         n = len(self.sample_ids)
+        if twice := [i for i, count in Counter(self.sample_ids).items() if count > 1]:
+            raise BadInput(
+                f"every sample id of {self.name} once",
+                f"{', '.join(map(repr, twice[:3]))}{', …' if twice[3:] else ''} several times",
+                "keep the trials of a stimulus apart as repeats (of_trials), or average them",
+            )
         if len(self.repeats) == 1:
             raise BadInput(
                 f"two or more repeats of {self.name}, or no names of any", "one", "leave its name out"
@@ -119,6 +128,12 @@ class Subject:
                     f"{len(self.repeats)} repeats in region {name!r} of {self.name}, as they are named",
                     f"{region.repeats}",
                     "name every repeat, or average them",
+                )
+            if region.coordinates is not None and region.coordinates.shape != (region.values.shape[-1], 3):
+                raise BadInput(
+                    f"coordinates of region {name!r} of {self.name} of shape ({region.values.shape[-1]}, 3)",
+                    f"shape {region.coordinates.shape}",
+                    "give x, y and z of every unit, in mm",
                 )
         for name, space in self.nuisance.items():
             if np.ndim(space) != 2 or len(space) != n:

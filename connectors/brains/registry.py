@@ -1,5 +1,8 @@
 """Brain data sets by name."""
 
+from pathlib import Path
+from typing import Any
+
 from consilience.connectors.brains.dataset import Brains
 from consilience.connectors.registry import Registry
 
@@ -13,15 +16,16 @@ def brains() -> dict[str, str]:
     return _REGISTRY.lines()
 
 
-def open_brains(name: str) -> Brains:
-    """The brain data set of that name; what it holds is fetched and read when it is asked for.
+def open_brains(name: str, *, base: str | Path = ".", **options: Any) -> Brains:
+    """The brain data set of that name; what it holds is fetched and read when it is asked for. `options` are those of
+    its kind, such as ``task`` of ``bids:FOLDER``; relative paths among them start at `base`.
 
-    Raises BadInput for an unknown name.
+    Raises BadInput for an unknown name or option, and for an option that is missing.
     """
     _fill()
-    return _REGISTRY.open(name)
+    return _REGISTRY.open(name, options, {"base": base})
 
 
 def _fill() -> None:
     # Here and not above: these modules import the decorator from this one.
-    from consilience.connectors.brains import alice, files, haxby, kriegeskorte92  # noqa: F401
+    from consilience.connectors.brains import alice, files, haxby, imaging, kriegeskorte92  # noqa: F401

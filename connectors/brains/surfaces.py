@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from consilience.connectors.brains.cleaning import keep_faults
+from consilience.connectors.brains.cleaning import in_order, keep_faults
+from consilience.connectors.brains.grids import by_name
 from consilience.connectors.brains.interfaces import Region
 from consilience.engine.errors import BadInput
 
@@ -29,14 +30,15 @@ def on_surface(image: Any, mask: Any = None, **signals: Any) -> Region:
             raise BadInput("a mask with at least one vertex", "one with none", "check the mask")
     # Without a mask of its own nilearn would leave out the vertices that are 0 throughout, which has to be counted.
     everywhere = _like(image, inside[:, None])
-    masker = SurfaceMasker(mask_img=everywhere, **{"standardize": None, **signals})
+    masker = SurfaceMasker(mask_img=everywhere, **{"standardize": None, **in_order(signals)})
     values = keep_faults(masker.fit_transform(image), _stacked(image)[inside])
     places = np.concatenate([image.mesh.parts[side].coordinates for side in _sides(image)])
     return Region(values, coordinates=places[inside])
 
 
 def in_surface_atlas(image: Any, atlas: Any, names: Mapping[int, str], **signals: Any) -> dict[str, Region]:
-    """The vertices of every label that is named, a region a label; one that the atlas does not hold has no unit.
+    """The vertices of every label that is named, a region a name; labels of one name, of the two hemispheres perhaps,
+    are one region, and one that the atlas does not hold has no unit.
 
     Raises BadInput as `on_surface`.
     """
@@ -47,8 +49,8 @@ def in_surface_atlas(image: Any, atlas: Any, names: Mapping[int, str], **signals
     assert whole.coordinates is not None
     found = labels[wanted]
     return {
-        name: Region(whole.values[:, found == label], coordinates=whole.coordinates[found == label])
-        for label, name in names.items()
+        name: Region(whole.values[:, within], coordinates=whole.coordinates[within])
+        for name, within in ((name, np.isin(found, those)) for name, those in by_name(names).items())
     }
 
 

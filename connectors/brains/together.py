@@ -1,7 +1,7 @@
 """Subjects that are in memory, as a data set: who lacks stimuli that another has is refused, or counted."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 
 from consilience.connectors.brains.dataset import Brains
 from consilience.connectors.brains.interfaces import Excluded, Subject
+from consilience.connectors.brains.missing import missing_of
 from consilience.engine.errors import BadInput, unknown
 
 
@@ -29,8 +30,12 @@ def of_subjects(
         raise unknown("way with missing stimuli", missing, ("refuse", "report"))
     if not subjects:
         raise BadInput(f"at least one subject in {name}", "none", "check the files")
-    everything = list(dict.fromkeys(i for s in subjects for i in s.sample_ids))
-    found = {s.name: _with_missing(s, everything, missing) for s in subjects}
+    lost = {x.subject: x for x in missing_of({s.name: s.sample_ids for s in subjects})}
+    if missing == "refuse":
+        _refuse(lost)
+    found = {
+        s.name: replace(s, excluded=(*s.excluded, lost[s.name])) if s.name in lost else s for s in subjects
+    }
     if len(found) < len(subjects):
         raise BadInput(f"every subject of {name} once", ", ".join(s.name for s in subjects), "rename them")
     names = [s.name for s in subjects if not s.reference]
@@ -38,27 +43,29 @@ def of_subjects(
     return Brains(name, names, found.__getitem__, _fingerprint(subjects), references=references, **more)
 
 
-def _with_missing(subject: Subject, everything: Sequence[str], missing: str) -> Subject:
-    held = set(subject.sample_ids)
-    absent = [i for i in everything if i not in held]
-    if not absent:
-        return subject
-    first = ", ".join(repr(i) for i in absent[:3]) + (", …" if absent[3:] else "")
-    if missing == "refuse":
+def _refuse(lost: Mapping[str, Excluded]) -> None:
+    for subject, missing in lost.items():
         raise BadInput(
-            f"all {len(everything)} stimuli in every subject",
-            f"{subject.name} without {len(absent)} of them ({first})",
+            "all stimuli in every subject",
+            f"{subject} without {missing.count} {missing.what}",
             'leave them out of the others too, or pass missing="report"',
         )
-    lost = Excluded(subject.name, f"of {len(everything)} stimuli ({first})", "not recorded", len(absent))
-    return replace(subject, excluded=(*subject.excluded, lost))
 
 
 def _fingerprint(subjects: Sequence[Subject]) -> str:
+    """Of everything that reaches a table, and in which order."""
     whole = sha256()
     for subject in subjects:
-        shapes = {name: [r.kind, *r.values.shape, str(r.values.dtype)] for name, r in subject.regions.items()}
-        whole.update(json.dumps([subject.name, list(subject.sample_ids), shapes]).encode())
-        for region in subject.regions.values():
-            whole.update(np.ascontiguousarray(region.values).data)
+        arrays = {name: region.values for name, region in subject.regions.items()}
+        arrays |= {
+            f"{name} where": r.coordinates for name, r in subject.regions.items() if r.coordinates is not None
+        }
+        arrays |= {f"beside {name}": np.asarray(space) for name, space in subject.nuisance.items()}
+        shapes = {name: [*x.shape, str(x.dtype)] for name, x in arrays.items()}
+        kinds = [region.kind for region in subject.regions.values()]
+        groups = None if subject.groups is None else [str(x) for x in subject.groups]
+        said = [subject.name, list(subject.sample_ids), kinds, shapes, list(subject.repeats), groups]
+        whole.update(json.dumps([*said, subject.reference]).encode())
+        for values in arrays.values():
+            whole.update(np.ascontiguousarray(values).data)
     return whole.hexdigest()

@@ -6,12 +6,13 @@ arguments of nilearn's ``NiftiMasker`` (``detrend``, ``standardize``, ``runs``, 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from consilience.connectors.brains.cleaning import keep_faults
-from consilience.connectors.brains.grids import labels_of, mask_of, volumes_of, whole_numbers
+from consilience.connectors.brains.cleaning import in_order, keep_faults
+from consilience.connectors.brains.grids import by_name, labels_of, mask_of, volumes_of, whole_numbers
 from consilience.connectors.brains.interfaces import Region
 from consilience.engine.errors import BadInput
 
@@ -27,7 +28,7 @@ def in_mask(volumes: Any, mask: Any, *, confounds: Any = None, **signals: Any) -
     images = volumes_of(volumes)
     mask_img = mask_of(mask, images)
     inside = mask_img.get_fdata() > 0
-    masker = NiftiMasker(mask_img=mask_img, **{"standardize": None, **signals})
+    masker = NiftiMasker(mask_img=mask_img, **{"standardize": None, **in_order(signals)})
     values = keep_faults(masker.fit_transform(images, confounds=confounds), get_data(images)[inside])
     return Region(values, coordinates=_places(inside, mask_img.affine))
 
@@ -38,7 +39,8 @@ def in_atlas(
     """The voxels of every label of `atlas`, a region a label, within `mask` if one is given.
 
     `names` gives the name of each label, or the names of the labels 1, 2, …; a label that is not named is left out on
-    purpose. A label of which the mask leaves nothing, or that the atlas does not hold, is a region with no unit.
+    purpose. Labels of one name, of the two hemispheres perhaps, are one region. What the mask takes of a region is
+    counted (`Region.left_out`); one of which it leaves nothing, or that the atlas does not hold, has no unit.
 
     Raises BadInput as `in_mask`, when the atlas holds no label that is named, and for values that are no labels.
     """
@@ -46,23 +48,27 @@ def in_atlas(
 
     images = volumes_of(volumes)
     labels = labels_of(atlas, images)
-    named = dict(names) if isinstance(names, Mapping) else dict(enumerate(names, 1))
+    named = by_name(names)
     found = whole_numbers(labels)
-    wanted = np.isin(found, list(named)) & (found != 0)
+    wanted = np.isin(found, [label for those in named.values() for label in those]) & (found != 0)
     if not wanted.any():
         held = ", ".join(map(str, np.unique(found[found != 0])[:8])) or "none"
+        asked = ", ".join(str(label) for those in named.values() for label in those)
         raise BadInput(
-            f"an atlas with at least one of the labels {', '.join(map(str, list(named)[:8]))}",
-            f"the labels {held}", "name labels that the atlas holds",
+            f"an atlas with at least one of the labels {asked}", f"the labels {held}",
+            "name labels that the atlas holds",
         )  # fmt: skip
-    if mask is not None:
-        wanted &= mask_of(mask, images).get_fdata() > 0
-    if not wanted.any():
+    inside = wanted if mask is None else wanted & (mask_of(mask, images).get_fdata() > 0)
+    if not inside.any():
         raise BadInput(
             "a mask that holds voxels of the atlas", "one that holds none", "check that both are in one space"
         )
-    whole = in_mask(images, new_img_like(labels, wanted.astype(np.uint8)), **signals)
-    return {name: _where(whole, found[wanted] == label) for label, name in named.items()}
+    whole = in_mask(images, new_img_like(labels, inside.astype(np.uint8)), **signals)
+    every, kept = found[wanted], found[inside]
+    return {
+        name: _less(_where(whole, np.isin(kept, those)), int(np.isin(every, those).sum()))
+        for name, those in named.items()
+    }
 
 
 def in_parcels(
@@ -70,8 +76,8 @@ def in_parcels(
 ) -> Region:
     """The mean of every label of `atlas`, as one region whose units are the labels, in the order of `names`.
 
-    A label that has no voxel, or one that is not finite, is NaN throughout. See `in_atlas` for the rest. `signals` are
-    applied to the means, not to the voxels.
+    A label that has no voxel, or one that is not finite, is NaN throughout; labels of one name are one unit. See
+    `in_atlas` for the rest. `signals` are applied to the means, not to the voxels.
     """
     from nilearn.signal import clean
 
@@ -86,8 +92,10 @@ def in_parcels(
     ]
     whole = np.isfinite(means).all(axis=0)
     if signals and whole.any():
-        means[:, whole] = clean(means[:, whole], **signals)
-    return Region(means, coordinates=np.stack(centres))
+        means[:, whole] = clean(means[:, whole], **in_order(signals))
+    lost = sum(count for r in regions.values() for count in r.left_out.values())
+    trimmed = {("voxels", "outside the mask"): lost} if lost else {}
+    return Region(means, coordinates=np.stack(centres), left_out=trimmed)
 
 
 def in_spheres(
@@ -99,7 +107,7 @@ def in_spheres(
     **signals: Any,
 ) -> dict[str, Region]:
     """The voxels whose centre lies within `radius` mm of a point, a region a point; points are in the space of the
-    volumes' affine (MNI, if they are), and spheres may overlap.
+    volumes' affine (MNI, if they are), and spheres may overlap. What the mask takes is counted, as in `in_atlas`.
 
     Raises BadInput as `in_mask`, and for a sphere without a voxel.
     """
@@ -107,11 +115,12 @@ def in_spheres(
 
     images = volumes_of(volumes)
     allowed = np.ones(images.shape[:3], bool) if mask is None else mask_of(mask, images).get_fdata() > 0
-    places = _places(allowed, images.affine)
-    near = {
-        name: np.linalg.norm(places - np.asarray(point, float), axis=1) <= radius
+    everywhere = _places(np.ones(images.shape[:3], bool), images.affine)
+    balls = {
+        name: np.linalg.norm(everywhere - np.asarray(point, float), axis=1) <= radius
         for name, point in centres.items()
     }
+    places, near = everywhere[allowed.ravel()], {name: ball[allowed.ravel()] for name, ball in balls.items()}
     if empty := [name for name, within in near.items() if not within.any()]:
         low, high = places.min(axis=0).round(1).tolist(), places.max(axis=0).round(1).tolist()
         raise BadInput(
@@ -123,7 +132,13 @@ def in_spheres(
     chosen = np.zeros(images.shape[:3], np.uint8)
     chosen[allowed] = used
     whole = in_mask(images, new_img_like(images, chosen), **signals)
-    return {name: _where(whole, within[used]) for name, within in near.items()}
+    return {name: _less(_where(whole, near[name][used]), int(ball.sum())) for name, ball in balls.items()}
+
+
+def _less(region: Region, units: int) -> Region:
+    """The region, of which there were so many units before a mask took some."""
+    lost = units - region.values.shape[1]
+    return replace(region, left_out={("units", "outside the mask"): lost}) if lost else region
 
 
 def _where(region: Region, kept: np.ndarray) -> Region:

@@ -2,24 +2,37 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features.representation import Representation
 
+LEAST_FOLDS = 3  # one held out, one to choose the penalty on, one to fit
 PENALTIES = tuple(float(a) for a in np.logspace(-1, 8, 10))
 ROWS_AT_ONCE = 4096
 
 
 def read_penalties(given: Sequence[float]) -> np.ndarray:
     """(K,) of them, each once, ascending."""
-    penalties = np.atleast_1d(np.asarray(given, np.float64))
+    try:
+        penalties = np.atleast_1d(np.asarray(given, np.float64))
+    except (TypeError, ValueError):
+        penalties = np.empty(0)  # no numbers
     if penalties.ndim != 1 or not len(penalties) or not (np.isfinite(penalties) & (penalties > 0)).all():
         raise BadInput(
             "penalties above 0", str(given), "give for instance numpy.logspace(-1, 8, 10), the default"
         )
     return np.unique(penalties)
+
+
+def read_count(name: str, given: Any, least: int, usual: str) -> int:
+    """A whole number of `least` or more, of any integer type."""
+    if isinstance(given, bool) or not isinstance(given, Integral) or given < least:
+        raise BadInput(f"{name} of {least} or more, a whole number", f"{name}={given!r}", f"use {usual}")
+    return int(given)
 
 
 def read_delays(given: Sequence[int] | None) -> tuple[int, ...] | None:

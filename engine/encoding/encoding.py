@@ -15,8 +15,10 @@ from consilience.engine.costs.size import Step
 from consilience.engine.encoding import null
 from consilience.engine.encoding.ceiling import repeat_ceilings
 from consilience.engine.encoding.checks import (
+    LEAST_FOLDS,
     PENALTIES,
     constant_units,
+    read_count,
     read_delays,
     read_penalties,
     refuse_delays,
@@ -72,11 +74,9 @@ class Encoding:
         threads: int | None = None,
     ):
         self.penalties = read_penalties(penalties)
-        if bands < 1 or permutations < 0:
-            raise BadInput(
-                "bands of 1 or more and permutations of 0 or more", f"bands={bands}, permutations={permutations}",
-                "use bands=20, permutations=0, the defaults",
-            )  # fmt: skip
+        bands = read_count("bands", bands, 1, "bands=20, the default")
+        permutations = read_count("permutations", permutations, 0, "permutations=0, the default")
+        folds = read_count("folds", folds, LEAST_FOLDS, "folds=5, the default")
         if joint and (permutations or choose_layer):
             raise BadInput(
                 "joint=True without permutations and choose_layer",
@@ -192,6 +192,8 @@ class Encoding:
 
 def _read(features: Any, name: str) -> list[Representation]:
     """As `compare` reads them; a table alone too, and an array alone, which is known as `name`."""
+    if features is None:
+        raise BadInput(f"{name}: an array, or a mapping from names to arrays", "None", f"give {name}")
     if isinstance(features, FeatureTable):
         return read([features])
     return read({name: features} if hasattr(features, "shape") else features)

@@ -11,8 +11,6 @@ from consilience.engine.features.join import Joined
 from consilience.engine.features.labels import labels_of
 from consilience.engine.inference.subsets import Groups
 
-LEAST_FOLDS = 3  # one held out, one to choose the penalty on, one to fit
-
 
 @dataclass(frozen=True)
 class Folds:
@@ -41,13 +39,8 @@ def folds_of(joined: Joined, folds: int, groups: Any = None) -> Folds:
         groups: the group of every sample, see `labels_of`.
 
     Raises:
-        BadInput: for fewer folds than 3, more folds than samples or groups, and groups that do not fit the samples.
+        BadInput: for more folds than samples or groups, and groups that do not fit the samples.
     """
-    if folds < LEAST_FOLDS:
-        raise BadInput(
-            f"folds of {LEAST_FOLDS} or more: one held out, one to choose the penalty on, one to fit",
-            f"folds={folds}", "use folds=5, the default",
-        )  # fmt: skip
     if groups is None:
         return _contiguous(joined.n, folds)
     labels = labels_of(groups, joined)

@@ -3,7 +3,9 @@
 Dimensions: ``space`` (a feature space ``model/layer``; with layers chosen, a model), ``target`` (a unit of a region)
 and ``fold``. Coordinates of a target: ``subject``, ``region`` and ``unit``, its number in the region.
 
-Variables, NaN for a target that does not vary (listed in the attribute ``constant``) or not in some fold:
+``r``, ``r2``, ``unique_r2`` and ``ceiling`` are always there; where one was not measured at all it is NaN, and its own
+attribute ``reason`` says why. Variables, NaN for a target that does not vary (listed in the attribute ``constant``) or
+not in some fold:
 
 - ``r``, ``r2`` (space, target): on held-out rows, the mean over folds; ``fold_r``, ``fold_r2`` (space, fold, target)
 - ``ceiling`` (target): the root of the split-half reliability of the mean over repeats (Spearman-Brown), which is the r
@@ -25,11 +27,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from consilience.engine.encoding.sources import Mean
 from consilience.engine.encoding.variants import Told
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.null import benjamini_hochberg
 
 FOLDED = {"r": "fold_r", "r2": "fold_r2"}
+ALONE = "no space to be measured against: give nuisance=, or several spaces and joint=True"
+ONCE = "no repeats: give responses (n, repeats, units)"
 
 
 def table(
@@ -54,6 +59,8 @@ def table(
         "unique_r2": told.unique, "joint_r": told.joint_r, "joint_r2": told.joint_r2,
         "nuisance_r2": told.nuisance, "shared_r2": told.shared,
     }  # fmt: skip
+    if told.unique is None:
+        variables["unique_r2"] = ("space", "target"), np.full(told.r[:, 0].shape, np.nan)
     for name, values in others.items():
         if values is not None:
             variables[name] = (("space", "target") if values.ndim == 3 else ("target",)), values.mean(axis=-2)
@@ -75,4 +82,9 @@ def table(
         variables["layer"] = ("space", "fold", "response"), layers
         coords["response"] = [r.name for r in responses]
         names = list(dict.fromkeys(r.model for r in spaces))
-    return xr.Dataset(variables, {**coords, "space": names}, attrs)
+    whole = xr.Dataset(variables, {**coords, "space": names}, attrs)
+    if told.unique is None:
+        whole["unique_r2"].attrs["reason"] = ALONE
+    if not any(isinstance(r.source, Mean) for r in responses):
+        whole["ceiling"].attrs["reason"] = ONCE
+    return whole

@@ -114,12 +114,16 @@ def representations(features: Mapping[str, Any] | Iterable[FeatureTable]) -> lis
     """Every layer of every table, and every array, as representations.
 
     Args:
-        features: feature tables, or a mapping from name to (n, d) array (NumPy, Dask, xarray), `RDM` or feature table.
-            A name "model/layer" is split; a table under a name contributes every layer under that model name.
+        features: feature tables, or a mapping from name to (n, d) array (NumPy, Dask, xarray, pandas, torch), `RDM` or
+            feature table. A name "model/layer" is split; a table under a name contributes every layer under that model
+            name. The first dimension's coordinates of xarray, and an index of texts of pandas, are the sample ids.
+
+    Raises:
+        BadInput: for anything else, for arrays that are no features, and for a name that comes twice.
     """
     if isinstance(features, FeatureTable):
         features = [features]
-    items = features.items() if isinstance(features, Mapping) else [(t.model, t) for t in features]
+    items = features.items() if isinstance(features, Mapping) else [(_table(t).model, t) for t in features]
     found: list[Representation] = []
     for name, value in items:
         found += _from_table(name, value) if isinstance(value, FeatureTable) else [_from_value(name, value)]
@@ -129,6 +133,15 @@ def representations(features: Mapping[str, Any] | Iterable[FeatureTable]) -> lis
     if not found:
         raise BadInput("at least one representation", "none", "name arrays or feature tables to compare")
     return found
+
+
+def _table(value: Any) -> FeatureTable:
+    if not isinstance(value, FeatureTable):
+        raise BadInput(
+            "feature tables, or a mapping from names to arrays", f"{type(value).__name__} without a name",
+            'name it, as in {"mine": x}',
+        )  # fmt: skip
+    return value
 
 
 def _from_table(model: str, table: FeatureTable) -> list[Representation]:
@@ -164,6 +177,17 @@ def _from_array(name: str, value: Any) -> Representation:
         if value.dims[0] in value.coords:
             ids = np.asarray(value.coords[value.dims[0]].values).astype(str).astype(object)
         value = value.data
+    elif hasattr(value, "iloc"):  # pandas
+        if value.index.dtype.kind not in "iufb":
+            ids = np.asarray(value.index.astype(str), object)
+        value = value.to_numpy()
+    elif hasattr(value, "detach"):  # a tensor of torch; NumPy has no bfloat16
+        value = value.detach().cpu()
+        value = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+    elif value is None:
+        raise BadInput(
+            f"{name!r} as an array of shape (samples, units)", "None", "give the array, or leave it out"
+        )
     if not hasattr(value, "shape"):
         value = np.asarray(value)
     repeated = value.ndim == 3 and value.shape[1] > 1
@@ -200,22 +224,32 @@ def check(representation: Representation, rows_at_once: int = 8192) -> Represent
         return _checked_rdm(representation, rows_at_once=1024)
     first = representation.take(np.arange(1))
     bad_rows, varies = 0, False
+    bad_units = np.zeros(representation.d, bool)
     for start in range(0, representation.n, rows_at_once):
         block = representation.take(np.arange(start, min(start + rows_at_once, representation.n)))
         with np.errstate(over="ignore", invalid="ignore"):
             suspect = not np.isfinite(block.sum(dtype=np.float32 if block.dtype == np.float16 else None))
         if suspect:  # a sum is quick; it may also overflow
-            bad_rows += int(np.count_nonzero(~np.isfinite(block).all(axis=1)))
+            bad = ~np.isfinite(block)
+            bad_rows += int(np.count_nonzero(bad.any(axis=1)))
+            bad_units |= bad.any(axis=0)
         varies = varies or bool((block != first).any())
     if bad_rows:
-        raise BadInput(
-            f"finite features in {representation.name!r}",
-            f"NaN or infinity in {bad_rows} of {representation.n} samples",
-            "remove those samples, or import the features into a store, which rejects and lists them",
-        )
+        raise _not_finite(representation, bad_rows, bad_units)
     if not varies:
         raise _constant(representation.name, representation.n)
     return replace(representation, checked=True)
+
+
+def _not_finite(of: Representation, rows: int, units: np.ndarray) -> BadInput:
+    """Whichever is the smaller part is to be left out: the samples, or the units, such as a voxel outside the brain."""
+    got, at = f"NaN or infinity in {rows} of {of.n} samples", np.flatnonzero(units)
+    fix = "remove those samples, or import the features into a store, which rejects and lists them"
+    if rows * of.d > len(at) * of.n:
+        listed = ", ".join(map(str, at[:8])) + (", …" if len(at) > 8 else "")
+        got += f", all of them in {len(at)} of {of.d} units (column {listed})"
+        fix = "leave those columns out"
+    return BadInput(f"finite features in {of.name!r}", got, fix)
 
 
 def _checked_rdm(representation: Representation, rows_at_once: int) -> Representation:

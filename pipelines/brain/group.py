@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,15 +41,25 @@ def together(prepared: Prepared, parts: "Mapping[str, xr.Dataset]") -> "xr.Datas
     enter_depths(table, prepared)
     table["kind"] = ("space", ["features" if s.split("/")[0] in seats else "nuisance" for s in spaces])
     keep = {
-        k: first.attrs[k]
-        for k in ("version", "created", "seed", "join", "encoding", "absent")
-        if k in first.attrs
+        k: first.attrs[k] for k in ("version", "created", "seed", "encoding", "absent") if k in first.attrs
     }
     constant = {
         k: v for part in parts.values() for k, v in json.loads(part.attrs.get("constant", "{}")).items()
     }
-    table.attrs = {**keep, "constant": json.dumps(constant)}
+    table.attrs = {**keep, "join": json.dumps(joined(parts)), "constant": json.dumps(constant)}
     return table
+
+
+def joined(parts: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
+    """What the joins of all subjects left out: the fewest ``rows`` of any, how many of each table were ``dropped`` at
+    most, and the rows of each subject as ``subjects``."""
+    own = {subject: json.loads(part.attrs["join"]) for subject, part in parts.items()}
+    dropped: dict[str, int] = {}
+    for join in own.values():
+        for name, count in join["dropped"].items():
+            dropped[name] = max(count, dropped.get(name, 0))
+    rows = {subject: join["rows"] for subject, join in own.items()}
+    return {"rows": min(rows.values()), "dropped": dropped, "subjects": rows}
 
 
 def enter_depths(table: "xr.Dataset", prepared: Prepared) -> None:

@@ -54,6 +54,7 @@ class Prepared:
                 "version": version("consilience"),
                 "study": self.study.decisive(),
                 "recordings": self.recordings.digests(),
+                "excluded": [str(x) for x in self.recordings.excluded],
                 "tables": {seat.name: seat.digest for seat in self.seats},
                 "left_out": sorted(self.left_out),
             }
@@ -98,9 +99,10 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
     Raises StudyError, with the place in the file, for a name that is not known, and what cannot be done.
     """
     store = FeatureStore(study.store_place)
-    kind, colon, argument = study.brain.partition(":")
+    kind, colon, argument = study.brain.name.partition(":")
+    named = f"{kind}:{study.path(argument)}" if colon and argument else study.brain.name
     try:
-        brains = open_brains(f"{kind}:{study.path(argument)}" if colon else study.brain)
+        brains = open_brains(named, base=study.file.parent, **(study.brain.model_extra or {}))
     except BadInput as bad:
         raise study.error(("brain",), bad) from bad
     asked = _metrics(study, brains)
@@ -126,6 +128,14 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
                 ("encode", "nuisance", i),
                 unknown(f"nuisance space of {brains.name}", space, recordings.spaces),
             )
+        for subject in recordings.subjects:
+            beside = recordings.nuisance(subject)
+            if beside is None or space not in beside.layers:
+                alone = BadInput(
+                    f"the nuisance space {space!r} of every subject", f"{subject} without it",
+                    "leave the space or the subject out",
+                )  # fmt: skip
+                raise study.error(("encode", "nuisance", i), alone)
     if study.reliability is not None:
         _check_reliability(study, recordings)
     regions = tuple(study.chosen(recordings.regions))

@@ -12,6 +12,7 @@ from consilience.engine.features.disk import folder_name
 from consilience.engine.features.location import write_bytes
 
 _NUISANCE = "@nuisance"
+_FORM = 2  # of what is kept beside the tables; since 2 it holds the stimuli that a subject lacks
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ def recordings_of(brains: Brains, store: FeatureStore, reading: Callable[[], Any
     What was left out of subjects of whom nothing could be used stands in no table: it is kept beside them.
     """
     kept = store.root / f".{folder_name(brains.name)}-{brains.fingerprint[:32]}.json"
-    if kept.is_file():
-        held = json.loads(kept.read_bytes())
+    held = json.loads(kept.read_bytes()) if kept.is_file() else {}
+    if held.get("form") == _FORM:
         found = {model: store.find(model, brains.name, digest) for model, digest in held["tables"].items()}
         tables = {model: table for model, table in found.items() if table is not None}
         if len(tables) == len(found):
@@ -86,6 +87,7 @@ def recordings_of(brains: Brains, store: FeatureStore, reading: Callable[[], Any
     written = brains.write(store)
     text = json.dumps(
         {
+            "form": _FORM,
             "tables": {model: table.digest for model, table in written.tables.items()},
             "excluded": [asdict(x) for x in written.excluded],
         }

@@ -62,10 +62,15 @@ def smooth(values: np.ndarray, prepared: Prepared, groups: Sequence[str] | None)
         return values
     from nilearn.signal import clean
 
-    found: np.ndarray = clean(
-        values, runs=groups, detrend=False, standardize=None, filter="cosine", high_pass=1 / settings.high_pass,
-        t_r=float(brains.notes["tr"]), ensure_finite=False,
-    )  # fmt: skip
+    found = np.array(values, np.float64)
+    runs = np.zeros(len(values)) if groups is None else np.asarray(groups)
+    for run in dict.fromkeys(
+        runs.tolist()
+    ):  # by itself: of all at once nilearn returns the rows run by run, by name
+        found[runs == run] = clean(
+            values[runs == run], detrend=False, standardize=None, filter="cosine", high_pass=1 / settings.high_pass,
+            t_r=float(brains.notes["tr"]), ensure_finite=False,
+        )  # fmt: skip
     return found
 
 
@@ -115,4 +120,6 @@ def _stimuli(prepared: Prepared, seat: Seat) -> list[str]:
     """The ids of the stimuli in the order in which the data set brings them to its rows."""
     from consilience.connectors.stimuli import open_stimuli
 
+    if prepared.recordings.brains.stimulus_ids:
+        return list(prepared.recordings.brains.stimulus_ids)
     return list(open_stimuli(prepared.recordings.brains.stimuli).sample_ids())

@@ -2,7 +2,8 @@
 
 ```yaml
 name: brain92
-brain: kriegeskorte92      # a registered data set (`consilience list brains`), such as arrays:FOLDER
+brain: kriegeskorte92      # a registered data set (`consilience list brains`), such as arrays:FOLDER; or a mapping of
+                           # its name and its options, such as {name: "bids:FOLDER", task: look, atlas: FILE}
 stimuli: null              # what the models see; by itself the stimulus set of the data set
 models: [efficientnet-lite0, {name: minilm, layers: all, pool: mean, stimuli: alice-context}]
 metrics: [rsa]             # of layers with regions; default rsa:compare=spearman. Recordings over time take `encode`
@@ -40,9 +41,9 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_serializer
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.pipelines.demo import placed
@@ -100,7 +101,7 @@ class Reliability(Strict):
 class BrainStudy(StudyFile):
     """The content of a brain study's file."""
 
-    brain: str = Field(min_length=1)
+    brain: Annotated[Entry, Named]
     stimuli: str | None = None
     models: list[Annotated[BrainModel, Named]] = Field(default=[])
     metrics: list[Annotated[Entry, Named]] | None = None
@@ -110,6 +111,10 @@ class BrainStudy(StudyFile):
     reliability: Reliability | None = None
     permutations: int = Field(1000, ge=0)
     bootstraps: int = Field(2000, ge=100)
+
+    @field_serializer("brain")
+    def _as_written(self, brain: Entry) -> str | dict[str, Any]:
+        return brain.spec()
 
     @property
     def names_stimuli(self) -> Loc:
@@ -180,6 +185,7 @@ def study_file(given: str, output: Path | None = None) -> tuple[Path, bool]:
 
 _MODELS: dict[Loc, type[BaseModel]] = {
     (): BrainStudy,
+    ("brain",): Entry,
     ("models", "*"): BrainModel,
     ("models", "*", "preprocess", "*"): Entry,
     ("metrics", "*"): Entry,

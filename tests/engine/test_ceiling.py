@@ -11,6 +11,7 @@ from rsatoolbox.inference.noise_ceiling import boot_noise_ceiling
 from scipy.spatial.distance import cdist, pdist, squareform
 
 import consilience as cs
+from consilience.connectors.datasets import kriegeskorte92
 from consilience.engine.ceiling import subject_ceilings
 
 METHODS = {
@@ -49,6 +50,16 @@ def test_the_ceiling_of_rdms_is_that_of_another_package(method, subjects, n, tie
     np.testing.assert_allclose(
         cs.noise_ceiling([cs.RDM(c) for c in condensed], f"rsa:compare={METHODS[method]}"), got
     )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_ceiling_of_published_rdms_is_that_of_another_package(method, data_sets):
+    """Human temporal cortex, 92 pictures: the mean over the two sessions of every subject."""
+    stack = np.array([np.mean(kriegeskorte92.human(name), axis=0) for name in kriegeskorte92.HUMANS])
+    want = theirs(np.array([squareform(m, checks=False) for m in stack]), method)
+    got = cs.noise_ceiling(stack, f"rsa:compare={METHODS[method]}")
+    assert 0 < got[0] < got[1] < 1
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("rdm", "kind"), [("correlation", "correlation"), ("euclidean", "sqeuclidean")])

@@ -1,6 +1,7 @@
 """Subjects, sets of them, trials, and files of a user's own."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,6 +48,8 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         Subject("s", IDS, {"V1": Region(x)}, nuisance={"motion": np.zeros((6, 2))})
     with pytest.raises(BadInput, match=r"5 groups for s, one a row; got 1"):
         Subject("s", IDS, {"V1": Region(x)}, groups=["run1"])
+    with pytest.raises(BadInput, match=r"every sample id of s once; got 'a', 'b' several times.*of_trials"):
+        Subject("s", ["a", "b", "a", "b", "c"], {"V1": Region(x)})
 
 
 def test_a_subject_of_whom_nothing_varies_is_left_out_by_name(tmp_path: Path) -> None:
@@ -92,15 +95,17 @@ def test_what_was_left_out_of_a_subject_stands_in_its_table(
     assert data.write(cs.FeatureStore(tmp_path)).tables["mine.s1"].digest == tables["mine.s1"].digest
 
 
-def test_missing_stimuli_are_refused_or_counted() -> None:
+def test_missing_stimuli_are_refused_or_counted(tmp_path: Path) -> None:
     x = RNG.normal(size=(5, 3))
     subjects = [Subject("s1", IDS, {"V1": Region(x)}), Subject("s2", IDS[:3], {"V1": Region(x[:3])})]
     with pytest.raises(
-        BadInput, match=r"all 5 stimuli in every subject; got s2 without 2 of them \('d', 'e'\)"
+        BadInput, match=r"all stimuli in every subject; got s2 without 2 of 5 stimuli \('d', 'e'\)"
     ):
         of_subjects("mine", subjects)
     found = of_subjects("mine", subjects, missing="report").subject("s2").excluded
     assert [str(x) for x in found] == ["s2: 2 of 5 stimuli ('d', 'e'): not recorded"]
+    written = of_subjects("mine", subjects, missing="report").write(cs.FeatureStore(tmp_path))
+    assert written.excluded == found, "counted once"
     with pytest.raises(BadInput, match=r"did you mean 'report'"):
         of_subjects("mine", subjects, missing="reports")
     with pytest.raises(BadInput, match=r"every subject of mine once"):
@@ -121,6 +126,15 @@ def test_a_fingerprint_moves_with_ids_names_and_values() -> None:
     }
     assert len(prints) == 4
     assert print_of("s", IDS, x.copy()) in prints
+    others: list[dict[str, Any]] = [
+        {"nuisance": {"rate": x[:, :1]}},
+        {"nuisance": {"rate": x[:, 1:2]}},
+        {"groups": ["r1", "r1", "r2", "r2", "r2"]},
+        {"reference": True},
+    ]
+    more = [Subject("s", IDS, {"V1": Region(x)}, **given) for given in others]
+    more += [Subject("s", IDS, {"V1": Region(x, coordinates=np.full((3, 3), k))}) for k in (0.0, 1.0)]
+    assert len(prints | {of_subjects("m", [subject]).fingerprint for subject in more}) == 10
 
 
 def test_trials_become_repeats_named_by_their_runs() -> None:
@@ -158,6 +172,8 @@ def test_repeats_that_differ_in_number_are_refused_or_counted() -> None:
         BadInput, match=r"region 'V1' of s of shape \(4, units\), one row a trial; got shape \(5, 2\)"
     ):
         of_trials("s", shown[:4], {"V1": x})
+    with pytest.raises(BadInput, match=r"the run of each of 5 trials of s; got 4 runs. Fix: give one run a"):
+        of_trials("s", shown, {"V1": x}, runs=[1, 1, 2, 2], uneven="drop")
     with pytest.raises(BadInput, match=r"did you mean 'drop'"):
         of_trials("s", shown, {"V1": x}, uneven="drops")
 

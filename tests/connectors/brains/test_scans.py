@@ -1,7 +1,10 @@
 """Scans with events: trials by a GLM, a BIDS data set, and the whole Haxby set as nilearn keeps it."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -9,11 +12,25 @@ import pandas as pd
 import pytest
 from nilearn.glm.first_level import FirstLevelModel, compute_regressor
 
-from consilience.connectors.brains import Region, Subject, in_mask, of_bids, trial_betas, within_scan
+import consilience as cs
+from consilience.connectors.brains import (
+    Atlas,
+    Masks,
+    Region,
+    Spheres,
+    Subject,
+    haxby,
+    in_mask,
+    of_bids,
+    open_brains,
+    trial_betas,
+    within_scan,
+)
 from consilience.connectors.brains.cleaning import usable
 from consilience.connectors.brains.events import repetition_time
-from consilience.connectors.brains.haxby import of_fetched
+from consilience.connectors.brains.readers import Reader
 from consilience.engine.errors import BadInput
+from consilience.pipelines.brain.recordings import recordings_of
 
 TR, VOLUMES = 2.0, 120
 AFFINE = np.diag([3.0, 3.0, 3.0, 1.0])
@@ -152,8 +169,7 @@ def bids(tmp_path: Path) -> Path:
     return root
 
 
-def regions(image: object) -> dict[str, Region]:
-    return {"V1": in_mask(image, MASK)}
+regions = Masks({"V1": MASK})
 
 
 def test_a_bids_data_set_gives_a_response_a_trial(bids: Path) -> None:
@@ -191,12 +207,176 @@ def test_a_bids_data_set_that_lacks_something_is_refused(bids: Path) -> None:
         of_bids(bids, regions, task="look", confounds=["fd"])
     twin = folder / "sub-01_task-look_run-1_space-T1w_desc-preproc_bold.nii.gz"
     nibabel.save(as_image(signals(AMPLITUDES)), twin)
-    with pytest.raises(BadInput, match=r"one image for each run of sub-01; got .* name a space"):
+    with pytest.raises(
+        BadInput, match=r'one image for each run of sub-01; got .* choose space="MNI" \(or "T1w"\)'
+    ):
         of_bids(bids, regions, task="look")
     twin.unlink()
     (bids / "sub-02" / "func" / "sub-02_task-look_run-2_events.tsv").unlink()
-    with pytest.raises(BadInput, match=r"one table of events for sub-02_task-look_run-2_space-MNI.*got 0"):
+    with pytest.raises(BadInput, match=r"one table of events for sub-02_task-look_run-2_space-MNI.*got none"):
         of_bids(bids, regions, task="look")
+
+
+def save(values: np.ndarray, path: Path, affine: np.ndarray = AFFINE) -> None:
+    image = as_image(values)
+    nibabel.save(nibabel.Nifti1Image(image.get_fdata(dtype=np.float32), affine, image.header), path)
+
+
+def test_recordings_are_read_again_when_images_or_regions_change(bids: Path, tmp_path: Path) -> None:
+    store = cs.FeatureStore(tmp_path / "store")
+
+    def recorded(reader: Any, **more: Any) -> Any:
+        data = of_bids(bids, reader, task="look", space="MNI", **more)
+        return recordings_of(data, store, lambda: None).subjects["sub-01"]
+
+    first = recorded(regions)
+    half = np.array([[[1], [1]], [[0], [0]]], np.uint8)
+    assert recorded(Masks({"V1": nibabel.Nifti1Image(half, AFFINE)})).layers["V1"].dim == 2
+    path = (
+        bids / "derivatives" / "sub-01" / "func" / "sub-01_task-look_run-1_space-MNI_desc-preproc_bold.nii.gz"
+    )
+    plain = path.with_suffix("")
+    save(signals(AMPLITUDES, 0.01, 7), plain)
+    path.unlink()
+    second, size = recorded(regions), plain.stat().st_size
+    save(signals(2 * AMPLITUDES, 0.01, 7), plain)
+    assert plain.stat().st_size == size
+    third = recorded(regions)
+    assert len({x.digest for x in (first, second, third)}) == 3
+    assert recorded(regions).digest == third.digest
+    # Neither of these reads otherwise than the other, but that cannot be known of a function.
+    with pytest.raises(
+        BadInput, match=r"`regions` of which it is known when they change; got a function, <lambda>"
+    ):
+        recorded(lambda image: regions(image))
+    assert recorded(lambda image: regions(image), regions_version="1").digest != third.digest
+
+
+def test_readers_say_what_decides_their_regions(bids: Path, tmp_path: Path) -> None:
+    labels = np.array([[[1], [1]], [[2], [0]]], np.int16)
+    file = tmp_path / "atlas.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(labels, AFFINE), file)
+    moved = AFFINE + np.outer([1, 0, 0, 0], [0, 0, 0, 3.0])
+    readers: list[Reader] = [
+        regions,
+        Masks({"V2": MASK}),
+        Masks({"V1": MASK}, {"smoothing_fwhm": 4}),
+        Masks({"V1": nibabel.Nifti1Image(np.ones((2, 2, 1), np.uint8), moved)}),
+        Atlas(file, ["V1", "V2"]),
+        Atlas(file, {1: "V1"}),
+        Atlas(file, {1: "V1"}, MASK),
+        Spheres({"V1": (0, 0, 0)}, 2),
+        Spheres({"V1": (0, 0, 0)}, 4),
+        Spheres({"V1": (0, 0, 3)}, 4),
+    ]
+    before = [reader.fingerprint for reader in readers]
+    assert len(set(before)) == len(readers)
+    assert [reader.fingerprint for reader in readers] == before
+    nibabel.save(nibabel.Nifti1Image(labels[::-1], AFFINE), file)
+    assert Atlas(file, ["V1", "V2"]).fingerprint not in before
+    found = of_bids(bids, Atlas(file, ["V1", "V2"]), task="look", space="MNI").subject("sub-01")
+    assert {name: r.values.shape[2] for name, r in found.regions.items()} == {"V1": 2, "V2": 1}
+    with pytest.raises(BadInput, match=r"a NIfTI file; got gone.nii, which is not a file"):
+        of_bids(bids, Atlas("gone.nii", ["V1"]), task="look")
+
+
+def test_runs_of_other_voxels_are_not_taken_for_repeats(bids: Path) -> None:
+    folder = bids / "derivatives" / "sub-01" / "func"
+    path = folder / "sub-01_task-look_run-2_space-MNI_desc-preproc_bold.nii.gz"
+    save(signals(AMPLITUDES), path, AFFINE + np.outer([1, 0, 0, 0], [0, 0, 0, 3.0]))
+
+    def own(image: Any) -> dict[str, Region]:
+        return {"V1": in_mask(image, nibabel.Nifti1Image(np.ones((2, 2, 1), np.uint8), image.affine))}
+
+    def nowhere(image: Any) -> dict[str, Region]:
+        return {"V1": replace(own(image)["V1"], coordinates=None)}
+
+    with pytest.raises(
+        BadInput,
+        match=r"the same places of the units of V1 in every run of sub-01; got units up to 3 mm apart in run-1 and",
+    ):
+        of_bids(bids, own, task="look", regions_version="1").subject("sub-01")
+    with pytest.raises(
+        BadInput, match=r"run-2 of sub-01 and run-1 on one grid; got .*\[3.0, 0.0, 0.0, 3.0\]"
+    ):
+        of_bids(bids, nowhere, task="look", regions_version="1").subject("sub-01")
+    assert of_bids(bids, own, task="look", regions_version="1").subject("sub-02").regions["V1"].repeats == 12
+
+
+def test_scans_are_told_apart_by_their_entities(bids: Path) -> None:
+    raw, made = bids / "sub-01" / "func", bids / "derivatives" / "sub-01" / "func"
+
+    def rename(folder: Path, old: str, new: str) -> None:
+        for path in list(folder.glob(f"*{old}*")):
+            path.rename(folder / path.name.replace(old, new))
+
+    for folder in (raw, made):
+        rename(folder, "task-look_run-1", "task-look_acq-fast_dir-AP_run-1")
+        rename(folder, "task-look_run-2", "task-look_acq-fast_dir-PA_run-1")
+    data = of_bids(bids, regions, task="look", space="MNI", confounds=["fd"])
+    assert [x.what for x in data.subject("sub-01").excluded] == [
+        f"rows of fd in acq-fast_dir-{way}_run-1" for way in ("AP", "PA")
+    ]
+    rename(made, "dir-AP_run-1_space", "dir-AP_run-1_echo-1_space")
+    assert data.fingerprint != of_bids(bids, regions, task="look", space="MNI").fingerprint
+    first = next(made.glob("*echo-1*"))
+    second = first.with_name(first.name.replace("echo-1", "echo-2"))
+    shutil.copy(first, second)
+    with pytest.raises(
+        BadInput, match=r'one image for each run of sub-01; got .*choose entities={"echo": "1"} \(or "2"\)'
+    ):
+        of_bids(bids, regions, task="look", space="MNI")
+    # What was combined of the echoes bears none, and so do the runs of the others.
+    first.rename(first.with_name(first.name.replace("_echo-1", "")))
+    with pytest.raises(BadInput, match=r'choose entities={"echo": "2"} \(or None: those without\)'):
+        of_bids(bids, regions, task="look", space="MNI")
+    combined = of_bids(bids, regions, task="look", space="MNI", entities={"echo": None})
+    assert len(combined.subject("sub-01").repeats) == 12
+    # One table of events for all runs of the task, as BIDS has it.
+    for path in bids.glob("sub-*/func/*_events.tsv"):
+        path.unlink()
+    events().to_csv(bids / "task-look_events.tsv", sep="\t", index=False)
+    assert (
+        list(of_bids(bids, regions, task="look", entities={"echo": None}).subject("sub-01").sample_ids)
+        == KINDS
+    )
+    with pytest.raises(BadInput, match=r"\(task-look, echo-3\) below .* check task, space, entities"):
+        of_bids(bids, regions, task="look", entities={"echo": "3"})
+
+
+def test_a_bids_data_set_has_a_name_with_options(bids: Path, tmp_path: Path) -> None:
+    labels = np.array([[[1], [1]], [[2], [7]]], np.int16)
+    nibabel.save(nibabel.Nifti1Image(labels, AFFINE), tmp_path / "atlas.nii.gz")
+    nibabel.save(MASK, tmp_path / "mask.nii.gz")
+    (tmp_path / "names.tsv").write_text("index\tname\n1\tV1\n2\tV2\n7\tV1\n")
+    (tmp_path / "names.txt").write_text("V1\n\nV2\n")
+
+    def sizes(**options: Any) -> dict[str, int]:
+        data = open_brains("bids:mine", task="look", space="MNI", base=tmp_path, **options)
+        return {name: r.values.shape[2] for name, r in data.subject("sub-01").regions.items()}
+
+    atlas: dict[str, Any] = {"atlas": "atlas.nii.gz"}
+    assert sizes(**atlas) == {"1": 2, "2": 1, "7": 1}
+    assert sizes(**atlas, labels="names.tsv") == {"V1": 3, "V2": 1}
+    assert sizes(**atlas, labels="names.txt") == sizes(**atlas, labels=["V1", "V2"]) == {"V1": 2, "V2": 1}
+    assert sizes(**atlas, labels={7: "MT"}, mask="mask.nii.gz") == {"MT": 1}
+    assert sizes(masks={"all": str(tmp_path / "mask.nii.gz")}, entities={"run": 1}, how="lss") == {"all": 4}
+    assert sizes(spheres={"corner": [0, 0, 0]}, radius=1) == {"corner": 1}
+    one = open_brains(f"bids:{bids}", task="look", space="MNI", masks={"V1": str(tmp_path / "mask.nii.gz")})
+    same = of_bids(bids, regions, task="look", space="MNI").subject("sub-01").regions["V1"]
+    assert np.array_equal(one.subject("sub-01").regions["V1"].values, same.values)
+    for options, words in (
+        ({}, r"one of `masks`, `atlas` and `spheres`; got none of them"),
+        ({**atlas, "spheres": {"a": [0, 0, 0]}}, r"one of .*; got 2 of them"),
+        ({"atlas": "gone.nii"}, r"a NIfTI file; got .*gone.nii, which is not a file"),
+        ({**atlas, "labels": "gone.tsv"}, r"a file of the names of labels; got .*gone.tsv"),
+        ({**atlas, "labels": 3}, r"`labels` of bids:FOLDER as a valid string or .*; got 3. Fix: correct `labels:`"),
+        ({**atlas, "spaces": "MNI"}, r"a known option of bids:FOLDER .*did you mean 'space'"),
+    ):  # fmt: skip
+        with pytest.raises(BadInput, match=words):
+            sizes(**options)
+    with pytest.raises(BadInput, match=r"the option `task` of bids:FOLDER; got none. Fix: add `task:`"):
+        open_brains(f"bids:{bids}", **atlas)
 
 
 def test_the_whole_haxby_set_is_read_from_where_nilearn_keeps_it(tmp_path: Path) -> None:
@@ -218,7 +398,15 @@ def test_the_whole_haxby_set_is_read_from_where_nilearn_keeps_it(tmp_path: Path)
     nibabel.save(MASK, home / "anat.nii.gz")
     nibabel.save(MASK, folder / "mask.nii.gz")
     (folder / "MD5SUMS").write_text("")
-    subject = of_fetched("subj5", tmp_path)
+    fetched = haxby.fingerprint_of_fetched(tmp_path / "nothing")
+    unknown = haxby.fingerprint_of_fetched(tmp_path)
+    haxby.remember_fetched(tmp_path, "subj5")
+    assert haxby.fingerprint_of_fetched(tmp_path) == fetched != unknown
+    kept = (home / "labels.txt").read_text()
+    (home / "labels.txt").write_text(kept.replace("face 0", "shoe 0"))
+    assert haxby.fingerprint_of_fetched(tmp_path) not in (fetched, unknown)
+    (home / "labels.txt").write_text(kept)
+    subject = haxby.of_fetched("subj5", tmp_path)
     assert (list(subject.sample_ids), subject.repeats) == (KINDS, ("run01", "run03"))
     assert list(subject.regions) == ["VT", "face"]
     assert [str(x) for x in subject.excluded] == [

@@ -1,13 +1,22 @@
 """Regions of the cortical surface, and of time."""
 
-from importlib.util import find_spec
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from nilearn.surface import InMemoryMesh, PolyMesh, SurfaceImage
 
-from consilience.connectors.brains import Subject, in_surface_atlas, of_epochs, on_surface, read_epochs
+import consilience as cs
+from consilience.connectors.brains import (
+    Subject,
+    in_surface_atlas,
+    of_epochs,
+    of_subjects,
+    on_surface,
+    open_brains,
+    read_epochs,
+)
 from consilience.connectors.brains.cleaning import usable
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import NotInstalled
@@ -52,6 +61,8 @@ def test_labels_of_a_surface_atlas_and_what_cannot_be_used() -> None:
     regions = in_surface_atlas(surface(left, right), atlas, {1: "V1", 2: "V2", 3: "MT"})
     assert {name: r.values.shape[1] for name, r in regions.items()} == {"V1": 4, "V2": 3, "MT": 0}
     assert np.allclose(regions["V2"].values, np.stack([left[2], right[0], right[1]], axis=1))
+    merged = in_surface_atlas(surface(left, right), atlas, {1: "early", 2: "early"})
+    assert {name: r.values.shape[1] for name, r in merged.items()} == {"early": 7}
     assert [str(x) for x in usable(Subject("s", list("abcdef"), regions)).excluded] == [
         "s: 1 units of V1: not finite (NaN or infinity)",
         "s: 1 units of V1: the same value in every row",
@@ -88,19 +99,67 @@ def test_windows_and_shapes_that_cannot_be_meant_are_refused() -> None:
         of_epochs("s", epochs, ["a", "b"], times, 0)
 
 
-@pytest.mark.skipif(find_spec("mne") is not None, reason="mne is installed")
-def test_fif_files_need_mne(tmp_path: Path) -> None:
+def test_fif_files_need_mne(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mne", None)  # as if it were not installed
     with pytest.raises(NotInstalled, match=r"pip install mne"):
         read_epochs(tmp_path / "s1-epo.fif")
 
 
-def test_a_fif_file_is_read(tmp_path: Path) -> None:
-    mne = pytest.importorskip("mne", reason="mne is not installed")
+def save_epochs(values: np.ndarray, shown: list[str], path: Path) -> None:
+    """Epochs (trials, sensors, times) of 100 Hz that begin 20 ms before the onset, as mne keeps them."""
+    import mne
+
+    codes = {label: k for k, label in enumerate(sorted(set(shown)), 1)}
+    events = np.array([[50 * t, 0, codes[label]] for t, label in enumerate(shown)])
     held = mne.EpochsArray(
-        RNG.normal(size=(2, 3, 10)), mne.create_info(3, 100.0, "eeg"), np.array([[0, 0, 1], [50, 0, 2]]),
-        tmin=-0.02, event_id={"a": 1, "b": 2}, verbose="error",
-    )  # fmt: skip
-    held.save(tmp_path / "s1-epo.fif", fmt="double", verbose="error")
+        values,
+        mne.create_info(values.shape[1], 100.0, "eeg"),
+        events,
+        tmin=-0.02,
+        event_id=codes,
+        verbose="error",
+    )
+    held.save(path, fmt="double", verbose="error")
+
+
+def test_a_fif_file_is_read(tmp_path: Path) -> None:
+    values = RNG.normal(size=(2, 3, 10))
+    save_epochs(values, ["a", "b"], tmp_path / "s1-epo.fif")
     epochs, shown, times = read_epochs(tmp_path / "s1-epo.fif")
-    assert np.allclose(epochs, held.get_data(copy=False))
+    assert np.allclose(epochs, values)
     assert (shown, times[0], len(times)) == (["a", "b"], -0.02, 10)
+    with pytest.raises(BadInput, match=r"a file of epochs; got .*s2-epo.fif, which is not a file"):
+        read_epochs(tmp_path / "s2-epo.fif")
+
+
+def test_a_layer_aligns_with_the_window_of_time_in_which_it_is_heard(tmp_path: Path) -> None:
+    rng, ids = np.random.default_rng(1), [f"sound-{k:02d}" for k in range(30)]
+    early, late = rng.normal(size=(2, 30, 6))
+    store = cs.FeatureStore(tmp_path / "store")
+    model = store.write("net", "sounds", ids, {"early": early, "late": late})
+    subjects = []
+    for name in ("s1", "s2", "s3"):
+        # Each sound twice; what is early is heard in the first 50 ms, what is late in the next, by eight sensors.
+        order = [*rng.permutation(30), *rng.permutation(30)]
+        values = rng.normal(size=(60, 8, 12))
+        for features, at in ((early, slice(2, 7)), (late, slice(7, 12))):
+            values[:, :, at] += 2 * (features @ rng.normal(size=(6, 8)))[order][:, :, None]
+        save_epochs(values, [ids[k] for k in order], tmp_path / f"{name}-epo.fif")
+        epochs, shown, times = read_epochs(tmp_path / f"{name}-epo.fif")
+        subjects.append(of_epochs(name, epochs, shown, times, [(0, 0.05), (0.05, 0.1)]))
+    data = of_subjects("sounds", subjects)
+    named = open_brains(f"epochs:{tmp_path}", windows=[[0, 0.05], [0.05, 0.1]])
+    for subject in subjects:
+        for window, region in named.subject(subject.name).regions.items():
+            assert np.array_equal(region.values, subject.regions[window].values)
+    assert open_brains(f"epochs:{tmp_path}", windows=0.05).fingerprint != named.fingerprint
+    with pytest.raises(BadInput, match=r"`windows` of epochs:FOLDER as .*; got 'all'"):
+        open_brains(f"epochs:{tmp_path}", windows="all")
+    tables = data.write(store).tables
+    brains = {name: tables[f"sounds.{name}"] for name in ("s1", "s2", "s3")}
+    found = cs.align([model], brains, ["rsa"], permutations=99, bootstraps=100).isel(metric=0)
+    for window, layer in (("0ms..50ms", "early"), ("50ms..100ms", "late")):
+        one = found.sel(region=window, model="net")
+        assert set(one["chosen"].values) == {layer}
+        assert one["p"] == 0.01
+        assert one["lower"] > one["mean"] / 2 > 0.1

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from nilearn.maskers import NiftiLabelsMasker, NiftiSpheresMasker
 
-from consilience.connectors.brains import Excluded, Subject, in_atlas, in_mask, in_parcels, in_spheres
+from consilience.connectors.brains import (
+    Excluded,
+    Subject,
+    in_atlas,
+    in_mask,
+    in_parcels,
+    in_spheres,
+    of_trials,
+)
 from consilience.connectors.brains.cleaning import usable
 from consilience.engine.errors import BadInput
 
@@ -105,6 +113,15 @@ def test_signals_are_cleaned_by_nilearn_within_runs(scan: np.ndarray) -> None:
         assert np.dot(rows, np.arange(5)) == pytest.approx(0, abs=1e-4)
 
 
+def test_rows_stay_where_they_are_whatever_their_runs_are_called(scan: np.ndarray) -> None:
+    found = in_mask(image(scan), mask((1, 2, 1)), detrend=True, runs=["run2"] * 5 + ["run10"] * 5).values
+    same = in_mask(image(scan), mask((1, 2, 1)), detrend=True, runs=[0] * 5 + [1] * 5).values
+    assert np.array_equal(found, same)
+    assert np.corrcoef(found[:, 0], scan[1, 2, 1])[0, 1] > 0.5
+    with pytest.raises(BadInput, match=r"runs whose volumes follow each other"):
+        in_mask(image(scan), mask((1, 2, 1)), detrend=True, runs=[0, 1] * 5)
+
+
 def test_a_constant_voxel_is_counted_after_detrending_too(scan: np.ndarray) -> None:
     scan[1, 1, 1] = 812.3
     region = in_mask(image(scan), mask((1, 1, 1), (2, 1, 1)), detrend=True, standardize="zscore_sample")
@@ -130,11 +147,32 @@ def test_labels_of_an_atlas_are_regions(scan: np.ndarray, atlas: nibabel.Nifti1I
     ]
 
 
+def test_labels_of_one_name_are_one_region(scan: np.ndarray, atlas: nibabel.Nifti1Image) -> None:
+    regions = in_atlas(image(scan), atlas, {1: "V1", 5: "V4", 2: "V1"})
+    assert {name: r.values.shape[1] for name, r in regions.items()} == {"V1": 30, "V4": 6}
+    assert np.array_equal(regions["V1"].values, scan[:2].reshape(30, 10).T)
+    assert list(in_atlas(image(scan), atlas, ["V1", "V1"])) == ["V1"]
+    both = in_parcels(image(scan), atlas, {1: "V1", 2: "V1"}).values
+    assert np.allclose(both[:, 0], scan[:2].reshape(30, 10).mean(axis=0), atol=1e-6)
+
+
 def test_labels_that_a_mask_drops_are_counted(scan: np.ndarray, atlas: nibabel.Nifti1Image) -> None:
     held = np.zeros(SHAPE, np.uint8)
     held[0, :3] = 1
     regions = in_atlas(image(scan), atlas, ["V1", "V2"], mask=image(held))
     assert {name: r.values.shape[1] for name, r in regions.items()} == {"V1": 9, "V2": 0}
+    found = usable(Subject("s1", list("abcdefghij"), regions))
+    assert [str(x) for x in found.excluded] == [
+        "s1: 6 units of V1: outside the mask",
+        "s1: 1 region (V2): no voxel of it is within the mask, or in the image",
+    ]
+    assert usable(found).excluded == found.excluded, "counted once"
+    means = Subject(
+        "s1", list("abcdefghij"), {"all": in_parcels(image(scan), atlas, ["V1"], mask=image(held))}
+    )
+    assert [str(x) for x in usable(means).excluded] == ["s1: 6 voxels of all: outside the mask"]
+    trials = of_trials("s1", list("abcde" * 2), {"V1": regions["V1"]})
+    assert [x.count for x in usable(trials).excluded] == [6]
     held[:] = 0
     held[3] = 1
     with pytest.raises(BadInput, match=r"a mask that holds voxels of the atlas; got one that holds none"):
@@ -174,5 +212,8 @@ def test_spheres_hold_the_voxels_that_nilearn_averages(scan: np.ndarray) -> None
         BadInput, match=r"none within 2 mm of far at \[90, 0, 0\]; voxels lie from \[0.0, 0.0, 0.0\]"
     ):
         in_spheres(image(scan), {"a": (3, 3, 3), "far": (90, 0, 0)}, 2)
+    corner = in_spheres(image(scan), {"a": (3, 3, 3)}, 3.1, mask=mask((1, 1, 1), (1, 1, 2), (3, 4, 2)))["a"]
+    assert np.array_equal(corner.values, scan[1, 1, 1:].T)
+    assert corner.left_out == {("units", "outside the mask"): 5}
     with pytest.raises(BadInput, match=r"none within 1 mm of a"):
         in_spheres(image(scan), {"a": (3, 3, 3)}, 1, mask=mask((0, 0, 0)))

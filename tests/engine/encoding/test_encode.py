@@ -3,10 +3,14 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import reference_encoding as reference
+import torch
+import xarray as xr
 
 import consilience as cs
+from consilience.engine.scores import open_scores, save
 
 PENALTIES = np.logspace(-1, 4, 6)
 
@@ -168,6 +172,43 @@ def test_units_that_do_not_vary_are_told_and_the_others_scored():
         np.testing.assert_array_equal(still, [[False, True, False, False]] * len(still))
 
 
+def test_what_is_promised_is_there_or_says_why_not(tmp_path):
+    _, x, y = series()
+    plain = cs.encode(x, y)
+    assert set(plain) >= {"r", "r2", "unique_r2", "ceiling"}
+    assert plain["unique_r2"].dims == plain["r2"].dims
+    assert np.isnan(plain["unique_r2"].values).all()
+    assert "give nuisance=" in plain["unique_r2"].attrs["reason"]
+    assert np.isnan(plain["ceiling"].values).all()
+    assert "give responses (n, repeats, units)" in plain["ceiling"].attrs["reason"]
+    save(plain, tmp_path / "plain.nc")
+    assert open_scores(tmp_path / "plain.nc")["unique_r2"].attrs == plain["unique_r2"].attrs
+    known = cs.encode(x, np.stack([y, y + x[:, :1]], axis=1), x[:, :1] ** 2)
+    assert np.isfinite(known["unique_r2"].values).all()
+    assert not known["unique_r2"].attrs
+    assert not known["ceiling"].attrs
+
+
+@pytest.mark.parametrize("kind", ["torch", "bfloat16", "pandas"])
+def test_tensors_and_frames_are_arrays(kind):
+    _, x, y = series()
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    want = cs.encode(x, y)
+    if kind == "pandas":
+        found = cs.encode(pd.DataFrame(x), {"responses": pd.DataFrame(y)})
+        names = [f"s{k}" for k in range(len(x))]
+        named = cs.encode(pd.DataFrame(x, names), pd.DataFrame(y, names).iloc[::-1])
+        xr.testing.assert_equal(named["r"], want["r"])
+        assert cs.score("cka", pd.DataFrame(x), pd.DataFrame(y)) == cs.score("cka", x, y)
+    elif kind == "torch":
+        found = cs.encode(torch.tensor(x, requires_grad=True), {"responses": torch.tensor(y)})
+        assert cs.score("cka", torch.tensor(x), torch.tensor(y)) == cs.score("cka", x, y)
+    else:
+        half = torch.tensor(x, dtype=torch.bfloat16)
+        found, want = cs.encode(half, y), cs.encode(half.float().numpy(), y)
+    xr.testing.assert_equal(found, want)
+
+
 def test_a_unit_that_does_not_vary_in_a_fold_has_no_r_there():
     _, x, y = series()
     y[:24, 0] = 7
@@ -177,6 +218,7 @@ def test_a_unit_that_does_not_vary_in_a_fold_has_no_r_there():
 
 
 X, Y = np.random.default_rng(0).normal(size=(2, 30, 3))
+WHOLE = np.where(np.arange(3) == 1, np.nan, Y)
 NAN = np.where(np.arange(90).reshape(30, 3) == 4, np.nan, Y)
 
 
@@ -201,6 +243,19 @@ NAN = np.where(np.arange(90).reshape(30, 3) == 4, np.nan, Y)
         ({"joint": True}, "two spaces or more to be fitted together; got one"),
         ({"joint": True, "nuisance": X[:, :1], "permutations": 9}, "joint=True without permutations"),
         ({"bands": 0}, "bands of 1 or more"),
+        ({"bands": 2.5}, "bands of 1 or more, a whole number; got bands=2.5"),
+        ({"permutations": 9.0}, "permutations of 0 or more, a whole number; got permutations=9.0"),
+        ({"folds": 5.0}, "folds of 3 or more, a whole number; got folds=5.0. Fix: use folds=5"),
+        ({"folds": None}, "folds of 3 or more, a whole number; got folds=None"),
+        ({"penalties": "a"}, "penalties above 0; got a"),
+        ({"features": [X, X]}, "a mapping from names to arrays; got ndarray without a name"),
+        ({"features": X.tolist()}, "a mapping from names to arrays; got list without a name"),
+        ({"features": "net"}, "a mapping from names to arrays; got 'net'"),
+        ({"features": 3}, "a mapping from names to arrays; got 3"),
+        ({"features": None}, "features: an array, or a mapping.*; got None. Fix: give features"),
+        ({"responses": None}, "responses: an array, or a mapping.*; got None"),
+        ({"features": {"net": None}}, "'net' as an array of shape .*; got None"),
+        ({"responses": WHOLE}, "'responses'; got NaN .* 30 of 30 samples, all of them in 1 of 3 units .column 1"),
         ({"folds": 15, "groups": np.repeat(range(30), 1), "permutations": 5}, "fewer permutations than the 1 shifts"),
         ({"budget": 100}, "decompositions of features in half of the budget.*for 1 spaces of up to 3 features"),
     ],

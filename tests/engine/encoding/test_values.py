@@ -127,6 +127,33 @@ def test_banded_ridge():
     assert (table["joint_penalty"].values >= PENALTIES[0]).all()
 
 
+def test_himalaya_chooses_the_same_penalty_of_every_band_and_scores_the_same():
+    ridge = pytest.importorskip("himalaya.ridge", reason="himalaya is in the extra brains")
+    scoring = pytest.importorskip("himalaya.scoring")
+    x, y = data(300, 12, 30)
+    x[:, 4:] *= 10
+    y[:, :10] += 3 * x[:, :1]  # responses of which another band tells more
+    bands = [x[:, :4], x[:, 4:9], x[:, 9:]]
+    table = cs.encode(
+        {"a": bands[0], "b": bands[1], "c": bands[2]}, y, penalties=PENALTIES, joint=True, bands=9, seed=3
+    )
+    weights, folds = models.weightings(3, 9, 3), reference.contiguous(300, 5)
+    r, r2 = [], []
+    for f, held in enumerate(folds):
+        train = np.concatenate([fold for g, fold in enumerate(folds) if g != f])
+        deltas, found, _, intercept = ridge.solve_group_ridge_random_search(
+            [band[train] for band in bands], y[train], n_iter=weights, alphas=PENALTIES, fit_intercept=True, cv=4,
+            return_weights=True, progress_bar=False,
+        )  # fmt: skip
+        np.testing.assert_allclose(table["joint_penalty"].values[:, f], np.exp(-deltas), rtol=1e-6)
+        predicted = x[held] @ found + intercept
+        r.append(scoring.correlation_score(y[held], predicted))
+        r2.append(scoring.r2_score(y[held], predicted))
+    assert len(np.unique(table["joint_penalty"].values[0])) > 5, "there was something to choose"
+    np.testing.assert_allclose(table["joint_r"], np.mean(r, axis=0), atol=1e-6)
+    np.testing.assert_allclose(table["joint_r2"], np.mean(r2, axis=0), atol=1e-6)
+
+
 def test_weightings_add_up_and_begin_with_the_even_one():
     found = models.weightings(3, 8, 0)
     assert found.shape == (8, 3)

@@ -15,6 +15,7 @@ from reference_rdm import REFERENCE
 from scipy.spatial.distance import cdist, squareform
 
 import consilience as cs
+from consilience.connectors.datasets import kriegeskorte92
 from consilience.engine.comparison import Comparison
 from consilience.engine.metrics.registry import parse, registered
 
@@ -159,18 +160,41 @@ def test_the_unit_of_the_dissimilarities_does_not_matter(magnitude):
         assert abs(got - want) < 1e-9, metric
 
 
-@pytest.mark.parametrize("method", ["spearman", "corr", "cosine", "tau-a", "rho-a", "cosine_cov"])
+METHODS = ["spearman", "corr", "cosine", "tau-a", "rho-a", "cosine_cov"]
+NAMES = {"corr": "pearson", "tau-a": "kendall", "rho-a": "rho_a", "cosine_cov": "whitened_cosine"}
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_the_comparison_of_two_rdms_equals_another_package(method):
     rng = np.random.default_rng(6)
     shared = rng.random(190)
     condensed = [np.round(shared + rng.random(190), 1) for _ in range(2)]  # with ties
     rdms: list[Any] = [rsatoolbox.rdm.RDMs(v[None]) for v in condensed]
     want = rsatoolbox.rdm.compare(rdms[0], rdms[1], method=method)[0, 0]
-    names = {"corr": "pearson", "tau-a": "kendall", "rho-a": "rho_a", "cosine_cov": "whitened_cosine"}
     got = cs.score(
-        f"rsa:compare={names.get(method, method)}", cs.RDM(condensed[0]), cs.RDM(squareform(condensed[1]))
+        f"rsa:compare={NAMES.get(method, method)}", cs.RDM(condensed[0]), cs.RDM(squareform(condensed[1]))
     )
     assert abs(got - want) < 1e-6
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_published_rdms_are_compared_as_by_another_package(method, data_sets):
+    """Human and monkey temporal cortex, 92 pictures: sessions of every subject, and what stands beside them."""
+    sessions = [kriegeskorte92.human(name) for name in kriegeskorte92.HUMANS]
+    every = [
+        *(m for both in sessions for m in both),
+        *map(kriegeskorte92.reference, kriegeskorte92.REFERENCES),
+    ]
+    condensed = [squareform(m, checks=False) for m in every]
+    rdms: Any = rsatoolbox.rdm.RDMs(np.array(condensed))
+    want = rsatoolbox.rdm.compare(rdms, rdms, method=method)
+    metric = f"rsa:compare={NAMES.get(method, method)}"
+    table = cs.compare(
+        {f"m{k:02d}": cs.RDM(c) for k, c in enumerate(condensed)}, metrics=[metric], se=False, null=False
+    )
+    got, apart = table["score"].values[0], ~np.eye(len(every), dtype=bool)
+    assert len(every) == 10
+    np.testing.assert_allclose(got[apart], want[apart], rtol=0, atol=1e-6)
 
 
 def test_negative_dissimilarities_are_compared_as_they_are_and_nearest_to_all():
