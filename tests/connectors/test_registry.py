@@ -15,7 +15,7 @@ from consilience.engine.extraction.interfaces import NotInstalled
 
 
 def test_what_is_registered_has_a_line_each():
-    assert {"efficientnet-lite0", "efficientnet-lite0-random", "hf:FOLDER", "minilm", "smollm2"} <= set(
+    assert {"efficientnet-lite0", "efficientnet-lite0-random", "hf:NAME_OR_FOLDER", "minilm", "smollm2"} <= set(
         models()
     )
     assert {"images:FOLDER", "openmoji", "text:FILE"} <= set(stimuli())
@@ -30,8 +30,8 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 
 def test_a_kind_without_its_argument_is_refused():
-    for name in ("hf", "hf:", "hf:FOLDER"):
-        with pytest.raises(BadInput, match=r"expected hf:FOLDER; got .* as in hf:/data/mine"):
+    for name in ("hf", "hf:", "hf:NAME_OR_FOLDER"):
+        with pytest.raises(BadInput, match=r"expected hf:NAME_OR_FOLDER; got .* as in hf:/data/mine"):
             open_model(name)
 
 

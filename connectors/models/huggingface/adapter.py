@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from consilience.connectors.files import sha256
 from consilience.connectors.models.huggingface.families import Config
+from consilience.connectors.models.huggingface.hub import located
 from consilience.connectors.models.huggingface.inputs import INPUTS, padded
 from consilience.connectors.models.huggingface.towers import tower
 from consilience.connectors.models.registry import register
@@ -29,7 +31,7 @@ class HuggingFace:
         self.folder = Path(folder).expanduser().absolute()
         self.config = _config(self.folder) if config is None else config
         self.part, self._named = part, named
-        self.tower = tower(self.config, part, str(folder))
+        self.tower = tower(self.config, part, str(named.get("name", folder)))
         self.family = self.tower.family
         self._inputs = INPUTS[self.family.modality](self.folder, self._own, self.tower.kind, self.family)
 
@@ -55,7 +57,7 @@ class HuggingFace:
             )
         settings = [path for name in SETTINGS if (path := self.folder / name).is_file()]
         fields = {
-            "name": self.folder.name + (f".{self.part}" if self.part else ""),
+            "name": self.folder.name,
             "modality": self.family.modality,
             "revision": str(self.config.get("_commit_hash") or self.config["model_type"]),
             "weights_hash": sha256(weights),
@@ -65,7 +67,8 @@ class HuggingFace:
             "licence": "not stated",
             "citation": "not stated",
         }
-        return ModelCard(**{**fields, **self._named})
+        found = ModelCard(**{**fields, **self._named})
+        return replace(found, name=f"{found.name}.{self.part}") if self.part else found
 
     def layers(self) -> Sequence[Layer]:
         units = self.family.units(self._own)
@@ -147,9 +150,11 @@ def _item_bytes(config: Config) -> int:
 
 
 @register(
-    "hf:FOLDER",
-    "any local transformers folder with hidden states (BERT, Llama, ViT, wav2vec 2.0, ...); of CLIP: hf:FOLDER#vision",
+    "hf:NAME_OR_FOLDER",
+    "any transformers model with hidden states (BERT, Llama, ViT, wav2vec 2.0, ...), of CLIP #vision or #text: "
+    "hf:facebook/dinov2-base@main, hf:/models/clip#vision",
 )
-def _folder(folder: str) -> HuggingFace:
-    place, _, part = folder.partition("#")
-    return HuggingFace(place, part=part)
+def _named(argument: str) -> HuggingFace:
+    place, _, part = argument.partition("#")
+    folder, about = located(place)
+    return HuggingFace(folder, part=part, **about)
