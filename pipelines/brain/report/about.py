@@ -8,7 +8,7 @@ import numpy as np
 
 from consilience.pipelines.brain.report.payload import MOST_STIMULI
 from consilience.pipelines.brain.report.places import views
-from consilience.pipelines.brain.words import spaces_of
+from consilience.pipelines.brain.words_encoded import spaces_of
 from consilience.pipelines.report.about import bibtex
 from consilience.pipelines.report.provenance import attr
 

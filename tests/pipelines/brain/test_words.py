@@ -1,0 +1,109 @@
+"""The sentences say what was found, and no more: an effect of the wrong sign or with a large p is not told as one."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from consilience.engine.alignment import align
+from consilience.pipelines.brain.words_aligned import aligned, universal, where_shown
+from consilience.pipelines.brain.words_encoded import encoded
+from consilience.pipelines.brain.words_reliable import reliable
+
+SCORES = {"r": 0.2, "unique_r2": 0.02}
+
+
+def encoding(space: str = "net", kind: str = "features", **changed: float) -> xr.Dataset:
+    """One space that predicts one region well, but for what is `changed`."""
+    numbers = {"_mean": 1.0, "_low": 0.5, "_high": 1.5}
+    values = {f"{name}{end}": size * by for name, size in SCORES.items() for end, by in numbers.items()}
+    values |= {f"{name}{end}": 0.001 for name in SCORES for end in ("_p", "_q")}
+    values |= {"order_tau": 0.5, "order_p": 0.01, **changed}
+    dims = {name: ("space",) if name.startswith("order") else ("space", "region") for name in values}
+    table = xr.Dataset(
+        {name: (dims[name], np.full((1,) * len(dims[name]), value)) for name, value in values.items()},
+        coords={"space": [space], "region": ["V1"], "kind": ("space", [kind]), "subject": ["a", "b"]},
+    )
+    for end in ("lower", "upper"):
+        table[end] = (("region", "subject"), np.full((1, 2), 0.5))
+    return table
+
+
+def recording(p: list[float]) -> xr.Dataset:
+    """Repeats of as many subjects as there are p."""
+    count = len(p)
+    table = xr.Dataset(
+        {name: (("region", "subject"), np.full((1, count), 0.2)) for name in ("accuracy", "units_ceiling", "rdm_pairs")}
+        | {name: (("region", "subject"), np.full((1, count), 0.2)) for name in ("rdm", "rdm_lower", "rdm_upper")}
+        | {name: (("region", "subject"), [p]) for name in ("accuracy_p", "rdm_p")}
+        | {f"accuracy_{end}": ("region", [0.2]) for end in ("mean", "low", "high")},
+        coords={"region": ["V1"], "subject": list("abcdefgh")[:count], "stimulus": [0], "repeat": [0]},
+    )  # fmt: skip
+    return table.assign(chance=("region", [0.125]))
+
+
+@pytest.mark.parametrize(
+    ("rho", "p", "start"),
+    [
+        (0.61, 0.01, "Universality: layers that agree more with other models agree more with V1 (Spearman 0.61"),
+        (0.10, 0.44, "Universality: undecided,"),
+        (-0.95, 1.0, "Universality: not found, layers that agree more with other models do not agree more with V1"),
+        (-0.95, 0.001, "Universality: not found,"),
+        (0.4, np.nan, "Universality: undecided,"),
+    ],
+)  # fmt: skip
+def test_universality_is_told_by_its_sign_and_its_p(rho: float, p: float, start: str) -> None:
+    assert universal("V1", rho, p).startswith(start)
+
+
+def test_what_is_no_better_than_random_weights_is_not_told_as_better() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(24, 6))
+    brains = {f"s{k}": {"V1": x + 0.5 * rng.normal(size=x.shape)} for k in range(4)}
+    models = {"trained/0": rng.normal(size=(24, 6)), "random/0": x}
+    of = align(models, brains, permutations=19, bootstraps=100).isel(metric=0)
+    told = " ".join(aligned(of, "rsa", {"random"}))
+    assert "trained is worse by 0." in told
+    assert "is not shown to be more than chance" in told
+
+
+@pytest.mark.parametrize(
+    ("subjects", "stimuli", "told"),
+    [
+        (0.01, 0.01, "shown over subjects and over stimuli"),
+        (0.2, 0.01, "shown over stimuli, not over subjects"),
+        (0.01, 0.2, "shown over subjects, not over stimuli"),
+        (np.nan, 0.2, "shown neither over subjects nor over stimuli"),
+    ],
+)
+def test_a_difference_says_over_what_it_is_shown(subjects: float, stimuli: float, told: str) -> None:
+    assert where_shown(subjects, stimuli) == told
+
+
+def test_a_model_explains_something_only_where_its_q_says_so() -> None:
+    told = " ".join(encoded(encoding()))
+    assert told.startswith("net predicts responses (q < 0.05 over subjects) in V1: r on held-out rows 0.200")
+    assert "net: layers chosen follow the hierarchy (tau 0.50" in told
+    for changed in ({"r_q": 0.2}, {"r_mean": -0.1}):
+        assert encoded(encoding(**changed))[0].startswith(
+            "net is not shown to predict responses in any region"
+        )
+    assert "are not shown to follow" in encoded(encoding(order_p=0.3))[1]
+    assert "do not follow" in encoded(encoding(order_tau=-0.5, order_p=0.99))[1]
+
+
+def test_a_nuisance_space_predicts_only_where_its_q_says_so() -> None:
+    assert encoded(encoding("motion", "nuisance"))[0].startswith("motion alone predicts V1 best")
+    told = encoded(encoding("motion", "nuisance", r_q=0.4))[0]
+    assert told.startswith("motion alone is not shown to predict V1, its highest")
+
+
+def test_repeats_that_do_not_agree_are_not_told_to_agree() -> None:
+    decoded, dissimilar = reliable(recording([0.001, 0.02]))
+    assert "stimuli was there is told from V1" in decoded
+    assert "p = 0.020 or less in every subject" in decoded
+    assert "Dissimilarities in V1 agree from repeat to repeat" in dissimilar
+    decoded, dissimilar = reliable(recording([0.3, 0.6]))
+    assert "is not shown to be told from V1" in decoded
+    assert "are not shown to agree" in dissimilar
+    assert "p < 0.05 in 0 of 2 subjects" in dissimilar
+    assert "p < 0.05 in 1 of 2 subjects" in reliable(recording([0.3, 0.01]))[0]
