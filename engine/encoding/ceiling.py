@@ -9,6 +9,8 @@ from consilience.engine.features.representation import Representation
 from consilience.engine.reliability.halves import ceiling_of, spearman_brown
 from consilience.engine.reliability.units import unit_agreement
 
+UNITS_AT_ONCE = 1024
+
 
 def repeat_ceilings(responses: Sequence[Representation], seed: int) -> np.ndarray:
     """(v,): the correlation of the mean over repeats of each unit with what all repeats measure: the root of its
@@ -45,6 +47,29 @@ def time_course_ceilings(responses: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         for group in (others, everybody)
     )
     return lower, upper
+
+
+def shifted_ceilings(responses: np.ndarray, level: float = 0.95) -> np.ndarray:
+    """(S,): what `level` of the lower ceilings stay below where subjects have nothing in common but how smooth they are
+    in time: each subject's rows are shifted in a circle against the mean of the others.
+
+    All shifts count but those of under a twentieth of the rows, after which a slow course is still nearly itself.
+
+    Args:
+        responses: (S, n, v), as for `time_course_ceilings`.
+    """
+    values = _standard(responses)
+    subjects, n, units = values.shape
+    whole, draws = values.sum(axis=0), np.zeros((subjects, n))
+    for start in range(0, units, UNITS_AT_ONCE):
+        those = slice(start, start + UNITS_AT_ONCE)
+        for s in range(subjects):
+            others = _standard(whole[None, :, those] - values[s : s + 1, :, those])[0]
+            of_both = np.fft.rfft(values[s, :, those], axis=0) * np.conj(np.fft.rfft(others, axis=0))
+            draws[s] += np.fft.irfft(of_both, n, axis=0).sum(axis=1)
+    near = max(1, n // 20)
+    found: np.ndarray = np.quantile(draws[:, near : n - near + 1] / (n * units), level, axis=1)
+    return found
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

@@ -29,8 +29,9 @@ Results = dict[str, "xr.Dataset"]
 
 
 def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Results:
-    """Run a brain study; its tables by name, ``alignment``, ``encoding`` and ``reliability``, as far as it asks for
-    them. They are written, with tidy Parquet, the report, the plan and a copy of the study, into its output folder.
+    """Run a brain study; its tables by name, ``alignment``, ``encoding`` with its ``units``, and ``reliability``, as
+    far as it asks for them. They are written, with tidy Parquet, the report, the plan and a copy of the study, into
+    its output folder.
 
     Prints the plan first and what was found last. A second run of an unchanged study computes nothing.
 
@@ -70,9 +71,7 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
         }
         for what, compute in computes.items():
             with stages(what):
-                found_here = compute(prepared, cache, console)
-            if found_here is not None:
-                results[what] = found_here
+                results |= compute(prepared, cache, console)
     return _finish(results, prepared, stages, output, console)
 
 

@@ -1,4 +1,4 @@
-"""What a test lets be said: an effect is told as found only where it lies on the side asked about and its p is small."""
+"""What a test lets be said: an effect is found only where it lies on the side asked about and its p is small."""
 
 LEVEL = 0.05
 

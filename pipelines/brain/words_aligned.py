@@ -4,6 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import stats
 
 from consilience.pipelines.brain.shown import LEVEL, claim, follows
 from consilience.pipelines.report.numbers import fixed, probability
@@ -11,6 +12,8 @@ from consilience.pipelines.words import metric_words
 
 if TYPE_CHECKING:
     import xarray as xr
+
+ENOUGH = 6  # subjects, of whom a bootstrap has something to say
 
 
 def aligned(of: "xr.Dataset", metric: str, controls: set[str]) -> list[str]:
@@ -37,6 +40,7 @@ def aligned(of: "xr.Dataset", metric: str, controls: set[str]) -> list[str]:
             sentences.append(f"NeuroAI Turing test of {best} in {region}: {model['verdict'].item()}.")
         if trained and (rival := _best(one, random, sign)) is not None:
             sentences.append(_control(one, best, rival))
+        sentences += compared(one)
         if np.isfinite(one["universality"]):
             sentences.append(universal(region, float(one["universality"]), float(one["universality_p"])))
     for name in trained:
@@ -64,15 +68,45 @@ def universal(region: str, rho: float, p: float) -> str:
     return f"Universality: {told} (Spearman {fixed(rho, 2)} over layers, p {probability(p)}, one-sided)."
 
 
+def compared(one: "xr.Dataset") -> list[str]:
+    """How many pairs of models differ in a region; nothing of a single pair, or none."""
+    rows, columns = np.triu_indices(one.sizes["model"], 1)
+    if len(rows) < 2:
+        return []
+    subjects, *stimuli = (
+        int((one[name].values[rows, columns] < LEVEL).sum())
+        for name in ("difference_q", "difference_q_stimuli")
+        if name in one
+    )
+    over = f" and {stimuli[0]} over stimuli" if stimuli else ""
+    region = str(one["region"].item())
+    return [
+        f"Of {len(rows)} pairs of models {subjects} differ in {region} over subjects{over} (q < {LEVEL}, Holm)."
+    ]
+
+
+def few(subjects: int, pairs: int) -> str:
+    """What so few subjects cannot show of so many pairs; nothing of six subjects or more."""
+    if subjects >= ENOUGH or subjects < 2 or not pairs:
+        return ""
+    errors = stats.t.ppf(1 - LEVEL / (2 * pairs), subjects - 1)
+    among = f"one of {pairs} pairs has" if pairs > 1 else "the pair has"
+    return (
+        f"With {subjects} subjects {among} to differ by {errors:.1f} standard errors over subjects for q < {LEVEL} (t, "
+        "Holm), so that hardly any difference can be shown of other subjects; that one is not shown does not say that "
+        "it is not there."
+    )
+
+
 def _control(one: "xr.Dataset", best: str, rival: str) -> str:
     apart = one.sel(model=best, model_b=rival)
     gap, low, high = (float(apart[x]) for x in ("difference", "difference_low", "difference_high"))
-    subjects, stimuli = (float(apart[x]) for x in ("difference_q", "difference_p_stimuli"))
+    subjects, stimuli = (float(apart[x]) for x in ("difference_q", "difference_q_stimuli"))
     return (
         f"With random weights the closest is {rival}: {fixed(float(one['mean'].sel(model=rival)), 3)}; trained is "
         f"{'better' if gap > 0 else 'worse'} by {fixed(abs(gap), 3)}, {where_shown(subjects, stimuli)} (difference "
         f"{fixed(gap, 3)}, 95 % interval over subjects {fixed(low, 3)} to {fixed(high, 3)}, q {probability(subjects)}; "
-        f"over stimuli p {probability(stimuli)})."
+        f"over stimuli q {probability(stimuli)}; both corrected over the pairs of models)."
     )
 
 

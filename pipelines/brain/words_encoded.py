@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from consilience.pipelines.brain.shown import LEVEL, follows, is_shown
+from consilience.pipelines.brain.words_aligned import compared
 from consilience.pipelines.report.numbers import fixed, probability
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def encoded(table: "xr.Dataset") -> list[str]:
             tau, p = float(one["order_tau"]), float(one["order_p"])
             numbers = f"tau {fixed(tau, 2)}, p {probability(p)}"
             sentences.append(follows(space, "layers chosen", tau, p, numbers))
+    for region in table["region"].values:
+        sentences += compared(table.sel(region=region))
     for space in nuisance:
         one = table.sel(space=space)
         region = _peak(one["r_mean"])
@@ -64,7 +67,7 @@ def _explained(one: "xr.Dataset", space: str, nuisance: list[str]) -> str | None
     else:
         verb = "explain variance" if nuisance else "predict responses"
         told = f"{space} is not shown to {verb}{beyond} in any region (q < {LEVEL} over subjects); highest in {region}"
-    return f"{told}: {numbers}{held}. {_time_ceiling(at)}"
+    return f"{told}: {numbers}{held}. {_reach(at)}"
 
 
 def _found(at: "xr.Dataset", name: str) -> bool:
@@ -76,13 +79,22 @@ def _peak(values: "xr.DataArray") -> str | None:
     return None if np.isnan(known).all() else str(values["region"].values[int(np.nanargmax(known))])
 
 
-def _time_ceiling(at: "xr.Dataset") -> str:
-    lower, upper = (float(at[name].mean()) for name in ("lower", "upper"))
-    return (
-        f"The ceiling of r is {fixed(lower, 3)} to {fixed(upper, 3)}."
-        if np.isfinite(lower)
-        else "No ceiling is known."
-    )
+def _reach(at: "xr.Dataset") -> str:
+    """The ceiling of r, and how much of it is reached."""
+    who, share = int(at["bounded"]), float(at["normalised"])
+    of = f"{who} of {at.sizes['subject']} subjects"
+    if np.isfinite(at["ceiling"]).any():
+        told = f"By repeats the ceiling of r is {fixed(float(at['ceiling'].mean()), 3)}"
+        where = f"on average over the {of} whose repeats have one"
+    elif np.isfinite(at["lower"]).any():
+        lower, upper = (float(at[name].mean()) for name in ("lower", "upper"))
+        told = f"The ceiling of r is {fixed(lower, 3)} to {fixed(upper, 3)}"
+        where = f"(the lower) in the {of} in whom that is reliable"
+        if not who:
+            return f"{told}, but reliable in none of {at.sizes['subject']} subjects: no share of it is told."
+    else:
+        return "No ceiling is known."
+    return f"{told}; r is {100 * share:.0f} % of it {where}." if share > 0 else f"{told}."
 
 
 def _numbers(at: "xr.Dataset", name: str) -> str:

@@ -65,7 +65,35 @@ def _metric(one: "xr.Dataset") -> dict[str, Any]:
         "agreement": nested(one["agreement"].values),
         "brain_agreement": nested(one["brain_agreement"].transpose("region", "representation").values),
         "universality": nested(one["universality"].values),
+        "pairs": pairs_of(one),
     }
+
+
+def pairs_of(table: "xr.Dataset") -> list[list[dict[str, Any]]]:
+    """Of every region the pairs of models, the better one first, by how far they differ."""
+    found = []
+    for region in table["region"].values:
+        one, names, pairs = table.sel(region=region), _texts(table["model"]), []
+        values = {
+            name: one[name].transpose("model", "model_b").values
+            for name in (
+                "difference",
+                "difference_low",
+                "difference_high",
+                "difference_q",
+                "difference_q_stimuli",
+            )
+            if name in one
+        }
+        for a, b in zip(*np.triu_indices(len(names), 1)):
+            better, other = (b, a) if values["difference"][a, b] < 0 else (a, b)
+            its = {name: values[name][better, other] for name in values}
+            q = {f"log10_{name}": number(_log(its.pop(name))) for name in list(its) if "_q" in name}
+            told = {name: number(value) for name, value in its.items()} | q
+            pairs.append((its["difference"], {"models": [names[better], names[other]], **told}))
+        pairs.sort(key=lambda pair: -np.nan_to_num(pair[0]))
+        found.append([pair for _, pair in pairs])
+    return found
 
 
 def encoding(table: "xr.Dataset") -> dict[str, Any]:
@@ -83,8 +111,10 @@ def encoding(table: "xr.Dataset") -> dict[str, Any]:
         **{name: nested(table[name].transpose(*over).values) for name in PER_SPACE},
         **{f"log10_{name}": nested(_log(table[name].transpose(*over).values)) for name in TESTS},
         "best_depth": nested(table["best_depth"].transpose(*over).values),
-        "lower": nested(table["lower"].mean("subject").values),
-        "upper": nested(table["upper"].mean("subject").values),
+        **{name: nested(table[name].mean("subject").values) for name in ("lower", "upper", "ceiling")},
+        "normalised": nested(table["normalised"].transpose(*over).values),
+        "pairs": pairs_of(table),
+        "bounded": [int(count) for count in table["bounded"].values],
     }  # fmt: skip
 
 

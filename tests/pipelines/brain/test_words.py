@@ -5,7 +5,8 @@ import pytest
 import xarray as xr
 
 from consilience.engine.alignment import align
-from consilience.pipelines.brain.words_aligned import aligned, universal, where_shown
+from consilience.pipelines.brain.report.payload import pairs_of
+from consilience.pipelines.brain.words_aligned import aligned, few, universal, where_shown
 from consilience.pipelines.brain.words_encoded import encoded
 from consilience.pipelines.brain.words_reliable import reliable
 
@@ -25,6 +26,9 @@ def encoding(space: str = "net", kind: str = "features", **changed: float) -> xr
     )
     for end in ("lower", "upper"):
         table[end] = (("region", "subject"), np.full((1, 2), 0.5))
+    table.coords["model"] = [space]
+    table["ceiling"] = (("region", "subject"), np.full((1, 2), np.nan))
+    table["bounded"], table["normalised"] = ("region", [1]), (("space", "region"), [[0.4]])
     return table
 
 
@@ -66,6 +70,29 @@ def test_what_is_no_better_than_random_weights_is_not_told_as_better() -> None:
     assert "is not shown to be more than chance" in told
 
 
+def test_all_pairs_are_counted_by_their_corrected_p_and_few_subjects_are_owned_up_to() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(24, 6))
+    brains = {f"s{k}": {"V1": x + 0.5 * rng.normal(size=x.shape)} for k in range(4)}
+    models = {"same/0": x, "noisy/0": x + rng.normal(size=x.shape), "apart/0": rng.normal(size=x.shape)}
+    of = align(models, brains, permutations=19, bootstraps=200).isel(metric=0)
+    above = np.triu_indices(3, 1)
+    subjects, stimuli = (
+        int((of[name].sel(region="V1").values[above] < 0.05).sum())
+        for name in ("difference_q", "difference_q_stimuli")
+    )
+    assert stimuli > 0
+    told = f"Of 3 pairs of models {subjects} differ in V1 over subjects and {stimuli} over stimuli (q < 0.05, Holm)."
+    assert told in aligned(of, "rsa", set())
+    (rows,) = pairs_of(of)
+    assert [row["difference"] for row in rows] == sorted((row["difference"] for row in rows), reverse=True)
+    best = of.sel(region="V1", model=rows[0]["models"][0], model_b=rows[0]["models"][1])
+    assert rows[0]["models"][1] == "apart"
+    assert 10 ** rows[0]["log10_difference_q_stimuli"] == pytest.approx(float(best["difference_q_stimuli"]))
+    assert "With 4 subjects one of 3 pairs has to differ by 4.9 standard errors" in few(4, 3)
+    assert few(6, 3) == ""
+
+
 @pytest.mark.parametrize(
     ("subjects", "stimuli", "told"),
     [
@@ -83,12 +110,23 @@ def test_a_model_explains_something_only_where_its_q_says_so() -> None:
     told = " ".join(encoded(encoding()))
     assert told.startswith("net predicts responses (q < 0.05 over subjects) in V1: r on held-out rows 0.200")
     assert "net: layers chosen follow the hierarchy (tau 0.50" in told
-    for changed in ({"r_q": 0.2}, {"r_mean": -0.1}):
-        assert encoded(encoding(**changed))[0].startswith(
-            "net is not shown to predict responses in any region"
-        )
+    for table in (encoding(r_q=0.2), encoding(r_mean=-0.1)):
+        assert encoded(table)[0].startswith("net is not shown to predict responses in any region")
     assert "are not shown to follow" in encoded(encoding(order_p=0.3))[1]
     assert "do not follow" in encoded(encoding(order_tau=-0.5, order_p=0.99))[1]
+
+
+def test_a_share_is_told_of_a_ceiling_that_is_reliable() -> None:
+    table = encoding()
+    told = "The ceiling of r is 0.500 to 0.500; r is 40 % of it (the lower) in the 1 of 2 subjects in whom that is"
+    assert encoded(table)[0].endswith(f"{told} reliable.")
+    table["bounded"][:], table["normalised"][:] = 0, np.nan
+    assert encoded(table)[0].endswith("but reliable in none of 2 subjects: no share of it is told.")
+    table["lower"][:] = np.nan
+    assert encoded(table)[0].endswith("No ceiling is known.")
+    table["ceiling"][0, 0], table["bounded"][:], table["normalised"][:] = 0.97, 1, 0.6
+    told = "By repeats the ceiling of r is 0.970; r is 60 % of it on average over the 1 of 2 subjects whose repeats"
+    assert encoded(table)[0].endswith(f"{told} have one.")
 
 
 def test_a_nuisance_space_predicts_only_where_its_q_says_so() -> None:
