@@ -7,7 +7,10 @@ Dimensions: ``space`` (a model, or with ``choose_layer: false`` a layer; then th
   ``unique_r2`` is beyond all nuisance spaces, of a nuisance space beyond the others; ``p`` by shifted responses, the
   least over units times their number
 - ``nuisance_r2`` (region, subject): R² of the nuisance spaces together
-- ``layer`` (space, region, subject): the layer that most folds chose
+- ``layer`` (space, region, subject): the layer that most folds chose; ``layer_r`` (representation, region, subject): r
+  of every layer by itself, chosen or not, with the coordinate ``model_of``
+- ``null`` (space, region, draw): the mean over subjects of unique_r2, or of r without nuisance, of the responses of
+  each shifted in time; ``null_p`` (space, region): one-sided, of the observed mean
 - ``lower``, ``upper`` (region, subject): correlation of the subject's time courses with the mean of the others', and of
   everybody, over the same rows; where the units of subjects correspond
 - ``ceiling`` (region, subject): the root of the split-half reliability of the mean over repeats (Spearman-Brown), mean
@@ -153,7 +156,11 @@ def encoded(prepared: Prepared, spaces: Spaces, subject: str) -> "xr.Dataset":
     import xarray as xr
 
     each = xr.concat(units, "space", data_vars="minimal", coords="minimal", compat="override", join="outer")
-    whole = xr.concat(parts, "space", data_vars="all", coords="minimal", compat="override", join="outer")
+    layers = parts[0][["layer_r"]] if "layer_r" in parts[0] else xr.Dataset()
+    parts = [part.drop_dims("representation", errors="ignore") for part in parts]
+    whole = xr.concat(
+        parts, "space", data_vars="all", coords="minimal", compat="override", join="outer"
+    ).merge(layers)
     whole["ceiling"] = parts[0]["ceiling"]
     whole["nuisance_r2"] = parts[0].get("nuisance_r2", xr.full_like(whole["r"][0], np.nan))
     whole = whole.merge(each.rename({name: f"unit_{name}" for name in OF_UNITS}))

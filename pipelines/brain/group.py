@@ -26,10 +26,11 @@ def together(prepared: Prepared, parts: "Mapping[str, xr.Dataset]") -> "xr.Datas
     whole = [part.drop_dims("unit_of") for part in parts.values()]
     own = [part.reindex(space=spaces, region=regions, fill_value={"layer": ""}) for part in whole]
     table = xr.concat(own, xr.DataArray(list(parts), dims="subject", name="subject"), combine_attrs="drop")
-    table = table.transpose("space", "region", "subject", missing_dims="ignore")
+    table = table.transpose("space", "representation", "region", "subject", ..., missing_dims="ignore")
     seats = {seat.name for seat in prepared.seats}
     table["kind"] = ("space", ["features" if s.split("/")[0] in seats else "nuisance" for s in spaces])
     summarise(table, OVER_SUBJECTS, ("space", "region"), prepared, families=table["kind"].values)
+    enter_null(table)
     enter_differences(table)
     enter_bounds(table, prepared)
     enter_depths(table, prepared)
@@ -60,7 +61,7 @@ def units_together(parts: "Mapping[str, xr.Dataset]") -> "xr.Dataset":
     import xarray as xr
 
     own = [
-        part.drop_dims("region")
+        part.drop_dims(["region", "representation", "draw"], errors="ignore")
         .rename({f"unit_{name}": name for name in OF_UNITS})
         .assign_coords(unit_subject=("unit_of", [subject] * part.sizes["unit_of"]))
         for subject, part in parts.items()
@@ -72,15 +73,32 @@ def units_together(parts: "Mapping[str, xr.Dataset]") -> "xr.Dataset":
     return table
 
 
+def enter_null(table: "xr.Dataset") -> None:
+    """Make ``null`` that of the mean over subjects, each of whom was shifted by itself, and enter its ``null_p``."""
+    from consilience.engine.alignment.over_subjects import spread
+    from consilience.engine.inference.null import from_permutations
+
+    if "null" not in table:
+        return
+    draws = spread(table["null"].transpose("draw", "space", "region", "subject").values).mean
+    observed = table[f"{tested(table)}_mean"].transpose("space", "region").values
+    table["null"] = (("space", "region", "draw"), np.moveaxis(draws, 0, -1))
+    table["null_p"] = (("space", "region"), from_permutations(draws, observed, "similarity")[1])
+
+
+def tested(table: "xr.Dataset") -> str:
+    """What tests of an encoding are of: ``unique_r2``, or ``r`` where there is no nuisance."""
+    return "unique_r2" if bool(table["unique_r2"].notnull().any()) else "r"
+
+
 def enter_differences(table: "xr.Dataset") -> None:
     """Enter ``difference`` (region, model, model_b), of two spaces of features paired over subjects, with its t
-    interval ``_low`` to ``_high``, two-sided ``_p``, and ``_q``, by Holm over the pairs in a region: of unique_r2, or
-    of r where there is no nuisance."""
+    interval ``_low`` to ``_high``, two-sided ``_p``, and ``_q``, by Holm over the pairs in a region: of what is
+    `tested`."""
     from consilience.engine.alignment.over_subjects import differences, holm, spread
 
-    of = "unique_r2" if bool(table["unique_r2"].notnull().any()) else "r"
     models = table.isel(space=(table["kind"] == "features").values)
-    over = spread(differences(models[of].transpose("region", "space", "subject").values))
+    over = spread(differences(models[tested(table)].transpose("region", "space", "subject").values))
     p = np.where(np.eye(models.sizes["space"], dtype=bool), np.nan, over.p_apart())
     low, high = over.interval()
     told = {"": over.mean, "_low": low, "_high": high, "_p": p, "_q": np.array([holm(x) for x in p])}

@@ -39,13 +39,27 @@ def regions_of(found: "xr.Dataset", names: list[str] | None = None) -> "xr.Datas
     reached = [[_over_units("r", r[s, region == g]) for g in order] for s in range(len(spaces))]
     ceiling = np.array(variables["ceiling"][1])
     variables["normalised_subject"] = (("space", "region"), np.array(reached).reshape(shape) / ceiling)
+    for name in {"layer_r", "null"} & set(found):
+        variables[name] = _by_region(found, name, region, order)
     layers = np.full(shape, "", object)
     if "layer" in found:
         chosen = found["layer"].values
         for s, g in np.ndindex(shape):
             layers[s, g] = Counter(chosen[s, :, g].tolist()).most_common(1)[0][0]
     variables["layer"] = (("space", "region"), layers)
-    return xr.Dataset(variables, {"space": spaces, "region": order})
+    coords: dict[str, Any] = {"space": spaces, "region": order}
+    if "layer_r" in found:
+        coords |= {"representation": found["representation"].values, "model_of": found["model_of"]}
+    return xr.Dataset(variables, coords)
+
+
+def _by_region(found: "xr.Dataset", name: str, region: np.ndarray, order: list[str]) -> Any:
+    """``layer_r`` (representation, region), means over units; ``null`` (space, region, draw), as it is."""
+    if name == "null":
+        return ("space", "region", "draw"), found["null"].values
+    values = found["layer_r"].values
+    cells = [[_over_units("r", of[region == g]) for g in order] for of in values]
+    return ("representation", "region"), np.array(cells)
 
 
 def units_of(found: "xr.Dataset", table: "FeatureTable", names: list[str] | None = None) -> "xr.Dataset":

@@ -15,7 +15,7 @@ brain: three_volumes
 stimuli: made
 models: [net, other]
 metrics: []
-encode: {nuisance: [rate, motion], bands: 2, components: null}
+encode: {nuisance: [rate, motion], bands: 2, components: null, permutations: 19}
 bootstraps: 200
 store: features
 tracking: null

@@ -47,6 +47,7 @@ def about(results: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
         "encoded_pairs_few": _few(encoding),
         "universality": alignment is not None and bool(alignment["universality"].notnull().any()),
         "encoding": encoding is not None,
+        "encoded_null": encoding is not None and "null" in encoding,
         "bounds": "" if encoding is None else _bounds(encoding),
         "encoded_orders": [] if encoding is None else _encoded_orders(encoding),
         "reliability": "reliability" in results,

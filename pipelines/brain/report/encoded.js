@@ -3,6 +3,11 @@
 const KINDS = { features: 0, nuisance: 1 };
 
 function drawEncoding() {
+  const ends = Object.entries({ "ceiling by repeats": ENCODED.ceiling, "lower ceiling": ENCODED.lower, "upper ceiling": ENCODED.upper })
+    .filter(([, values]) => values.some((v) => v !== null));
+  drawLayers("encoding-matrix", { ...ENCODED.matrix, regions: ENCODED.regions }, { ...ENCODED.matrix, direction: "similarity" },
+    Object.fromEntries(ends), "r, mean over subjects");
+  drawEncodedNull();
   drawSpaces("encoding-r", "r", "r on held-out rows", true);
   drawSpaces("encoding-unique", "unique_r2", "R² of its own", false);
   fillPairs("encoding-pairs", ENCODED);
@@ -16,6 +21,14 @@ function drawEncoding() {
 function share(r, s) {
   const reached = ENCODED.normalised[r][s];
   return reached === null ? "" : `<br>${fixed(100 * reached, 0)} % of the ceiling (${ENCODED.bounded[r]} of ${ENCODED.subjects.length} subjects)`;
+}
+
+function drawEncodedNull() {
+  if (ENCODED.null === null) return;
+  const own = ENCODED.unique_r2_mean.some((row) => row.some((v) => v !== null));
+  const kind = (s) => modelColour(KINDS[ENCODED.spaces[s].kind]);
+  drawHills("encoding-null", ENCODED.spaces.map((s) => s.name), ENCODED.regions, ENCODED.null, own ? ENCODED.unique_r2_mean : ENCODED.r_mean,
+    kind, own ? "mean over subjects of R² of its own" : "mean over subjects of r", (r, s) => `p ${power(ENCODED.log10_null_p[r][s])}`);
 }
 
 function drawSpaces(id, name, title, ceilings) {

@@ -59,9 +59,7 @@ def _metric(one: "xr.Dataset") -> dict[str, Any]:
         "log10_p": nested(_log(one["p"].transpose("region", "model").values)),
         "verdict": one["verdict"].transpose("region", "model").values.tolist(),
         "brains": [_pairs(one["brain_brain"].sel(region=r)) for r in one["region"].values],
-        "null": [
-            [_histogram(draws) for draws in one["null"].sel(region=r).values] for r in one["region"].values
-        ],
+        "null": nulls(one["null"].transpose("region", "model", "draw").values),
         "agreement": nested(one["agreement"].values),
         "brain_agreement": nested(one["brain_agreement"].transpose("region", "representation").values),
         "universality": nested(one["universality"].values),
@@ -114,8 +112,32 @@ def encoding(table: "xr.Dataset") -> dict[str, Any]:
         **{name: nested(table[name].mean("subject").values) for name in ("lower", "upper", "ceiling")},
         "normalised": nested(table["normalised"].transpose(*over).values),
         "pairs": pairs_of(table),
+        "matrix": matrix(table),
+        "null": None if "null" not in table else nulls(table["null"].transpose(*over, "draw").values),
+        "log10_null_p": None if "null_p" not in table else nested(_log(table["null_p"].transpose(*over).values)),
         "bounded": [int(count) for count in table["bounded"].values],
     }  # fmt: skip
+
+
+def matrix(table: "xr.Dataset") -> dict[str, Any]:
+    """Every layer, where r of all is known, else what was told of each space; then nuisance, each r by itself."""
+    kinds, means = table["kind"].values, table["r_mean"].transpose("region", "space").values
+    columns = [(str(s).partition("/")[0], str(s).partition("/")[2]) for s in table["space"].values]
+    if "layer_r" in table:
+        layers = [
+            (str(m), str(r).removeprefix(f"{m}/"))
+            for r, m in zip(table["representation"].values, table["model_of"].values)
+        ]
+        every = table["layer_r"].mean("subject").transpose("region", "representation").values
+        beside = kinds == "nuisance"
+        columns = [*layers, *(c for c, kept in zip(columns, beside) if kept)]
+        means = np.concatenate([every, means[:, beside]], axis=1)
+    models = list(dict.fromkeys(model for model, _ in columns))
+    return {
+        "models": models,
+        "layers": [{"model": models.index(model), "layer": layer} for model, layer in columns],
+        "score": nested(means),
+    }
 
 
 def reliability(table: "xr.Dataset") -> dict[str, Any]:
@@ -162,6 +184,11 @@ def _pairs(brain_brain: "xr.DataArray") -> list[dict[str, Any]]:
         for i, j in pairs
         if np.isfinite(values[i, j])
     ]
+
+
+def nulls(draws: np.ndarray) -> list[list[dict[str, Any] | None]]:
+    """Histograms of draws (regions, models, draws)."""
+    return [[_histogram(own) for own in of_region] for of_region in draws]
 
 
 def _histogram(draws: np.ndarray) -> dict[str, Any] | None:
