@@ -5,7 +5,8 @@ A share is told only of a ceiling that bounds what it is told of, and that is to
 - where repeats were kept apart the ceiling is the subject's own, by split halves; else that of the others' mean
 - a ceiling over subjects bounds what is alike in all of them: not what a space predicts that is each subject's own, as
   motion is; and repeats do not bound what such a space predicts of the noise
-- the ceiling of a subject counts where it is above 95 % of those of its time courses shifted in time
+- the ceiling of a subject counts where it is above 95 % of those of its time courses shifted in time, or its repeats
+  agree better than 95 % of those of which some are shifted; else repeats that agree by chance would have one
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from consilience.pipelines.brain.prepare import Prepared
-from consilience.pipelines.brain.rows import groups_of, recorded, smooth
+from consilience.pipelines.brain.rows import groups_of, measured, recorded, smooth
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,12 +36,14 @@ def enter_bounds(table: "xr.Dataset", prepared: Prepared) -> None:
         table[name] = (("region", "subject"), values)
     dims = ("space", "region", "subject")
     by_repeats = table["normalised_subject"].transpose(*dims).values
-    alone = np.isfinite(table["ceiling"].transpose("region", "subject").values)
+    ceiling = table["ceiling"].transpose("region", "subject")
+    alone = np.isfinite(ceiling.values) & repeatable(prepared)
+    table["ceiling"] = ceiling.where(alone)
     reliable = lower > np.fmax(chance, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         by_others = np.where(reliable, table["r"].transpose(*dims).values / lower, np.nan)
     repeated = alone.any(axis=1)
-    share = np.where(repeated[:, None], by_repeats, by_others)
+    share = np.where(repeated[:, None], np.where(alone, by_repeats, np.nan), by_others)
     own = own_spaces(prepared)
     share[[str(s) in own for s in table["space"].values]] = np.nan
     table["normalised_subject"] = (dims, share)
@@ -57,6 +60,20 @@ def own_spaces(prepared: Prepared) -> set[str]:
         each = [recorded(table, name) for table in tables if name in table.layers]
         if len(each) < len(recordings.subjects) or not all(_same(each[0], other) for other in each[1:]):
             found.add(name)
+    return found
+
+
+def repeatable(prepared: Prepared) -> np.ndarray:
+    """(regions, subjects): where repeats were kept apart, and agree."""
+    from consilience.engine.encoding.ceiling import repeats_agree
+
+    subjects = prepared.recordings.subjects
+    found = np.zeros((len(prepared.regions), len(subjects)), bool)
+    for g, region in enumerate(prepared.regions):
+        for s, (subject, table) in enumerate(subjects.items()):
+            if region in table.layers:
+                values = measured(prepared, subject, region, groups_of(table))
+                found[g, s] = values.ndim == 3 and repeats_agree(values, prepared.study.seed)
     return found
 
 

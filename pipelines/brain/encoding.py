@@ -14,7 +14,7 @@ Dimensions: ``space`` (a model, or with ``choose_layer: false`` a layer; then th
 - ``lower``, ``upper`` (region, subject): correlation of the subject's time courses with the mean of the others', and of
   everybody, over the same rows; where the units of subjects correspond
 - ``ceiling`` (region, subject): the root of the split-half reliability of the mean over repeats (Spearman-Brown), mean
-  over units; where repeats were kept apart
+  over units; where repeats were kept apart and agree
 - ``r_mean``, ``unique_r2_mean`` and so on with ``_low``, ``_high``, ``_p``, ``_q`` (space, region): mean over subjects,
   its interval by a bootstrap over subjects and its one-sided p; see `pipelines.brain.group.summarise`
 - ``difference`` (region, model, model_b) with ``_low``, ``_high``, ``_p``, ``_q``: models in pairs; see

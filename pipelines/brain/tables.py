@@ -34,6 +34,14 @@ def save_all(results: "Mapping[str, xr.Dataset]", output: Path) -> list[str]:
     return written
 
 
+def open_all(output: Path) -> "dict[str, xr.Dataset]":
+    """The tables of a run, by name; none where `output` holds no run of a brain study."""
+    from consilience.engine.scores import open_scores
+
+    files = {name: output / f"{name}.nc" for name in PER_SUBJECT}
+    return {name: open_scores(file) for name, file in files.items() if file.is_file()}
+
+
 def tidy(table: "xr.Dataset", name: str) -> "pd.DataFrame":
     """One row a layer (or space), region and subject, and metric: the scores of each subject; of ``units`` one row a
     space and unit."""

@@ -94,7 +94,8 @@ def _reach(at: "xr.Dataset") -> str:
             return f"{told}, but reliable in none of {at.sizes['subject']} subjects: no share of it is told."
     else:
         return "No ceiling is known."
-    return f"{told}; r is {100 * share:.0f} % of it {where}." if share > 0 else f"{told}."
+    # A share of what is not shown to be above 0 would be read as one.
+    return f"{told}; r is {100 * share:.0f} % of it {where}." if share > 0 and _found(at, "r") else f"{told}."
 
 
 def _numbers(at: "xr.Dataset", name: str) -> str:

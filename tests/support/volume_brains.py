@@ -32,7 +32,7 @@ def features(name: str) -> np.ndarray:
 
 def subject(name: str) -> Subject:
     """The first two came three times, the last one once; motion is each one's own, the rate is that of all."""
-    rng = np.random.default_rng(int(name[1:]))
+    rng = np.random.default_rng(20 + int(name[1:]))
     repeats = () if name == "s3" else ("a", "b", "c")
     motion, rate = rng.normal(size=(len(STIMULI), 2)), np.sin(np.arange(len(STIMULI)))[:, None]
     drive = features("net") @ np.random.default_rng(9).normal(size=(6, len(GRID))) * DRIVEN

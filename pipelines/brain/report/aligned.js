@@ -30,12 +30,13 @@ function drawLayers(id, { layers, models, regions }, metric, ends, title) {
   const blocks = models.map((_, m) => layers.flatMap((l, k) => (l.model === m ? [k] : [])));
   // Edges of the columns: those of the ceilings are wide enough to be seen beside many layers.
   const wide = Math.max(1, layers.length / 20);
-  const x = [...Array(gap + 2).keys(), ...ceilings.map((_, k) => gap + 1 + (k + 1) * wide)].map((edge) => edge - 0.5);
-  const tickvals = [...blocks.map((ks) => (ks[0] + ks[ks.length - 1]) / 2), gap + 0.5 + (ceilings.length * wide) / 2];
+  const apart = Math.max(0.25, layers.length / 40);
+  const x = [...Array(gap + 1).keys(), ...[0, ...ceilings].map((_, k) => gap + apart + k * wide)].map((edge) => edge - 0.5);
+  const tickvals = [...blocks.map((ks) => (ks[0] + ks[ks.length - 1]) / 2), ...ceilings.map((_, k) => gap + apart - 0.5 + (k + 0.5) * wide)];
   const line = { color: ink("page"), width: 1.5 };
   const shapes = blocks.slice(1).map((ks) => ({ type: "line", x0: ks[0] - 0.5, x1: ks[0] - 0.5, y0: 0, y1: 1, yref: "paper", line }));
   const height = Math.min(Math.max(26 * regions.length, 60), 700);
-  const labels = [...models.map((m) => clipped(m, element, 9)), ceilings.length > 0 ? "ceilings" : ""];
+  const labels = [...models.map((m) => clipped(m, element, 9)), ...ceilings];
   const down = Math.ceil(labelWidth(element, labels) * Math.sin((TILT * Math.PI) / 180)) + 22;
   Plotly.react(element, [{
     type: "heatmap", x, z, text, hoverongaps: false, colorscale: colours(metric), colorbar: colourbar(title),

@@ -75,7 +75,9 @@ class _Pieces:
 
 def _caption(of: Shown, kinds: list[str]) -> str:
     told = {
-        "volume": "Voxels on the anatomy of a standard brain (MNI152)",
+        "volume": "Voxels on the anatomy of a standard brain (MNI152)"
+        if of.common
+        else "Voxels where they lie",
         "surface": "the cortex of fsaverage5",
         "markers": "Units at their coordinates in mm, the darker the higher",
     }
@@ -85,7 +87,7 @@ def _caption(of: Shown, kinds: list[str]) -> str:
     guide = (
         "All subjects have the same coordinates."
         if of.common
-        else "Where coordinates are a subject's own the standard brain is only a guide."
+        else "Coordinates are taken for each subject's own: they say nothing of where in a standard brain a unit lies."
     )
     first, *others = (told[kind] for kind in kinds)
     where = ", and on ".join([first[0].upper() + first[1:], *others])

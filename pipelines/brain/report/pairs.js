@@ -13,7 +13,7 @@ function fillPairs(id, { regions, pairs }) {
     const shown = over.filter(([, q]) => q !== null && q < LEVEL).map(([what]) => what);
     const q = over.map(([, value]) => `<td>${power(value ?? NaN).replace(/^= /, "")}</td>`).join("");
     return `<tr><td>${escaped(row.region)}</td><td>${row.models.map(escaped).join(" − ")}</td><td>${three(row.difference)}</td>`
-      + `<td>${three(row.difference_low)} to ${three(row.difference_high)}</td>${q}<td>${shown.join(", ") || "neither"}</td></tr>`;
+      + `<td>${three(row.difference_low)} to ${three(row.difference_high)}</td>${q}<td>${shown.join(", ") || "not shown"}</td></tr>`;
   }).join("");
   const rest = document.getElementById(`${id}-rest`);
   rest.textContent = rows.length > MOST_PAIRS ? `${rows.length - MOST_PAIRS} more are in the table of the study.` : "";

@@ -195,5 +195,5 @@ def _histogram(draws: np.ndarray) -> dict[str, Any] | None:
     known = draws[np.isfinite(draws)]
     if not len(known):
         return None
-    counts, edges = np.histogram(known, BINS)
+    counts, edges = np.histogram(known, min(BINS, max(8, round(1.3 * len(known) ** 0.5))))
     return {"edges": nested(edges), "counts": counts.tolist()}

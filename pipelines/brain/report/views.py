@@ -1,5 +1,6 @@
 """Values at places in nilearn's interactive views: a volume where places are voxels of a grid, a surface where they are
-vertices of fsaverage5 (or voxels near it, in a common space), else markers in a brain of glass."""
+vertices of fsaverage5, else markers in a brain of glass. In a space that subjects have in common voxels are shown on
+the standard brain too; a subject's own coordinates say nothing of where in it a voxel lies."""
 
 import warnings
 from typing import Any
@@ -18,9 +19,8 @@ MOST_VOXELS = 4_000_000
 THRESHOLD = 1e-6  # what is not above it is no unit
 
 
-def views(of: Field, limit: float, surface: bool) -> dict[str, str]:
-    """Pages by the kind of view; colours go from -limit to limit. `surface`: voxels too, as they lie in a common
-    space."""
+def views(of: Field, limit: float, common: bool) -> dict[str, str]:
+    """Pages by the kind of view; colours go from -limit to limit. `common`: whether the space is, see above."""
     known = np.isfinite(of.values)
     where, values = of.where[known], of.values[known]
     vertices = vertices_of(where)
@@ -29,8 +29,8 @@ def views(of: Field, limit: float, surface: bool) -> dict[str, str]:
     image = volume_of(where, values)
     if image is None:
         return {"markers": _markers(of)}
-    found = {"volume": _volume(image, limit)}
-    if surface and (page := _on_surface(image, limit)) is not None:
+    found = {"volume": _volume(image, limit, common)}
+    if common and (page := _on_surface(image, limit)) is not None:
         found["surface"] = page
     return found
 
@@ -88,15 +88,14 @@ def vertices_of(where: np.ndarray) -> tuple[str, np.ndarray] | None:
 _NAMES = {"pial": "pial", "white": "white_matter", "infl": "inflated"}
 
 
-def _volume(image: Any, limit: float) -> str:
+def _volume(image: Any, limit: float, common: bool) -> str:
     from nilearn.plotting import view_img
 
-    return str(
-        view_img(
-            image, bg_img="MNI152", threshold=THRESHOLD, vmax=limit, resampling_interpolation="nearest", dim=0,
-            black_bg=False,
-        ).html
+    page = view_img(
+        image, bg_img="MNI152" if common else None, threshold=THRESHOLD, vmax=limit, dim=0,
+        resampling_interpolation="nearest", black_bg=not common,
     )  # fmt: skip
+    return str(page.html)
 
 
 def _on_surface(image: Any, limit: float) -> str | None:
@@ -135,12 +134,24 @@ def _surface(values: dict[str, np.ndarray], limit: float) -> str:
     from nilearn.surface import SurfaceImage
 
     image = SurfaceImage(load_fsaverage("fsaverage5")["inflated"], values)
-    return str(
-        view_surf(
-            surf_map=image, bg_map=load_fsaverage_data("fsaverage5", "inflated", "sulcal"), hemi="both",
-            threshold=THRESHOLD, vmax=limit,
-        ).html
+    page = view_surf(
+        surf_map=image, bg_map=load_fsaverage_data("fsaverage5", "inflated", "sulcal"), hemi="both",
+        threshold=THRESHOLD, vmax=limit, view=_side(values),
     )  # fmt: skip
+    return str(page.html)
+
+
+def _side(values: dict[str, np.ndarray]) -> Any:
+    """The side from which most of what is shown is seen: that of its middle, in shares of the size of the brain."""
+    from nilearn.datasets import load_fsaverage
+
+    parts = load_fsaverage("fsaverage5")["pial"].parts
+    every = np.concatenate([parts[side].coordinates for side in values])
+    shown = np.concatenate([np.abs(of) > THRESHOLD for of in values.values()])
+    middle = (every.max(axis=0) + every.min(axis=0)) / 2
+    away = (every[shown].mean(axis=0) - middle) / np.ptp(every, axis=0)
+    axis = int(np.abs(away).argmax())
+    return (("left", "right"), ("back", "front"), ("bottom", "top"))[axis][int(away[axis] > 0)]
 
 
 def _markers(of: Field) -> str:

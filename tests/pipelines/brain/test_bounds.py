@@ -37,6 +37,17 @@ def test_what_is_each_subjects_own_has_no_share_of_a_ceiling(volumes: Any) -> No
     assert np.isfinite(one["normalised"].sel(space="rate"))
 
 
+def test_repeats_that_agree_by_chance_are_no_ceiling(volumes: Any) -> None:
+    _, tables, said = volumes
+    one = tables["encoding"].sel(region="far")
+    assert one["ceiling"].isnull().all(), (
+        "some voxels of noise agree in both halves, but no more than chance lets them"
+    )
+    assert int(one["bounded"]) == 0
+    assert one["normalised"].isnull().all()
+    assert "but reliable in none of 3 subjects" in said
+
+
 def test_motion_and_subjects_without_a_reliable_ceiling_are_no_part_of_a_share(story: Any) -> None:
     table = story.tables["encoding"]
     assert table["normalised"].sel(space="motion").isnull().all()

@@ -47,7 +47,7 @@ def test_the_line_of_the_ceiling_is_that_of_the_repeats(page: Any, volumes: Any)
     (shape,) = page.evaluate("document.getElementById('encoding-r-0').layout.shapes")
     ceiling = float(volumes[1]["encoding"]["ceiling"].sel(region="early").mean())
     assert (shape["x0"], shape["x1"]) == pytest.approx((ceiling, ceiling))
-    assert "as far as repeats tell" in page.locator("#encoding").inner_text()
+    assert "Line: the ceiling by repeats" in page.locator("#encoding").inner_text()
 
 
 def test_models_in_pairs_are_in_a_table(page: Any, volumes: Any) -> None:
@@ -58,7 +58,7 @@ def test_models_in_pairs_are_in_a_table(page: Any, volumes: Any) -> None:
     assert (region, models) == ("early", "net − other")
     assert float(difference) == pytest.approx(float(table["difference"].sel(region="early")), abs=6e-4)
     assert float(q) == pytest.approx(float(table["difference_q"].sel(region="early")), rel=0.06)
-    assert shown == ("subjects" if float(q) < 0.05 else "neither")
+    assert shown == ("subjects" if float(q) < 0.05 else "not shown")
     assert (
         "With 3 subjects the pair has to differ by 4.3 standard errors"
         in page.locator("#encoding").inner_text()

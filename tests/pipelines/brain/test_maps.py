@@ -1,5 +1,6 @@
 """Scores of every unit are kept, and shown where they lie: volumes, surfaces and markers, in a real browser."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,9 @@ def test_vertices_of_fsaverage5_are_known_and_drawn_on_it() -> None:
     assert found is not None
     np.testing.assert_array_equal(found[1], 10242 + np.arange(40, 400))
     assert vertices_of(right + 1.0) is None
-    pages = views(Field(right, np.linspace(-1, 1, 360), [""] * 360), 1.0, surface=False)
+    pages = views(Field(right, np.linspace(-1, 1, 360), [""] * 360), 1.0, common=False)
     assert list(pages) == ["surface"]
-    assert list(views(Field(right + 1.0, np.ones(360), [""] * 360), 1.0, surface=True)) == ["markers"]
+    assert list(views(Field(right + 1.0, np.ones(360), [""] * 360), 1.0, common=True)) == ["markers"]
 
 
 def test_the_mean_is_shown_where_subjects_have_the_same_coordinates(volumes: Any) -> None:
@@ -110,3 +111,12 @@ def test_the_page_shows_the_volume_and_the_surface_of_each_subject(page: Any, vo
     page.select_option("#map-0-kind", "surface")
     page.frame_locator("iframe.brain").locator(".js-plotly-plot canvas").first.wait_for(state="attached")
     assert not [x for x in page.problems if x.startswith("http") or "Error" in x]
+
+
+def test_the_report_of_a_run_of_brains_is_drawn_anew(call: Any, volumes: Any, tmp_path: Path) -> None:
+    for number, given in enumerate((volumes[0], volumes[0] / "encoding.nc")):
+        page = tmp_path / f"{number}.html"
+        code, said, _ = call("report", given, "--output", page)
+        assert code == 0
+        assert str(page) in "".join(said.split("\n"))
+        assert "Encoding by net" in page.read_text(encoding="utf-8")

@@ -122,6 +122,9 @@ def test_a_share_is_told_of_a_ceiling_that_is_reliable() -> None:
     assert encoded(table)[0].endswith(f"{told} reliable.")
     table["bounded"][:], table["normalised"][:] = 0, np.nan
     assert encoded(table)[0].endswith("but reliable in none of 2 subjects: no share of it is told.")
+    assert encoded(encoding(r_q=0.2))[0].endswith("The ceiling of r is 0.500 to 0.500."), (
+        "no share of nothing"
+    )
     table["lower"][:] = np.nan
     assert encoded(table)[0].endswith("No ceiling is known.")
     table["ceiling"][0, 0], table["bounded"][:], table["normalised"][:] = 0.97, 1, 0.6
