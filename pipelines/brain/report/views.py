@@ -93,7 +93,7 @@ def _volume(image: Any, limit: float, common: bool) -> str:
 
     page = view_img(
         image, bg_img="MNI152" if common else None, threshold=THRESHOLD, vmax=limit, dim=0,
-        resampling_interpolation="nearest", black_bg=not common,
+        resampling_interpolation="nearest", black_bg=not common, draw_cross=common,
     )  # fmt: skip
     return str(page.html)
 

@@ -98,8 +98,8 @@ def test_the_page_shows_it_with_its_places(open_report: Any, categories: Any) ->
     for words in (
         "Linear support vector machine",
         "CC BY-SA 3.0",
-        "more reliable over repeats",
-        "a subject's own",
+        "split-half reliability over repeats",
+        "each subject's own",
     ):
         assert words in text, words
     page.context.close()
