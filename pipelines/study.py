@@ -42,7 +42,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from consilience.pipelines.located import Loc
+from consilience.engine.errors import BadInput
+from consilience.pipelines.located import Loc, read_yaml
 from consilience.pipelines.studyfile import (
     Entry,
     ModelEntry,
@@ -140,6 +141,10 @@ def load_study(path: str | Path) -> Study:
 
 def parse_study(text: str, path: Path) -> Study:
     """A study from the text of the file at `path`."""
+    located = read_yaml(text, path.name)
+    if isinstance(located.data, dict) and "brain" in located.data:
+        fix = f"use `consilience brain {path}`, with --plan for a plan"
+        raise located.error(("brain",), BadInput("a study of models", "one of brains", fix))
     return parsed(Study, text, path, _MODELS)
 
 

@@ -80,7 +80,8 @@ def align(
           region
         - ``difference_p_stimuli``: two-sided t of the same difference over its error by a bootstrap of the stimuli, the
           layers chosen anew (RSA but for ``kendall`` and ``whitened_cosine``, of at most 256 stimuli; it is cautious),
-          else by the jackknife with the layers as they are; ``stimuli_by`` says which
+          else by the jackknife with the layers as they are; ``stimuli_by`` says which. ``difference_q_stimuli``: by
+          Holm over the pairs of models in a region
         - ``brain_brain``, ``gap``, ``gap_low``, ``gap_high``, ``gap_p``, ``verdict``: see `turing_test`; three
           subjects or more
         - ``best_depth``: mean relative depth of ``chosen``; ``order_tau``, ``order_p``: whether each subject's own

@@ -42,8 +42,8 @@ def differences_of(held: np.ndarray, error: StimulusError) -> dict[str, Any]:
     itself = np.eye(len(held), dtype=bool)
     over = spread(differences(held))
     low, high = over.interval()
-    p = np.where(itself, np.nan, over.p_apart())
+    p, stimuli = (np.where(itself, np.nan, of) for of in (over.p_apart(), error.p(over.mean)))
     return {
         "difference": over.mean, "difference_low": low, "difference_high": high, "difference_p": p,
-        "difference_q": holm(p), "difference_p_stimuli": np.where(itself, np.nan, error.p(over.mean)),
+        "difference_q": holm(p), "difference_p_stimuli": stimuli, "difference_q_stimuli": holm(stimuli),
     }  # fmt: skip

@@ -26,7 +26,7 @@ DIMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("chosen", "held_out"), ("metric", "model", "region", "subject")),
     **dict.fromkeys(("mean", "low", "high", "p_subjects", "p", "chance", "normalised"), _MODEL),
     **dict.fromkeys(("difference", "difference_low", "difference_high"), _TWO),
-    **dict.fromkeys(("difference_p", "difference_q", "difference_p_stimuli"), _TWO),
+    **dict.fromkeys(("difference_p", "difference_q", "difference_p_stimuli", "difference_q_stimuli"), _TWO),
     "null": ("metric", "model", "region", "draw"),
     "brain_brain": ("metric", "region", "other", "subject"),
     **dict.fromkeys(("gap", "gap_low", "gap_high", "gap_p", "verdict", "best_depth"), _MODEL),

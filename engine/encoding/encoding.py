@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from consilience.engine.alignment.over_subjects import spread
 from consilience.engine.costs.brains import EncodingSize, encoding_steps
 from consilience.engine.costs.size import Step
 from consilience.engine.encoding import null
@@ -138,11 +139,11 @@ class Encoding:
                 self.standardise, self.seed, self.budget, run,
             )  # fmt: skip
             observed = self._told(fitting.scores(self.responses))
-            p = self._p(fitting, observed, progress) if self.permutations else None
+            p, drawn = self._p(fitting, observed, progress) if self.permutations else (None, None)
         return table(
             observed, self.spaces[: self.count], self.responses, p, constant,
             repeat_ceilings(self.responses, self.seed),
-            self._attributes(constant, time.perf_counter() - start),
+            self._attributes(constant, time.perf_counter() - start), drawn,
         )  # fmt: skip
 
     def _design(self, run: Any) -> Design:
@@ -160,8 +161,9 @@ class Encoding:
         regions = np.repeat(np.arange(len(self.responses)), [r.d for r in self.responses])
         return layers_chosen(found, self.spaces[: self.count], regions)
 
-    def _p(self, fitting: Fitting, observed: Told, progress: Progress) -> np.ndarray:
-        """Of the variance beyond the nuisance, or of r without one."""
+    def _p(self, fitting: Fitting, observed: Told, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+        """Of the variance beyond the nuisance, or of r without one; and the draws, (S, regions, draws), as means over
+        the units of a region."""
 
         def statistic(of: Told) -> np.ndarray:
             return (of.r if of.unique is None else of.unique).mean(axis=1)
@@ -172,7 +174,11 @@ class Encoding:
         for k, found in enumerate(some):
             drawn.append(statistic(self._told(found)))
             progress("permutations", k + 1, self.permutations)
-        return from_permutations(np.array(drawn), statistic(observed), "similarity")[1]
+        draws = np.array(drawn)
+        cuts = np.cumsum([r.d for r in self.responses])[:-1]
+        means = np.stack([spread(part).mean for part in np.split(draws, cuts, axis=-1)], axis=-1)
+        p: np.ndarray = from_permutations(draws, statistic(observed), "similarity")[1]
+        return p, np.moveaxis(means, 0, -1)
 
     def _attributes(self, constant: np.ndarray, seconds: float) -> dict[str, Any]:
         cuts = np.cumsum([r.d for r in self.responses])[:-1]

@@ -16,7 +16,9 @@ not in some fold:
   others; ``joint_r``, ``joint_r2``: (space, target) with the nuisance, or (target) of all spaces together
 - ``nuisance_r2`` (target); ``shared_r2`` (target): R² of all spaces less every unique part; ``joint_penalty`` (space,
   fold, target): of each space in the map of all, infinite where it is not used
-- ``layer`` (space, fold, response): the layer chosen for a region of a subject, ``subject/region``
+- ``layer`` (space, fold, response): the layer chosen for a region of a subject, ``subject/region``; ``layer_r``
+  (representation, target): r of every layer by itself, chosen or not, with the coordinate ``model_of``
+- ``null`` (space, response, draw): of the responses shifted in time what p is of, the mean over the units of a region
 - ``p``, ``q`` (space, target): of unique_r2, or of r without nuisance, by permutation, one-sided; q is corrected over
   the table (Benjamini-Hochberg)
 """
@@ -45,8 +47,9 @@ def table(
     constant: np.ndarray,
     ceiling: np.ndarray,
     attrs: dict[str, Any],
+    null: np.ndarray | None = None,
 ) -> xr.Dataset:
-    """The Dataset; `constant` (v,) marks responses that do not vary; `ceiling` (v,)."""
+    """The Dataset; `constant` (v,) marks responses that do not vary; `ceiling` (v,); `null` (S, regions, draws)."""
     variables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     for name, folded in FOLDED.items():
         values = getattr(told, name)
@@ -77,7 +80,17 @@ def table(
         "unit": ("target", [u for r in responses for u in range(r.d)]),
         "fold": np.arange(told.r.shape[1]),
     }
+    if null is not None:
+        variables["null"] = ("space", "response", "draw"), null
+        coords["response"] = [r.name for r in responses]
     if told.chosen is not None:
+        assert told.every_r is not None
+        variables["layer_r"] = (
+            ("representation", "target"),
+            np.where(constant, np.nan, told.every_r.mean(axis=1)),
+        )
+        coords["representation"] = names
+        coords["model_of"] = "representation", [r.model for r in spaces]
         layers = np.array([r.layer for r in spaces], object)[told.chosen]
         variables["layer"] = ("space", "fold", "response"), layers
         coords["response"] = [r.name for r in responses]

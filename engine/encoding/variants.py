@@ -20,7 +20,7 @@ class Told:
         joint_r, joint_r2: (S, F, v) of each space with the nuisance, or (F, v) of all spaces together.
         bands: (S, F, v) penalties of the spaces in the model of all.
         nuisance, shared: (F, v) R² of the nuisance, and what is of no space alone.
-        chosen: (models, F, regions) the number of the layer chosen.
+        chosen: (models, F, regions) the number of the layer chosen; every_r: (S, F, v) r of all layers.
     """
 
     r: np.ndarray
@@ -34,6 +34,7 @@ class Told:
     nuisance: np.ndarray | None = None
     shared: np.ndarray | None = None
     chosen: np.ndarray | None = None
+    every_r: np.ndarray | None = None
 
 
 def models_of(spaces: int, *, nuisance: bool, joint: bool) -> list[Model]:
@@ -92,4 +93,6 @@ def layers_chosen(of: Told, spaces: Sequence[Representation], regions: np.ndarra
     wanted = {
         name: getattr(of, name) for name in ("r", "r2", "penalty", "inner", "unique", "joint_r", "joint_r2")
     }
-    return replace(of, chosen=chosen, **{k: pick(v) for k, v in wanted.items() if v is not None})
+    return replace(
+        of, chosen=chosen, every_r=of.r, **{k: pick(v) for k, v in wanted.items() if v is not None}
+    )

@@ -28,16 +28,17 @@ def keys(prepared: Prepared) -> dict[str, str]:
     }  # fmt: skip
 
 
-def align_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset | None":
-    """The alignment by every metric, from the cache or computed, in one table; None where the study asks for none."""
+def align_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "dict[str, xr.Dataset]":
+    """The alignment by every metric, from the cache or computed, in the table ``alignment``; none where the study asks
+    for none."""
     wanted = keys(prepared)
     if not wanted:
-        return None
+        return {}
 
     def work(progress: Progress) -> Callable[[str], "xr.Dataset"]:
         return lambda metric: aligned(prepared, metric, progress)
 
-    return joined(list(cache.filled(wanted, work, console, "Alignment").values()))
+    return {"alignment": joined(list(cache.filled(wanted, work, console, "Alignment").values()))}
 
 
 def aligned(prepared: Prepared, metric: str, progress: Any) -> "xr.Dataset":

@@ -7,19 +7,29 @@ Dimensions: ``space`` (a model, or with ``choose_layer: false`` a layer; then th
   ``unique_r2`` is beyond all nuisance spaces, of a nuisance space beyond the others; ``p`` by shifted responses, the
   least over units times their number
 - ``nuisance_r2`` (region, subject): R² of the nuisance spaces together
-- ``layer`` (space, region, subject): the layer that most folds chose
+- ``layer`` (space, region, subject): the layer that most folds chose; ``layer_r`` (representation, region, subject): r
+  of every layer by itself, chosen or not, with the coordinate ``model_of``
+- ``null`` (space, region, draw): the mean over subjects of unique_r2, or of r without nuisance, of the responses of
+  each shifted in time; ``null_p`` (space, region): one-sided, of the observed mean
 - ``lower``, ``upper`` (region, subject): correlation of the subject's time courses with the mean of the others', and of
   everybody, over the same rows; where the units of subjects correspond
 - ``ceiling`` (region, subject): the root of the split-half reliability of the mean over repeats (Spearman-Brown), mean
-  over units; where repeats were kept apart
+  over units; where repeats were kept apart and agree
 - ``r_mean``, ``unique_r2_mean`` and so on with ``_low``, ``_high``, ``_p``, ``_q`` (space, region): mean over subjects,
   its interval by a bootstrap over subjects and its one-sided p; see `pipelines.brain.group.summarise`
+- ``difference`` (region, model, model_b) with ``_low``, ``_high``, ``_p``, ``_q``: models in pairs; see
+  `pipelines.brain.group.enter_differences`
 - ``best_depth`` (space, region), ``order_tau``, ``order_p`` (space): see `pipelines.brain.group.enter_depths`
-- ``normalised`` (space, region): r_mean over the mean lower ceiling, or where there is none over the mean `ceiling`
+- ``normalised_subject`` (space, region, subject), ``normalised`` (space, region), ``bounded`` (region): r over its
+  ceiling, the mean of that over the subjects whose ceiling is reliable, and how many those are; see
+  `pipelines.brain.bounds`
+
+The second table, ``units``, keeps every unit: ``r``, ``r2``, ``unique_r2``, ``normalised`` (space, unit_of), the
+coordinates ``unit_subject``, ``unit_region``, ``unit_number``; ``unit_place`` (unit_of, axis) is in mm, NaN where it is
+not known.
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,6 +47,7 @@ from consilience.pipelines.brain.rows import (
     smooth,
     standard,
 )
+from consilience.pipelines.brain.units import OF_UNITS, regions_of, units_of
 from consilience.pipelines.console import Console
 from consilience.pipelines.scorecache import ScoreCache
 
@@ -44,8 +55,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from consilience.engine.features.representation import Representation
-
-SCORES = ("r", "r2", "unique_r2", "p")
 
 
 def keys(prepared: Prepared) -> dict[str, str]:
@@ -56,24 +65,26 @@ def keys(prepared: Prepared) -> dict[str, str]:
     digests = prepared.recordings.digests()
     return {
         subject: prepared.key(
-            "encoding", recording=digests[subject], regions=list(prepared.regions), stimuli=prepared.stimuli,
+            "encoding and units", recording=digests[subject], regions=list(prepared.regions), stimuli=prepared.stimuli,
             settings=settings.model_dump(mode="json"), seed=prepared.study.seed,
         )
         for subject in prepared.recordings.subjects
     }  # fmt: skip
 
 
-def encode_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset | None":
-    """The encoding of every subject, from the cache or computed, in one table; None where the study asks for none."""
+def encode_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "dict[str, xr.Dataset]":
+    """The encoding of every subject, from the cache or computed, in two tables, ``encoding`` and ``units``; none where
+    the study asks for none."""
     wanted = keys(prepared)
     if not wanted:
-        return None
-    from consilience.pipelines.brain.group import together
+        return {}
+    from consilience.pipelines.brain.group import together, units_together
 
     def work(progress: Progress) -> Callable[[str], "xr.Dataset"]:
         return partial(encoded, prepared, Spaces(prepared, progress))
 
-    return together(prepared, cache.filled(wanted, work, console, "Encoding"))
+    parts = cache.filled(wanted, work, console, "Encoding")
+    return {"encoding": together(prepared, parts), "units": units_together(parts)}
 
 
 class Spaces:
@@ -136,15 +147,23 @@ def encoded(prepared: Prepared, spaces: Spaces, subject: str) -> "xr.Dataset":
         spaces.on(ids, groups), responses, list(nuisance.values()) or None, delays=settings.delays,
         delay_nuisance=False, choose_layer=settings.choose_layer, **common,
     )  # fmt: skip
-    parts = [_regions(found)]
+    parts, units = [regions_of(found)], [units_of(found, table)]
     for name, own in nuisance.items():
         others = [x for other, x in nuisance.items() if other != name]
-        parts.append(_regions(encode([own], responses, others or None, **common), [name]))
+        alone = encode([own], responses, others or None, **common)
+        parts.append(regions_of(alone, [name]))
+        units.append(units_of(alone, table, [name]))
     import xarray as xr
 
-    whole = xr.concat(parts, "space", data_vars="all", coords="minimal", compat="override", join="outer")
+    each = xr.concat(units, "space", data_vars="minimal", coords="minimal", compat="override", join="outer")
+    layers = parts[0][["layer_r"]] if "layer_r" in parts[0] else xr.Dataset()
+    parts = [part.drop_dims("representation", errors="ignore") for part in parts]
+    whole = xr.concat(
+        parts, "space", data_vars="all", coords="minimal", compat="override", join="outer"
+    ).merge(layers)
     whole["ceiling"] = parts[0]["ceiling"]
     whole["nuisance_r2"] = parts[0].get("nuisance_r2", xr.full_like(whole["r"][0], np.nan))
+    whole = whole.merge(each.rename({name: f"unit_{name}" for name in OF_UNITS}))
     whole.attrs = {k: v for k, v in found.attrs.items() if k != "digests"}
     whole.attrs["absent"] = json.dumps(spaces.absent)
     return whole
@@ -158,35 +177,3 @@ def representation(model: str, layer: str, values: np.ndarray, ids: list[str]) -
 
     (found,) = representations({layer: values})
     return replace(found, model=model, layer=layer, sample_ids=np.array(ids, dtype=object))
-
-
-def _regions(found: "xr.Dataset", names: list[str] | None = None) -> "xr.Dataset":
-    """Means over the units of each region: (space, region), of one subject."""
-    import xarray as xr
-
-    region = found["region"].values.astype(str)
-    order = list(dict.fromkeys(region))
-    spaces = names or [str(x) for x in found["space"].values]
-    shape = (len(spaces), len(order))
-    variables: dict[str, Any] = {}
-    for name in SCORES:
-        values = found[name].values if name in found else np.full((len(spaces), len(region)), np.nan)
-        cells = [[_over_units(name, values[s, region == g]) for g in order] for s in range(len(spaces))]
-        variables[name] = (("space", "region"), np.array(cells).reshape(shape))
-    for name in {"nuisance_r2", "ceiling"} & set(found):
-        values = found[name].values
-        variables[name] = ("region", [_over_units(name, values[region == g]) for g in order])
-    layers = np.full(shape, "", object)
-    if "layer" in found:
-        chosen = found["layer"].values
-        for s, g in np.ndindex(shape):
-            layers[s, g] = Counter(chosen[s, :, g].tolist()).most_common(1)[0][0]
-    variables["layer"] = (("space", "region"), layers)
-    return xr.Dataset(variables, {"space": spaces, "region": order})
-
-
-def _over_units(name: str, values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return float("nan")
-    return float(min(1.0, known.min() * len(known))) if name == "p" else float(known.mean())

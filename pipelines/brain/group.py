@@ -1,4 +1,4 @@
-"""Encodings of all subjects in one table, with subjects as a random effect; and the ceilings of time courses."""
+"""Encodings of all subjects in one table, with subjects as a random effect."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from consilience.pipelines.brain.bounds import enter_bounds
 from consilience.pipelines.brain.prepare import Prepared
-from consilience.pipelines.brain.rows import groups_of, recorded, smooth
+from consilience.pipelines.brain.units import OF_UNITS
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from consilience.engine.features import FeatureTable
 
 OVER_SUBJECTS = ("r", "r2", "unique_r2")
 
@@ -21,25 +20,20 @@ def together(prepared: Prepared, parts: "Mapping[str, xr.Dataset]") -> "xr.Datas
     """See the text of `pipelines.brain.encoding` for dims and variables."""
     import xarray as xr
 
-    from consilience.engine.alignment.over_subjects import spread
-
     regions = list(prepared.regions)
     first = next(iter(parts.values()))
     spaces = [str(x) for x in first["space"].values]
-    own = [part.reindex(space=spaces, region=regions, fill_value={"layer": ""}) for part in parts.values()]
+    whole = [part.drop_dims("unit_of") for part in parts.values()]
+    own = [part.reindex(space=spaces, region=regions, fill_value={"layer": ""}) for part in whole]
     table = xr.concat(own, xr.DataArray(list(parts), dims="subject", name="subject"), combine_attrs="drop")
-    table = table.transpose("space", "region", "subject", missing_dims="ignore")
-    over = ("space", "region")
-    summarise(table, OVER_SUBJECTS, over, prepared)
-    lower, upper = ceilings(prepared)
-    table["lower"], table["upper"] = (("region", "subject"), lower), (("region", "subject"), upper)
-    among, alone = (spread(x).mean for x in (lower, table["ceiling"].values))
-    reach = np.where(np.isfinite(among), among, alone)
-    with np.errstate(invalid="ignore"):
-        table["normalised"] = (over, np.where(reach > 0, table["r_mean"].values / reach, np.nan))
+    table = table.transpose("space", "representation", "region", "subject", ..., missing_dims="ignore")
     seats = {seat.name for seat in prepared.seats}
-    enter_depths(table, prepared)
     table["kind"] = ("space", ["features" if s.split("/")[0] in seats else "nuisance" for s in spaces])
+    summarise(table, OVER_SUBJECTS, ("space", "region"), prepared, families=table["kind"].values)
+    enter_null(table)
+    enter_differences(table)
+    enter_bounds(table, prepared)
+    enter_depths(table, prepared)
     keep = {
         k: first.attrs[k] for k in ("version", "created", "seed", "encoding", "absent") if k in first.attrs
     }
@@ -60,6 +54,58 @@ def joined(parts: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
             dropped[name] = max(count, dropped.get(name, 0))
     rows = {subject: join["rows"] for subject, join in own.items()}
     return {"rows": min(rows.values()), "dropped": dropped, "subjects": rows}
+
+
+def units_together(parts: "Mapping[str, xr.Dataset]") -> "xr.Dataset":
+    """The units of all subjects one after the other; see the text of `pipelines.brain.encoding`."""
+    import xarray as xr
+
+    own = [
+        part.drop_dims(["region", "representation", "draw"], errors="ignore")
+        .rename({f"unit_{name}": name for name in OF_UNITS})
+        .assign_coords(unit_subject=("unit_of", [subject] * part.sizes["unit_of"]))
+        for subject, part in parts.items()
+    ]
+    table = xr.concat([x.reset_coords() for x in own], "unit_of", combine_attrs="drop", join="outer")
+    table = table.set_coords(["unit_subject", "unit_region", "unit_number"])
+    for name in OF_UNITS:
+        table[name].encoding = {"zlib": True, "complevel": 4}
+    return table
+
+
+def enter_null(table: "xr.Dataset") -> None:
+    """Make ``null`` that of the mean over subjects, each of whom was shifted by itself, and enter its ``null_p``."""
+    from consilience.engine.alignment.over_subjects import spread
+    from consilience.engine.inference.null import from_permutations
+
+    if "null" not in table:
+        return
+    draws = spread(table["null"].transpose("draw", "space", "region", "subject").values).mean
+    observed = table[f"{tested(table)}_mean"].transpose("space", "region").values
+    table["null"] = (("space", "region", "draw"), np.moveaxis(draws, 0, -1))
+    table["null_p"] = (("space", "region"), from_permutations(draws, observed, "similarity")[1])
+
+
+def tested(table: "xr.Dataset") -> str:
+    """What tests of an encoding are of: ``unique_r2``, or ``r`` where there is no nuisance."""
+    return "unique_r2" if bool(table["unique_r2"].notnull().any()) else "r"
+
+
+def enter_differences(table: "xr.Dataset") -> None:
+    """Enter ``difference`` (region, model, model_b), of two spaces of features paired over subjects, with its t
+    interval ``_low`` to ``_high``, two-sided ``_p``, and ``_q``, by Holm over the pairs in a region: of what is
+    `tested`."""
+    from consilience.engine.alignment.over_subjects import differences, holm, spread
+
+    models = table.isel(space=(table["kind"] == "features").values)
+    over = spread(differences(models[tested(table)].transpose("region", "space", "subject").values))
+    p = np.where(np.eye(models.sizes["space"], dtype=bool), np.nan, over.p_apart())
+    low, high = over.interval()
+    told = {"": over.mean, "_low": low, "_high": high, "_p": p, "_q": np.array([holm(x) for x in p])}
+    names = [str(x) for x in models["space"].values]
+    table.coords["model"], table.coords["model_b"] = names, names
+    for end, values in told.items():
+        table[f"difference{end}"] = (("region", "model", "model_b"), values)
 
 
 def enter_depths(table: "xr.Dataset", prepared: Prepared) -> None:
@@ -97,11 +143,12 @@ def summarise(
     over: tuple[str, ...],
     prepared: Prepared,
     *,
-    tested: bool = True,
+    families: np.ndarray | None = None,
 ) -> None:
-    """Enter the mean over subjects of each variable (…, subject), its 95 % interval ``_low`` to ``_high`` and, if
-    `tested`, its one-sided ``_p``, of a mean of 0 or below by t, and ``_q``, p corrected over the table
-    (Benjamini-Hochberg).
+    """Enter the mean over subjects of each variable (…, subject), its 95 % interval ``_low`` to ``_high`` and, with
+    `families`, its one-sided ``_p``, of a mean of 0 or below by t, and ``_q``, p corrected (Benjamini-Hochberg) over
+    all that are of one of the `families`, which are given for the first of the dimensions `over`: models are one, and
+    what they are held against is another.
 
     Subjects are a random effect. The interval is that of a bootstrap over subjects (`studentised`), for scores are
     skewed more often than not; of fewer than six subjects, of whom a bootstrap says little, it is that of t. p is of t,
@@ -116,32 +163,9 @@ def summarise(
         found, drawn = spread(values), studentised(values, prepared.study.bootstraps, prepared.study.seed)
         low, high = (np.where(np.isfinite(b), b, t) for b, t in zip(drawn, found.interval()))
         told = {"mean": found.mean, "low": low, "high": high}
-        if tested:
-            told["p"] = found.p_above()
-            told["q"] = benjamini_hochberg(told["p"])
+        if families is not None:
+            told["p"], told["q"] = found.p_above(), np.full(found.mean.shape, np.nan)
+            for family in set(families):
+                told["q"][families == family] = benjamini_hochberg(told["p"][families == family])
         for what, of in told.items():
             table[f"{name}_{what}"] = (over, of)
-
-
-def ceilings(prepared: Prepared) -> tuple[np.ndarray, np.ndarray]:
-    """The lower and the upper ceiling, (regions, subjects) each; NaN where units or rows of subjects do not
-    correspond."""
-    from consilience.engine.encoding.ceiling import time_course_ceilings
-
-    tables = prepared.recordings.subjects
-    found = np.full((2, len(prepared.regions), len(tables)), np.nan)
-    for g, region in enumerate(prepared.regions):
-        those = {s: t for s, t in tables.items() if region in t.layers}
-        if len(those) > 1 and correspond(list(those.values()), region):
-            values = [smooth(recorded(t, region), prepared, groups_of(t)) for t in those.values()]
-            found[:, g, [list(tables).index(s) for s in those]] = time_course_ceilings(np.stack(values))
-    return found[0], found[1]
-
-
-def correspond(tables: "Sequence[FeatureTable]", region: str) -> bool:
-    """Whether unit u of the region is the same in all subjects, one unit or units at the same coordinates, and so are
-    the rows."""
-    units = {(t.layers[region].dim, str(t.meta.get("coordinates", {}).get(region))) for t in tables}
-    rows = {tuple(t.sample_ids) for t in tables}
-    (dim, places), *others = units
-    return not others and len(rows) == 1 and (dim == 1 or places != "None")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TRACKED: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "alignment": ("model", ("mean", "p", "normalised", "gap")),
     "encoding": ("space", ("r_mean", "unique_r2_mean", "unique_r2_p")),
+    "units": (None, ()),
     "reliability": (None, ("accuracy", "accuracy_p", "units", "rdm", "rdm_p")),
 }
 

@@ -15,13 +15,12 @@ import numpy as np
 from consilience.pipelines.brain.group import summarise
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.brain.rows import recorded
+from consilience.pipelines.brain.units import places_of
 from consilience.pipelines.console import Console
 from consilience.pipelines.scorecache import ScoreCache
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from consilience.engine.features import FeatureTable
 
 OVER_SUBJECTS = ("accuracy", "units", "rdm")
 
@@ -42,14 +41,14 @@ def keys(prepared: Prepared) -> dict[str, str]:
     }  # fmt: skip
 
 
-def reliability_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "xr.Dataset | None":
-    """The reliability of every subject, from the cache or computed, in one table; None where it is not asked for."""
+def reliability_missing(prepared: Prepared, cache: ScoreCache, console: Console) -> "dict[str, xr.Dataset]":
+    """The reliability of every subject, from the cache or computed, in the table ``reliability``; none where it is not
+    asked for."""
     wanted = keys(prepared)
     if not wanted:
-        return None
-    return together(
-        prepared, cache.filled(wanted, lambda _: partial(of_subject, prepared), console, "Reliability")
-    )
+        return {}
+    parts = cache.filled(wanted, lambda _: partial(of_subject, prepared), console, "Reliability")
+    return {"reliability": together(prepared, parts)}
 
 
 def of_subject(prepared: Prepared, subject: str) -> "xr.Dataset":
@@ -76,7 +75,8 @@ def of_subject(prepared: Prepared, subject: str) -> "xr.Dataset":
         other=ids,
         unit_subject=("unit_of", [subject] * found.sizes["unit_of"]),
     )
-    named["unit_place"] = (("unit_of", "axis"), _places(prepared.recordings.subjects[subject], found))
+    order = found["unit_region"].values.astype(str)
+    named["unit_place"] = (("unit_of", "axis"), places_of(prepared.recordings.subjects[subject], order))
     return named
 
 
@@ -94,16 +94,5 @@ def together(prepared: Prepared, parts: "Mapping[str, xr.Dataset]") -> "xr.Datas
     table = table.merge(
         xr.concat(units, "unit_of").set_coords(["unit_region", "unit_number", "unit_subject"])
     )
-    summarise(table, OVER_SUBJECTS, ("region",), prepared, tested=False)
+    summarise(table, OVER_SUBJECTS, ("region",), prepared)
     return table
-
-
-def _places(table: "FeatureTable", found: "xr.Dataset") -> np.ndarray:
-    """(units, 3) in mm of all regions one after the other."""
-    known = table.meta.get("coordinates", {})
-    order = found["unit_region"].values.astype(str)
-    places = np.full((len(order), 3), np.nan)
-    for region in dict.fromkeys(order):
-        if region in known:
-            places[order == region] = known[region]
-    return places

@@ -13,7 +13,7 @@ from consilience.engine.execution.sessions import opened
 from consilience.engine.usage import Stages
 from consilience.pipelines.brain.prepare import Prepared, prepare
 from consilience.pipelines.brain.study import BrainStudy, load_brain_study
-from consilience.pipelines.brain.tables import PER_SUBJECT
+from consilience.pipelines.brain.tables import open_all
 from consilience.pipelines.console import Console
 from consilience.pipelines.runs import PLAN, REPORT, before_of, finish, tracking_of, writable, write_whole
 from consilience.pipelines.scorecache import ScoreCache
@@ -29,8 +29,9 @@ Results = dict[str, "xr.Dataset"]
 
 
 def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Results:
-    """Run a brain study; its tables by name, ``alignment``, ``encoding`` and ``reliability``, as far as it asks for
-    them. They are written, with tidy Parquet, the report, the plan and a copy of the study, into its output folder.
+    """Run a brain study; its tables by name, ``alignment``, ``encoding`` with its ``units``, and ``reliability``, as
+    far as it asks for them. They are written, with tidy Parquet, the report, the plan and a copy of the study, into
+    its output folder.
 
     Prints the plan first and what was found last. A second run of an unchanged study computes nothing.
 
@@ -45,7 +46,7 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
     if before.get("key") == prepared.fingerprint() and all((output / x).is_file() for x in before["results"]):
         send_waiting(output, console)
         console.say("Nothing is new since the last run; these are its findings.\n")
-        found = _opened(output)
+        found = open_all(output)
         _tell(console, found, output)
         return found
 
@@ -70,9 +71,7 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
         }
         for what, compute in computes.items():
             with stages(what):
-                found_here = compute(prepared, cache, console)
-            if found_here is not None:
-                results[what] = found_here
+                results |= compute(prepared, cache, console)
     return _finish(results, prepared, stages, output, console)
 
 
@@ -116,13 +115,6 @@ def _finish(
     )  # fmt: skip
     _tell(console, results, output)
     return results
-
-
-def _opened(output: Path) -> Results:
-    from consilience.engine.scores import open_scores
-
-    files = {what: output / f"{what}.nc" for what in PER_SUBJECT}
-    return {what: open_scores(file) for what, file in files.items() if file.is_file()}
 
 
 def _tell(console: Console, results: Results, output: Path) -> None:

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 PER_SUBJECT = {
     "alignment": ("score", "se"),
-    "encoding": ("r", "r2", "unique_r2", "p", "layer"),
+    "encoding": ("r", "r2", "unique_r2", "p", "layer", "normalised_subject"),
+    "units": ("r", "r2", "unique_r2", "normalised"),
     "reliability": ("accuracy", "accuracy_p", "units", "rdm", "rdm_pairs", "rdm_p", "rdm_lower", "rdm_upper"),
 }
 
@@ -33,7 +34,16 @@ def save_all(results: "Mapping[str, xr.Dataset]", output: Path) -> list[str]:
     return written
 
 
+def open_all(output: Path) -> "dict[str, xr.Dataset]":
+    """The tables of a run, by name; none where `output` holds no run of a brain study."""
+    from consilience.engine.scores import open_scores
+
+    files = {name: output / f"{name}.nc" for name in PER_SUBJECT}
+    return {name: open_scores(file) for name, file in files.items() if file.is_file()}
+
+
 def tidy(table: "xr.Dataset", name: str) -> "pd.DataFrame":
-    """One row a layer (or space), region and subject, and metric: the scores of each subject."""
+    """One row a layer (or space), region and subject, and metric: the scores of each subject; of ``units`` one row a
+    space and unit."""
     frame = table[list(PER_SUBJECT[name])].to_dataframe().reset_index()
     return frame.dropna(subset=[x for x in PER_SUBJECT[name] if x != "layer"], how="all")

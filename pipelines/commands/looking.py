@@ -49,7 +49,7 @@ def list_(
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run's output folder, or its scores.nc.")],
+    run: Annotated[Path, typer.Argument(help="A run's output folder, or its scores.nc; of brains too.")],
     output: Annotated[
         Path | None,
         typer.Option(help="The file, or for --zoo the folder, to write; default: beside the scores."),
@@ -63,6 +63,7 @@ def report(
 ) -> None:
     """Draw the report of a finished run anew, or the history, or the zoo, of all runs of the study."""
     from consilience.engine.scores import open_scores
+    from consilience.pipelines.brain.tables import PER_SUBJECT, open_all
     from consilience.pipelines.console import Console
     from consilience.pipelines.report import write
     from consilience.pipelines.syncing import link
@@ -80,6 +81,13 @@ def report(
         console.say(f"Zoo: {write_site(folder, output or folder / 'zoo')}")
         return
     path = run / "scores.nc" if run.is_dir() else run
+    whole = run.is_dir() and not path.is_file()
+    if (whole or run.stem in PER_SUBJECT) and (brains := open_all(path.parent)):
+        from consilience.pipelines.brain.report import write as write_brains
+
+        Console().say(f"Report: {write_brains(brains, output or path.with_name('report.html'))}")
+        link(path.parent)
+        return
     beside = path.with_name("profile.nc")
     scores, profile = open_scores(path), open_scores(beside) if beside.is_file() else None
     Console().say(f"Report: {write(scores, output or path.with_name('report.html'), profile)}")

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 REPORT = HERE.parents[1] / "report"
-SCRIPTS = ("data.js", "aligned.js", "tests.js", "encoded.js", "reliable.js", "main.js")
+SCRIPTS = ("data.js", "aligned.js", "tests.js", "pairs.js", "encoded.js", "reliable.js", "maps.js", "main.js")
 
 
 def write(results: "Mapping[str, xr.Dataset]", path: str | Path) -> Path:
-    """Write the report of the tables ``alignment``, ``encoding`` and ``reliability``, as far as there are, to `path`;
-    return it."""
+    """Write the report of the tables ``alignment``, ``encoding``, ``units`` and ``reliability``, as far as there are,
+    to `path`; return it."""
     from consilience.pipelines.report.page import save
 
     return save(render(results), path)
@@ -23,13 +23,15 @@ def write(results: "Mapping[str, xr.Dataset]", path: str | Path) -> Path:
 def render(results: "Mapping[str, xr.Dataset]") -> str:
     """The report as one string of HTML."""
     from consilience.pipelines.brain.report.about import about
+    from consilience.pipelines.brain.report.maps import maps
     from consilience.pipelines.brain.report.payload import payload
     from consilience.pipelines.report.page import page
 
+    brain = maps(results)
     return page(
         HERE / "template.html",
-        about(results),
-        data=payload(results),
+        about(results) | {"maps": brain["figures"]},
+        data=payload(results) | {"maps": brain},
         scripts=[
             REPORT / "numbers.js",
             HERE / SCRIPTS[0],

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience.pipelines.brain.report.payload import MOST_STIMULI
-from consilience.pipelines.brain.report.places import views
-from consilience.pipelines.brain.words import spaces_of
+from consilience.pipelines.brain.words_aligned import few
+from consilience.pipelines.brain.words_encoded import spaces_of
 from consilience.pipelines.report.about import bibtex
 from consilience.pipelines.report.provenance import attr
 
@@ -43,14 +43,17 @@ def about(results: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
         "null": alignment is not None and bool(alignment["null"].notnull().any()),
         "hierarchy": alignment is not None and bool(alignment["order_tau"].notnull().any()),
         "orders": [] if alignment is None else _orders(alignment),
+        "pairs_few": _few(alignment),
+        "encoded_pairs_few": _few(encoding),
         "universality": alignment is not None and bool(alignment["universality"].notnull().any()),
         "encoding": encoding is not None,
+        "encoded_null": encoding is not None and "null" in encoding,
+        "bounds": "" if encoding is None else _bounds(encoding),
         "encoded_orders": [] if encoding is None else _encoded_orders(encoding),
         "reliability": "reliability" in results,
         "reliability_metric": results["reliability"].attrs["metric"] if "reliability" in results else "",
         "decoded": "reliability" in results and bool(results["reliability"]["accuracy"].notnull().any()),
         "squares": "reliability" in results and results["reliability"].sizes["stimulus"] <= MOST_STIMULI,
-        "views": views(results),
         "nuisance": [] if encoding is None else spaces_of(encoding, "nuisance"),
         "bibtex": bibtex(version, created[:4]),
     }  # fmt: skip
@@ -85,6 +88,21 @@ def _orders(alignment: "xr.Dataset") -> list[dict[str, Any]]:
         for metric in alignment["metric"].values
         for model in alignment["model"].values
     ]  # fmt: skip
+
+
+def _few(table: "xr.Dataset | None") -> str | None:
+    """What the subjects are too few to show of pairs of models; None where there are no pairs."""
+    if table is None or table.sizes["model"] < 2:
+        return None
+    return few(table.sizes["subject"], table.sizes["model"] * (table.sizes["model"] - 1) // 2)
+
+
+def _bounds(encoding: "xr.Dataset") -> str:
+    """By what the regions have ceilings: ``repeats``, ``others``, ``both``, or nothing."""
+    repeats, others = (encoding[name].notnull().any("subject").values for name in ("ceiling", "lower"))
+    if repeats.any():
+        return "both" if (others & ~repeats).any() else "repeats"
+    return "others" if others.any() else ""
 
 
 def _encoded_orders(encoding: "xr.Dataset") -> list[dict[str, Any]]:

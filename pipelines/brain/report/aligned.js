@@ -14,27 +14,32 @@ function three(value) {
   return fixed(value ?? NaN, 3);
 }
 
-// Figure 1: one row a region, one column a layer, and at the right end the lower and the upper ceiling.
+// Figure 1.
 function drawMatrix(metric) {
-  const element = document.getElementById("matrix");
-  const { layers, models, regions } = ALIGNED;
-  const ceilings = ["lower ceiling", "upper ceiling"];
+  drawLayers("matrix", ALIGNED, metric, { "lower ceiling": metric.lower, "upper ceiling": metric.upper }, "score, mean over subjects");
+}
+
+// One row a region, one column a layer, and at the right end the ceilings.
+function drawLayers(id, { layers, models, regions }, metric, ends, title) {
+  const element = document.getElementById(id);
+  const ceilings = Object.keys(ends);
   const gap = layers.length; // a column that stays empty
-  const z = regions.map((_, r) => [...metric.score[r], null, metric.lower[r], metric.upper[r]]);
-  const names = [...layers.map((l) => `${models[l.model]}/${l.layer}`), "", ...ceilings];
+  const z = regions.map((_, r) => [...metric.score[r], null, ...ceilings.map((name) => ends[name][r])]);
+  const names = [...layers.map((l) => (l.layer ? `${models[l.model]}/${l.layer}` : models[l.model])), "", ...ceilings];
   const text = regions.map((region, r) => names.map((name, k) => `${escaped(name)} in ${escaped(region)}<br><b>${three(z[r][k])}</b>`));
   const blocks = models.map((_, m) => layers.flatMap((l, k) => (l.model === m ? [k] : [])));
   // Edges of the columns: those of the ceilings are wide enough to be seen beside many layers.
   const wide = Math.max(1, layers.length / 20);
-  const x = [...Array(gap + 2).keys(), gap + 1 + wide, gap + 1 + 2 * wide].map((edge) => edge - 0.5);
-  const tickvals = [...blocks.map((ks) => (ks[0] + ks[ks.length - 1]) / 2), gap + 0.5 + wide];
+  const apart = Math.max(0.25, layers.length / 40);
+  const x = [...Array(gap + 1).keys(), ...[0, ...ceilings].map((_, k) => gap + apart + k * wide)].map((edge) => edge - 0.5);
+  const tickvals = [...blocks.map((ks) => (ks[0] + ks[ks.length - 1]) / 2), ...ceilings.map((_, k) => gap + apart - 0.5 + (k + 0.5) * wide)];
   const line = { color: ink("page"), width: 1.5 };
   const shapes = blocks.slice(1).map((ks) => ({ type: "line", x0: ks[0] - 0.5, x1: ks[0] - 0.5, y0: 0, y1: 1, yref: "paper", line }));
   const height = Math.min(Math.max(26 * regions.length, 60), 700);
-  const labels = [...models.map((m) => clipped(m, element, 9)), "ceilings"];
+  const labels = [...models.map((m) => clipped(m, element, 9)), ...ceilings];
   const down = Math.ceil(labelWidth(element, labels) * Math.sin((TILT * Math.PI) / 180)) + 22;
   Plotly.react(element, [{
-    type: "heatmap", x, z, text, hoverongaps: false, colorscale: colours(metric), colorbar: colourbar("score, mean over subjects"),
+    type: "heatmap", x, z, text, hoverongaps: false, colorscale: colours(metric), colorbar: colourbar(title),
     hovertemplate: "%{text}<extra></extra>", ygap: 1,
   }], layout(element, height + 62 + down, {
     margin: { l: Math.ceil(labelWidth(element, regions)) + 12, r: 50, t: 62, b: down, autoexpand: false }, shapes,

@@ -22,6 +22,7 @@ function draw() {
     drawTuring(metric);
     drawHierarchy(metric);
     drawUniversality(metric);
+    fillPairs("pairs", { regions: ALIGNED.regions, pairs: metric.pairs });
   }
   if (ENCODED !== null) drawEncoding();
   if (RELIABLE !== null) drawReliability();

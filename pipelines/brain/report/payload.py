@@ -59,13 +59,39 @@ def _metric(one: "xr.Dataset") -> dict[str, Any]:
         "log10_p": nested(_log(one["p"].transpose("region", "model").values)),
         "verdict": one["verdict"].transpose("region", "model").values.tolist(),
         "brains": [_pairs(one["brain_brain"].sel(region=r)) for r in one["region"].values],
-        "null": [
-            [_histogram(draws) for draws in one["null"].sel(region=r).values] for r in one["region"].values
-        ],
+        "null": nulls(one["null"].transpose("region", "model", "draw").values),
         "agreement": nested(one["agreement"].values),
         "brain_agreement": nested(one["brain_agreement"].transpose("region", "representation").values),
         "universality": nested(one["universality"].values),
+        "pairs": pairs_of(one),
     }
+
+
+def pairs_of(table: "xr.Dataset") -> list[list[dict[str, Any]]]:
+    """Of every region the pairs of models, the better one first, by how far they differ."""
+    found = []
+    for region in table["region"].values:
+        one, names, pairs = table.sel(region=region), _texts(table["model"]), []
+        values = {
+            name: one[name].transpose("model", "model_b").values
+            for name in (
+                "difference",
+                "difference_low",
+                "difference_high",
+                "difference_q",
+                "difference_q_stimuli",
+            )
+            if name in one
+        }
+        for a, b in zip(*np.triu_indices(len(names), 1)):
+            better, other = (b, a) if values["difference"][a, b] < 0 else (a, b)
+            its = {name: values[name][better, other] for name in values}
+            q = {f"log10_{name}": number(_log(its.pop(name))) for name in list(its) if "_q" in name}
+            told = {name: number(value) for name, value in its.items()} | q
+            pairs.append((its["difference"], {"models": [names[better], names[other]], **told}))
+        pairs.sort(key=lambda pair: -np.nan_to_num(pair[0]))
+        found.append([pair for _, pair in pairs])
+    return found
 
 
 def encoding(table: "xr.Dataset") -> dict[str, Any]:
@@ -83,9 +109,35 @@ def encoding(table: "xr.Dataset") -> dict[str, Any]:
         **{name: nested(table[name].transpose(*over).values) for name in PER_SPACE},
         **{f"log10_{name}": nested(_log(table[name].transpose(*over).values)) for name in TESTS},
         "best_depth": nested(table["best_depth"].transpose(*over).values),
-        "lower": nested(table["lower"].mean("subject").values),
-        "upper": nested(table["upper"].mean("subject").values),
+        **{name: nested(table[name].mean("subject").values) for name in ("lower", "upper", "ceiling")},
+        "normalised": nested(table["normalised"].transpose(*over).values),
+        "pairs": pairs_of(table),
+        "matrix": matrix(table),
+        "null": None if "null" not in table else nulls(table["null"].transpose(*over, "draw").values),
+        "log10_null_p": None if "null_p" not in table else nested(_log(table["null_p"].transpose(*over).values)),
+        "bounded": [int(count) for count in table["bounded"].values],
     }  # fmt: skip
+
+
+def matrix(table: "xr.Dataset") -> dict[str, Any]:
+    """Every layer, where r of all is known, else what was told of each space; then nuisance, each r by itself."""
+    kinds, means = table["kind"].values, table["r_mean"].transpose("region", "space").values
+    columns = [(str(s).partition("/")[0], str(s).partition("/")[2]) for s in table["space"].values]
+    if "layer_r" in table:
+        layers = [
+            (str(m), str(r).removeprefix(f"{m}/"))
+            for r, m in zip(table["representation"].values, table["model_of"].values)
+        ]
+        every = table["layer_r"].mean("subject").transpose("region", "representation").values
+        beside = kinds == "nuisance"
+        columns = [*layers, *(c for c, kept in zip(columns, beside) if kept)]
+        means = np.concatenate([every, means[:, beside]], axis=1)
+    models = list(dict.fromkeys(model for model, _ in columns))
+    return {
+        "models": models,
+        "layers": [{"model": models.index(model), "layer": layer} for model, layer in columns],
+        "score": nested(means),
+    }
 
 
 def reliability(table: "xr.Dataset") -> dict[str, Any]:
@@ -134,9 +186,14 @@ def _pairs(brain_brain: "xr.DataArray") -> list[dict[str, Any]]:
     ]
 
 
+def nulls(draws: np.ndarray) -> list[list[dict[str, Any] | None]]:
+    """Histograms of draws (regions, models, draws)."""
+    return [[_histogram(own) for own in of_region] for of_region in draws]
+
+
 def _histogram(draws: np.ndarray) -> dict[str, Any] | None:
     known = draws[np.isfinite(draws)]
     if not len(known):
         return None
-    counts, edges = np.histogram(known, BINS)
+    counts, edges = np.histogram(known, min(BINS, max(8, round(1.3 * len(known) ** 0.5))))
     return {"edges": nested(edges), "counts": counts.tolist()}

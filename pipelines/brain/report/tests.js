@@ -1,27 +1,32 @@
 // What chance would score, brains with each other, and models with each other.
 
-// Figure 4: the null of every model as a hill, and what was observed.
+// Figure 4.
 function drawNull(metric) {
   const { models, regions } = ALIGNED;
-  panels("null", regions).forEach((element, r) => {
+  drawHills("null", models, regions, metric.null, metric.mean, modelColour, "mean over subjects of the held-out score",
+    (r, m) => `chance ${three(metric.chance[r][m])}, p ${power(metric.log10_p[r][m])}`);
+}
+
+// The null of every model as a hill, and what was observed.
+function drawHills(id, models, regions, nulls, observedAt, colour, title, told) {
+  panels(id, regions).forEach((element, r) => {
     const hills = models.flatMap((model, m) => {
-      const found = metric.null[r][m];
+      const found = nulls[r][m];
       if (found === null) return [];
       const most = Math.max(...found.counts);
       const middle = found.counts.map((_, k) => (found.edges[k] + found.edges[k + 1]) / 2);
       return [{
         x: [found.edges[0], ...middle, found.edges[found.edges.length - 1]], y: [m, ...found.counts.map((c) => m - (0.75 * c) / most), m],
-        mode: "lines", fill: "toself", fillcolor: `${modelColour(m)}55`, line: { color: modelColour(m), width: 1 }, hoverinfo: "skip", name: model,
+        mode: "lines", fill: "toself", fillcolor: `${colour(m)}55`, line: { color: colour(m), width: 1 }, hoverinfo: "skip", name: model,
       }];
     });
-    const text = models.map((model, m) => `${escaped(model)}<br>observed <b>${three(metric.mean[r][m])}</b>`
-      + `<br>chance ${three(metric.chance[r][m])}, p ${power(metric.log10_p[r][m])}`);
+    const text = models.map((model, m) => `${escaped(model)}<br>observed <b>${three(observedAt[r][m])}</b><br>${told(r, m)}`);
     const observed = {
-      x: metric.mean[r], y: models.map((_, m) => m - 0.12), text, mode: "markers", hovertemplate: "%{text}<extra></extra>",
+      x: observedAt[r], y: models.map((_, m) => m - 0.12), text, mode: "markers", hovertemplate: "%{text}<extra></extra>",
       marker: { size: 10, symbol: "diamond", color: ink("ink"), line: { color: ink("page"), width: 1 } },
     };
     small(element, 70 + 40 * models.length, [...hills, observed], rowsOf(element, models, {
-      xaxis: titled("mean over subjects of the held-out score", { zeroline: true, nticks: 7 }),
+      xaxis: titled(title, { zeroline: true, nticks: 7 }),
     }, 0.9));
   });
 }

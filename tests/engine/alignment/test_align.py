@@ -87,6 +87,10 @@ def test_scores_choice_and_means_are_those_of_their_definition(study, k, region)
         back = here.sel(model=o, model_b=m)
         assert float(back["difference"]) == -float(its["difference"])
         assert 0 < float(its["difference_p_stimuli"]) == float(back["difference_p_stimuli"]) <= 1
+    over_stimuli = {(m, o): float(here["difference_p_stimuli"].sel(model=m, model_b=o)) for m, o in pairs}
+    for (m, o), wanted in reference_alignment.holm(over_stimuli).items():
+        for a, b in ((m, o), (o, m)):
+            assert float(here["difference_q_stimuli"].sel(model=a, model_b=b)) == pytest.approx(wanted)
     assert np.isnan(np.diag(here["difference_p"])).all()
 
 

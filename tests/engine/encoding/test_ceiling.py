@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import consilience as cs
-from consilience.engine.encoding.ceiling import time_course_ceilings
+from consilience.engine.encoding.ceiling import shifted_ceilings, time_course_ceilings
 
 
 @given(s=st.integers(2, 6), n=st.integers(5, 30), v=st.integers(1, 4), seed=st.integers(0, 99))
@@ -62,3 +62,15 @@ def test_a_ceiling_is_of_the_samples_that_features_have_too():
     np.testing.assert_allclose(
         table["ceiling"] ** 2, [reference_reliability.corrected(x, 3) for x in r], atol=1e-9
     )
+
+
+def test_courses_that_have_nothing_in_common_stay_below_the_chance_of_shifts():
+    rng = np.random.default_rng(0)
+    alone = rng.normal(size=(40, 280, 2))
+    assert (time_course_ceilings(alone)[0] > shifted_ceilings(alone)).mean() < 0.15
+    together = alone + 2 * rng.normal(size=(1, *alone.shape[1:]))
+    assert (time_course_ceilings(together)[0] > shifted_ceilings(together)).all()
+    first, *rest = ((c - c.mean()) / c.std() for c in together[:, :, 0])
+    others, n = np.mean(rest, axis=0), together.shape[1]
+    shifts = [np.corrcoef(np.roll(first, -k), others)[0, 1] for k in range(n // 20, n - n // 20 + 1)]
+    assert shifted_ceilings(together[:, :, :1])[0] == pytest.approx(np.quantile(shifts, 0.95), abs=1e-9)

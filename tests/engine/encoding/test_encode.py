@@ -123,6 +123,18 @@ def test_the_layer_is_chosen_inside_the_training_folds():
     assert table["layer"].dims == ("space", "fold", "response")
     np.testing.assert_allclose(table["r"].sel(space="net"), every["r"].sel(space="net/good"))
     np.testing.assert_allclose(table["penalty"].sel(space="other"), every["penalty"].sel(space="other/0"))
+    assert table["representation"].values.tolist() == every["space"].values.tolist()
+    np.testing.assert_allclose(table["layer_r"], every["r"])
+
+
+def test_the_null_of_a_region_is_what_its_p_is_of():
+    _, x, y = series()
+    table = cs.encode(x, {"s/one": y[:, :1], "s/two": y[:, 1:3]}, permutations=19, folds=4)
+    assert table["null"].dims == ("space", "response", "draw")
+    assert table["response"].values.tolist() == ["s/one", "s/two"]
+    above = int((table["null"].sel(response="s/one") >= table["r"].values[0, 0]).sum())
+    assert table["p"].values[0, 0] == pytest.approx((1 + above) / 20)
+    assert np.isfinite(table["null"].values).all()
 
 
 def test_the_choice_of_layer_is_not_on_the_fold_it_is_scored_on():

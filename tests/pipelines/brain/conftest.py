@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from volume_brains import prepare, register
 
 from consilience.engine.scores import open_scores
 from consilience.pipelines.brain.run import run
@@ -103,3 +104,13 @@ def lags(story: Ran) -> Any:
 @pytest.fixture(scope="session")
 def categories(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return Ran(tmp_path_factory.mktemp("categories"), published, CATEGORIES).first()
+
+
+@pytest.fixture(scope="session")
+def volumes(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Three subjects on one grid, of whom two have repeats: the output folder, the tables, and what was said."""
+    folder, shown = tmp_path_factory.mktemp("volumes"), StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch)
+        tables = run(prepare(folder), console=Console(shown))
+    return folder / "out", tables, " ".join(shown.getvalue().split())

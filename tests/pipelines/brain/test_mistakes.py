@@ -1,6 +1,7 @@
 """Mistakes in a brain study are answered with the line, the key and the fix, before anything is computed."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,15 @@ def test_each_mistake_names_its_line_and_its_fix(
         plan(study(tmp_path, old, new))
     for word in words:
         assert word in str(caught.value), str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_the_commands_for_models_point_to_the_one_for_brains(call: Any, tmp_path: Path, command: str) -> None:
+    path = study(tmp_path, "[LPTL]", "[LPTL]")
+    code, _, said = call(command, path)
+    assert code == 2
+    assert "line 2, key brain" in said
+    assert f"`consilience brain {path}`" in " ".join(said.split())
 
 
 def test_a_metric_of_one_representation_is_refused(data_sets: Path, tmp_path: Path) -> None:

@@ -93,13 +93,13 @@ def test_the_page_shows_it_with_its_places(open_report: Any, categories: Any) ->
     assert again == pytest.approx([one["rdm_lower"].item(), one["rdm_pairs"].item(), one["rdm"].item()])
     page.locator("iframe.brain").scroll_into_view_if_needed()
     frame = page.frame_locator("iframe.brain")
-    frame.locator(".js-plotly-plot canvas").first.wait_for(state="attached")
+    frame.locator("canvas[id^='3Dviewer']").wait_for(state="visible")
     text = page.locator("main").inner_text()
     for words in (
         "Linear support vector machine",
         "CC BY-SA 3.0",
-        "more reliable over repeats",
-        "a subject's own",
+        "split-half reliability over repeats",
+        "each subject's own",
     ):
         assert words in text, words
     page.context.close()

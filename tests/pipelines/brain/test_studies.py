@@ -162,7 +162,10 @@ def test_the_depth_of_chosen_layers_is_held_to_the_hierarchy(story: Any) -> None
     assert table["order_tau"].sel(space="minilm").item() == pytest.approx(tau)
     assert 0 < table["order_p"].sel(space="minilm") <= 1
     assert np.isnan(table["order_tau"].sel(space="glove")), "of one layer there is no depth"
-    assert "minilm: layers chosen follow the hierarchy" in story.said
+    told = " ".join(story.said.split())
+    found = tau > 0 and table["order_p"].sel(space="minilm") < 0.05
+    assert ("minilm: layers chosen follow the hierarchy" in told) == found
+    assert f"(tau {tau:.2f}, p" in told.replace("−", "-")
 
 
 def test_delays_stand_for_the_haemodynamic_response(lags: Any) -> None:
