@@ -15,9 +15,13 @@ from consilience.engine.extraction.interfaces import NotInstalled
 
 
 def test_what_is_registered_has_a_line_each():
-    assert {"efficientnet-lite0", "efficientnet-lite0-random", "hf:NAME_OR_FOLDER", "minilm", "smollm2"} <= set(
-        models()
-    )
+    assert {
+        "efficientnet-lite0",
+        "efficientnet-lite0-random",
+        "hf:NAME_OR_FOLDER",
+        "minilm",
+        "smollm2",
+    } <= set(models())
     assert {"images:FOLDER", "openmoji", "text:FILE"} <= set(stimuli())
     assert all(len(line) > 10 for line in {**models(), **stimuli()}.values())
 
