@@ -99,9 +99,7 @@ def test_one_more_metric_is_computed_alone(pictures: Any, computed: Counted, tmp
         assert computed.calls == ["align"]
         rsa, cka = again["alignment"]["metric"].values
         assert rsa.startswith("rsa")
-        assert (
-            cka == "cka:estimator=unbiased_both,kernel=linear"
-        )  # recordings hold some of the units there are
+        assert cka == "cka:estimator=unbiased,kernel=linear"  # these are RDMs, in which no unit is left
         first = pictures.tables["alignment"]
         np.testing.assert_array_equal(again["alignment"]["score"][0], first["score"][0])
     finally:
