@@ -116,3 +116,35 @@ def test_files_that_cannot_be_meant_are_refused(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(BadInput, match=message):
         open_stimuli(f"text:{path}")
+
+
+def test_a_folder_of_sounds(tmp_path):
+    import soundfile
+
+    tone = np.sin(np.arange(800) / 8).astype(np.float32)
+    (tmp_path / "low").mkdir()
+    soundfile.write(tmp_path / "low" / "a.wav", tone, 8000, subtype="FLOAT")
+    soundfile.write(tmp_path / "b.flac", np.stack([tone, -tone], axis=1), 16_000)
+    soundfile.write(tmp_path / "c.wav", tone[:0], 8000)
+    (tmp_path / "d.ogg").write_bytes(b"no sound")
+    (tmp_path / "notes.txt").write_text("not one either")
+    sounds = open_stimuli(f"audio:{tmp_path}")
+    assert isinstance(sounds, StimulusSet)
+    assert list(sounds.views()) == ["speech"]
+    assert list(sounds.sample_ids()) == ["b.flac", "c.wav", "d.ogg", "low/a.wav"]
+    samples, rate = sounds.get("speech", 3)
+    assert rate == 8000
+    np.testing.assert_array_equal(samples, tone)
+    samples, rate = sounds.get("speech", 0)
+    assert (samples.shape, rate) == ((800, 2), 16_000)
+    np.testing.assert_allclose(samples[:, 0], tone, atol=1e-4)
+    with pytest.raises(ValueError, match="no sample"):
+        sounds.get("speech", 1)
+    with pytest.raises(Exception, match=r"[Ff]ormat"):
+        sounds.get("speech", 2)
+    before = sounds.fingerprint
+    soundfile.write(tmp_path / "low" / "a.wav", -tone, 8000, subtype="FLOAT")
+    assert open_stimuli(f"audio:{tmp_path}").fingerprint != before
+    (tmp_path / "none").mkdir()
+    with pytest.raises(BadInput, match=r"sounds \(.aif, .*which has none"):
+        open_stimuli(f"audio:{tmp_path / 'none'}")
