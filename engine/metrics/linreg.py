@@ -56,7 +56,8 @@ def _cross_validated(
     symmetric=False,
     biased=lambda folds, ridge: folds == 0,
     direction="similarity",
-    range="0..1 (folds: -∞..1)",
+    range=lambda folds, ridge: (None if folds else 0, 1),
+    alike=lambda folds, ridge: ridge == 0,
     source="Kornblith et al. 2019",
     invariances=lambda folds, ridge: INVARIANCES if ridge == 0 else EUCLIDEAN,
 )

@@ -69,7 +69,7 @@ def local_cka(left: Kernels, right: Kernels) -> np.ndarray:
     },
     symmetric=True,
     direction="similarity",
-    range="0..1, chance 1/m",
+    range=(0, 1),
     source="Maniparambil et al. 2024; Vogelstein et al. 2015; Fishkind et al. 2019",
     null=exact,
     invariances=EUCLIDEAN,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.metrics.registry import ON_LISTS, Request
+from consilience.engine.metrics.rsa import untied
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.layout import layout
@@ -115,6 +116,8 @@ def statistics(requests: Sequence[Request], setting: Setting, fast: bool = False
         neighbours = known.neighbours(searches, setting)
     for space in {r.space for r in requests if r.needs == "neighbours" and r.metric.values}:
         neighbours[space] = with_values(setting.tile_pass(setting.groups), neighbours[space], setting.run)
+    for space in (s for s in sums if s.endswith("/ranks")):
+        sums[space] = replace(sums[space], untied=untied(sums[space].at(setting.subsets.full)))
     if any(r.units for r in requests):
         sums["linear"] = replace(
             sums["linear"],
