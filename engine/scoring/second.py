@@ -64,7 +64,8 @@ def _fast_sums(requests: Sequence[Request], setting: Setting) -> list[Evaluated]
     error = largest_error(setting)
     found = _evaluated(requests, setting, fast=True)
     if setting.precision == "fast" or not matters(error, found):
-        return _noted(found, {"precision": "fast", "largest error": error, "measured on": SAMPLE_ROWS})
+        measured = min(SAMPLE_ROWS, setting.groups.n)
+        return _noted(found, {"precision": "fast", "largest error": error, "measured on": measured})
     why = f"fast products bring an error of {error:.1g}, more than 1/{SHARE} of an se"
     return _noted(_evaluated(requests, setting), {"precision": f"exact: {why}"})
 
