@@ -31,7 +31,7 @@ def null(view: NeighbourLists, *, distance: str, k: int) -> Null:
     variance += (q * q + outer(c - q, c - q) + 2 * outer(v, v)) / (n * (n - 1) * (n - 2))
     variance += outer(apart, apart) / (n * (n - 1) * (n - 2) * (n - 3))
     sd = np.sqrt(np.maximum(variance, 0)) / (n * k)
-    return Null(np.full(sd.shape, share), sd, sd / share)
+    return Null(np.full(sd.shape, share), sd, sd / share, 1 / (n * k))
 
 
 def space_of(distance: str, k: int) -> str:

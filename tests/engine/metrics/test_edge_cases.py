@@ -104,7 +104,7 @@ def test_turned_signs_of_units():
         blind = "rotation" in parse(metric).invariances
         assert not blind or abs(score - turned) < 1e-9, metric
         changed += [metric] if abs(score - turned) > 1e-3 else []
-    assert {"rsa", "unit_match", "unit_best"} <= set(changed)
+    assert {"rsa", "unit_match", "unit_match:match=best"} <= set(changed)
 
 
 # Of each way in which metrics are had, some; with the errors and the nulls of all of them the cases take minutes.
@@ -112,7 +112,7 @@ SOME = [
     "cka", "cka:estimator=biased", "cka:kernel=rbf", "cka:batch=16,estimator=minibatch", "distance_correlation", "rsa",
     "rsa:compare=pearson,rdm=euclidean", "mutual_knn:k=3", "jaccard_knn:k=3", "cknna:k=3", "cycle_knn:k=6",
     "second_order_cosine:k=4", "svcca", "cca", "linreg", "linreg:folds=4", "procrustes", "bures", "riemann",
-    "unit_match", "unit_best", "subspace_match:epsilon=0.7", "stitch", "stitch:report=recall_1", "relative", "mnn:k=1",
+    "unit_match", "unit_match:match=best", "subspace_match:epsilon=0.7", "stitch", "stitch:report=recall_1", "relative", "mnn:k=1",
     "rsa:compare=kendall", "cka:estimator=unbiased_both",
 ]  # fmt: skip
 
