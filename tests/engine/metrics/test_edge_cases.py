@@ -112,8 +112,8 @@ SOME = [
     "cka", "cka:estimator=biased", "cka:kernel=rbf", "cka:batch=16,estimator=minibatch", "distance_correlation", "rsa",
     "rsa:compare=pearson,rdm=euclidean", "mutual_knn:k=3", "jaccard_knn:k=3", "cknna:k=3", "cycle_knn:k=6",
     "second_order_cosine:k=4", "svcca", "cca", "linreg", "linreg:folds=4", "procrustes", "bures", "riemann",
-    "unit_match", "unit_match:match=best", "subspace_match:epsilon=0.7", "stitch", "stitch:report=recall_1", "relative", "mnn:k=1",
-    "rsa:compare=kendall", "cka:estimator=unbiased_both",
+    "unit_match", "unit_match:match=best", "subspace_match:epsilon=0.7", "stitch", "stitch:report=recall_1", "relative",
+    "mnn:k=1", "rsa:compare=kendall", "cka:estimator=unbiased_both",
 ]  # fmt: skip
 
 
