@@ -21,6 +21,7 @@ from consilience.engine.scoring import permuted
 from consilience.engine.scoring.crosses import check_memory
 from consilience.engine.scoring.models import Models, by_model
 from consilience.engine.scoring.setting import Setting
+from consilience.engine.scoring.settled import Known, put_back
 from consilience.engine.scoring.table import provenance
 
 NUMBERS = ("score", "null_mean", "null_sd", "threshold", "p", "q", "calibrated")
@@ -101,9 +102,10 @@ def _drawn(
     """By metric: all scores (R, R), and the best of every block under each permutation, (permutations, blocks)."""
     observed: dict[str, np.ndarray] = {}
     draws: dict[str, list[np.ndarray]] = {r.id: [] for r in requests}
+    known: Known = {}
     for request, scores in permuted.draws(requests, setting):
         if request.id not in observed:
-            observed[request.id] = scores[0]
+            observed[request.id] = put_back(request, scores[0], setting.representations, known)
         else:
             blocks = (b.of(scores, request.symmetric) for b in models.blocks.values())
             draws[request.id].append(

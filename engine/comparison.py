@@ -31,6 +31,7 @@ from consilience.engine.scoring.evaluated import Evaluated
 from consilience.engine.scoring.known import Lists, known
 from consilience.engine.scoring.precision import PRECISIONS
 from consilience.engine.scoring.setting import Setting
+from consilience.engine.scoring.settled import settled
 from consilience.engine.scoring.table import score_table
 
 # Which statistics a family of metrics needs, and how it is evaluated; a family shares its passes.
@@ -193,7 +194,8 @@ class Comparison:
                 for repeats in (False, True):
                     mine = [r for r in requests if r.needs in needs and r.repeats == repeats]
                     if mine:
-                        done = evaluate(mine, self.crossed(setting, mine[0]) if repeats else setting)
+                        on = self.crossed(setting, mine[0]) if repeats else setting
+                        done = settled(evaluate(mine, on), on.representations)
                         found |= {e.request.id: self._told(e) for e in done}
         return [found[r.id] for r in requests]
 

@@ -21,6 +21,7 @@ from consilience.engine.passes.executors import Executor, on_executor
 from consilience.engine.profile_plan import ProfilePlan, covariance_bytes, plan_profile
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
+from consilience.engine.scoring.settled import within
 from consilience.engine.scoring.single import Profiled, SingleWork, from_covariances, from_means
 from consilience.engine.scoring.single_probe import check_probes, from_probes
 from consilience.engine.scoring.single_table import profile_table
@@ -109,7 +110,8 @@ class Profile:
         with one_thread() if self.device == "cpu" else nullcontext():
             for evaluate, needs in EVALUATE.items():
                 if requests := [r for r in self.requests if r.needs in needs]:
-                    found |= {p.request.id: p for p in evaluate(requests, work)}
+                    for p in evaluate(requests, work):
+                        found[p.request.id] = replace(p, score=within(p.request, p.score))
         profiled = [found[r.id] for r in self.requests]
         table = profile_table(profiled, self.joined, seed=self.seed, seconds=time.perf_counter() - start)
         return table.assign_attrs(preprocessing.attributes(self.representations))

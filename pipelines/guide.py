@@ -7,7 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from consilience.engine.metrics.registry import Choice, Metric, Number, Parameter, parse, registered
+from consilience.engine.errors import BadInput
+from consilience.engine.metrics.registry import Choice, Metric, Number, parse, registered, spelled_range
+from consilience.engine.parameters import Parameter
+from consilience.engine.scoring.sampled import forms, unsampled
 from consilience.pipelines.guide_cases import cases
 
 COSTS = {
@@ -71,11 +74,12 @@ def section(metric: Metric) -> Iterator[str]:
     unseen = ", ".join(CHANGES[i] for i in request.invariances)
     yield f"- Does not see, by default: {unseen or 'nothing of the kind'}"
     if metric.single:
-        yield f"- Range: {metric.range}"
+        yield f"- Range: {ranges(metric)}"
     else:
         way = "symmetric" if request.symmetric else "directed"
-        yield f"- A {metric.direction}, {way}; range {metric.range}"
+        yield f"- A {metric.direction}, {way}; range {ranges(metric)}"
         yield f"- Null: {null(metric)}"
+        yield f"- `until_se`: {sampled(metric)}"
     yield f"- Costs: {COSTS[request.needs]}"
     yield f"- Source: {metric.source}\n"
 
@@ -85,6 +89,36 @@ def null(metric: Metric) -> str:
     return (
         "exact mean and variance under permutation of the samples" if metric.null else "seeded permutations"
     )
+
+
+def ranges(metric: Metric) -> str:
+    """That of the defaults, and those of other values of a single parameter where they differ."""
+    usual = spelled_range(parse(metric.name).range)
+    others: dict[str, list[str]] = {}
+    for name, parameter in metric.parameters.items():
+        # Of a number that is 0 by default, such as of folds, any other stands for all.
+        number = [2] if parameter.default == 0 else []
+        for value in parameter.words if isinstance(parameter, Choice) else number:
+            try:
+                told = spelled_range(parse({"name": metric.name, name: value}).range)
+            except BadInput:
+                continue  # not without another parameter
+            if told != usual:
+                others.setdefault(told, []).append(
+                    f"{name}={value}" if isinstance(parameter, Choice) else name
+                )
+    if not others:
+        return usual
+    return f"{usual} ({'; '.join(told + ' with ' + ', '.join(where) for told, where in others.items())})"
+
+
+def sampled(metric: Metric) -> str:
+    """Whether random parts of the pairs of samples serve, with which parameters, or why not."""
+    told, request = forms(metric), parse(metric.name)
+    if told is None:
+        return f"no: {unsampled(request)}"
+    _, _, some = told.partition(" ")
+    return f"with {some.strip('()')}" if some else "yes"
 
 
 def values(parameter: Parameter) -> str:

@@ -1,5 +1,7 @@
 """Exact permutation moments of Σ_i a_iπ(i), the statistic behind scores of held-out pairs under a map that stays."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from consilience.engine.inference.null import Null
@@ -22,7 +24,8 @@ def hits(degree: np.ndarray, k: int) -> Null:
     m = len(degree)
     share = degree / m
     spread = share * (1 - share)
-    return from_sums(m, float(k), m * spread.sum(), m * (spread * (1 - 2 * share)).sum())
+    found = from_sums(m, float(k), m * spread.sum(), m * (spread * (1 - 2 * share)).sum())
+    return replace(found, step=1.0)
 
 
 def from_sums(m: int, mean: float, second: float, third: float) -> Null:

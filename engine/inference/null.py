@@ -17,16 +17,20 @@ def orders(n: int, count: int, seed: int) -> Iterator[np.ndarray]:
 
 @dataclass(frozen=True)
 class Null:
-    """Mean, standard deviation and skewness of a score when the rows of one side are permuted at random."""
+    """Mean, standard deviation and skewness of a score when the rows of one side are permuted at random.
+
+    Of a score that takes few values, such as a share of so many samples, `step` is what lies between two of them.
+    """
 
     mean: np.ndarray
     sd: np.ndarray
     skew: np.ndarray
+    step: np.ndarray | float = 0.0
 
     def scaled(self, factor: np.ndarray | float) -> "Null":
         """The null of the statistic divided by a constant of the pair (the denominator of a ratio)."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return Null(self.mean / factor, self.sd / factor, self.skew)
+            return Null(self.mean / factor, self.sd / factor, self.skew, self.step / factor)
 
     def __add__(self, other: "Null") -> "Null":
         """The null of the sum of two statistics whose samples are permuted independently."""
@@ -40,9 +44,14 @@ class Null:
             return (score - self.mean) / self.sd
 
     def p(self, score: np.ndarray, direction: str) -> np.ndarray:
-        """One-sided p by a Pearson type III distribution with these three moments."""
-        z = self.z(score)
-        tail = stats.pearson3.sf if direction == "similarity" else stats.pearson3.cdf
+        """One-sided p by a Pearson type III distribution with these three moments.
+
+        A value that the score takes stands for all within half a step of it, so that it is half a step less that
+        unrelated samples must reach: else the p of a share of few samples would be too small.
+        """
+        similar = direction == "similarity"
+        z = self.z(score - self.step / 2 if similar else score + self.step / 2)
+        tail = stats.pearson3.sf if similar else stats.pearson3.cdf
         return np.where(np.isfinite(z), tail(z, np.where(np.isfinite(self.skew), self.skew, 0.0)), np.nan)
 
     def threshold(self, direction: str, level: float = 0.95) -> np.ndarray:

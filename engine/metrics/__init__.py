@@ -10,6 +10,11 @@ A metric is a registered pure function. What it gets depends on the statistic it
 - ``moments``: what its `factor` made of each side, and the `Cross` of the two -> one score.
 - ``held_out``: what its `factor` made of each side, and the `Fit` of the two -> `Scores` on every subset.
 
+The space of sums and neighbours is of inner products as they are, ``inner``, or about an origin that the pass chooses,
+``linear``: that is cheaper, and for what is centred afterwards; of ``cosine`` or ``correlation``; of dissimilarities
+``rdm-euclidean`` (squared), ``rdm-distance``, ``rdm-cosine`` or ``rdm-correlation``, and of the ranks of those,
+``rdm-cosine/ranks``; or of a Gaussian kernel, ``rbf-1``, with its width in median distances.
+
 A metric of one representation, alone:
 
 - ``covariance``: its `Own` -> one score.

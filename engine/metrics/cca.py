@@ -44,9 +44,10 @@ def correlations(left: np.ndarray, right: np.ndarray, cross: Cross) -> np.ndarra
     symmetric=True,
     biased=True,
     direction="similarity",
-    range="0..1 (sum: 0..rank)",
+    range=lambda ridge, summary: (0, None if summary == "sum" else 1),
     source="Hotelling 1936; Kornblith et al. 2019",
     best=lambda ridge, summary: 1.0 if summary != "sum" else np.nan,
+    alike=lambda ridge, summary: ridge == 0,
     invariances=lambda ridge, summary: INVARIANCES if ridge == 0 else EUCLIDEAN,
 )
 def cca(left: np.ndarray, right: np.ndarray, cross: Cross, *, ridge: float, summary: str) -> float:
@@ -54,7 +55,8 @@ def cca(left: np.ndarray, right: np.ndarray, cross: Cross, *, ridge: float, summ
 
     mean of the canonical correlations ρ_i, i <= min(rank X, rank Y); or of their squares (Yanai), the first, the sum
 
-    `ridge` is added to the covariance eigenvalues, in units of their mean. With n <= d every correlation is 1.
+    `ridge` is added to the covariance eigenvalues, in units of their mean. With n <= d every correlation is 1. Their
+    sum is at most the smaller rank.
 
     Misleads where n is not many times d: correlations are then fitted, and with n <= d all are 1. Every direction
     counts alike, however little variance it has, so noise directions lower the mean and spurious ones raise it.
@@ -70,7 +72,7 @@ def cca(left: np.ndarray, right: np.ndarray, cross: Cross, *, ridge: float, summ
     symmetric=True,
     biased=True,
     direction="similarity",
-    range="0..1",
+    range=(0, 1),
     source="Raghu et al. 2017",
     invariances=EUCLIDEAN,
 )
@@ -93,7 +95,7 @@ def svcca(left: np.ndarray, right: np.ndarray, cross: Cross, *, variance: float)
     symmetric=False,
     biased=True,
     direction="similarity",
-    range="0..1",
+    range=(0, 1),
     source="Morcos et al. 2018",
     invariances=("permutation", "scaling", "translation"),
 )

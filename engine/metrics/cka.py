@@ -4,11 +4,15 @@ import numpy as np
 
 from consilience.engine.inference.null import Null
 from consilience.engine.metrics.hsic import Hsic, measured
-from consilience.engine.metrics.registry import EUCLIDEAN, Choice, Number, register
+from consilience.engine.metrics.registry import EUCLIDEAN, Choice, Number, Range, register
 from consilience.engine.passes.spaces import RBF
 from consilience.engine.passes.sums import Sums
 
 NEEDS = {"minibatch": "batches"}
+UNSAMPLED = {
+    "biased": "its bias is larger the fewer samples are compared",
+    "unbiased_both": "its sums over single units are those of all samples",
+}
 
 
 def null(s: Sums | Hsic, *, estimator: str, **_: object) -> Null:
@@ -31,12 +35,19 @@ def _clash(kernel: str, estimator: str, by: str = "none", **_: object) -> tuple[
     return None
 
 
+def _range(estimator: str, **_: object) -> Range:
+    if estimator == "unbiased_both":
+        return None, None
+    return (0 if estimator == "biased" else -1), 1
+
+
 @register(
     "cka",
     needs=lambda estimator, by="none", **_: "classes" if by == "label" else NEEDS.get(estimator, "sums"),
     space=lambda kernel, bandwidth=1.0, **_: kernel if kernel == "linear" else f"{RBF}{bandwidth:g}",
     part=lambda s, at, estimator, **_: measured(s, estimator, at),
     sampled=lambda estimator, by="none", **_: estimator == "unbiased" and by == "none",
+    unsampled=lambda estimator, **_: UNSAMPLED.get(estimator, ""),
     units=lambda estimator, **_: estimator == "unbiased_both",
     parameters={
         "kernel": Choice(("linear", "rbf")),
@@ -53,7 +64,8 @@ def _clash(kernel: str, estimator: str, by: str = "none", **_: object) -> tuple[
     clash=_clash,
     symmetric=True,
     direction="similarity",
-    range="0..1 (biased), about -0.05..1 (unbiased)",
+    range=_range,
+    alike=lambda estimator, **_: estimator != "unbiased_both",
     source="Kornblith et al. 2019; Song et al. 2012; Nguyen et al. 2021; Chun et al. 2025",
     null=null,
     biased=lambda estimator, **_: estimator == "biased",
@@ -76,7 +88,8 @@ def cka(s: Sums | Hsic, *, estimator: str, kernel: str, **_: object) -> np.ndarr
     With itself a representation then scores above 1, because both sides hold the same units. ``by=label`` sums the
     HSICs over classes, rows of one class at a time; a class with fewer than 4 samples in a subset adds nothing to it.
 
-    An RDM is read as squared distances D: K = -1/2 J D J, and rbf of the distances.
+    An RDM is read as squared distances D: K = -1/2 J D J, and rbf of the distances. Of one that no features have, the
+    biased estimate may be below 0.
 
     Misleads where a few units or directions carry most of the variance, as outlier units of language models do: it
     then compares those alone. A high score does not say that one side can be predicted from the other in its weaker

@@ -2,30 +2,32 @@
 
 import numpy as np
 
-from consilience.engine.inference.matrix_null import u_centred
 from consilience.engine.inference.null import Null
-from consilience.engine.metrics.hsic import hsic, normaliser
+from consilience.engine.metrics.hsic import Hsic, measured
 from consilience.engine.metrics.registry import EUCLIDEAN, register
 from consilience.engine.passes.sums import Sums
 
 
-def null(s: Sums) -> Null:
+def null(s: Sums | Hsic) -> Null:
     """Exact mean and variance under permutation of the samples: those of unbiased CKA, on distances."""
-    return u_centred(s).scaled(normaliser(hsic(s, "unbiased"))[0])
+    found = s if isinstance(s, Hsic) else measured(s, "unbiased", at=(0,))
+    return found.moments[0].scaled(found.unit[0])
 
 
 @register(
     "distance_correlation",
     needs="sums",
     space=lambda: "rdm-distance",
+    part=lambda s, at: measured(s, "unbiased", at),
+    sampled=True,
     symmetric=True,
     direction="similarity",
-    range="about -0.05..1",
+    range=(-1, 1),
     source="Székely and Rizzo 2014",
     null=null,
     invariances=EUCLIDEAN,
 )
-def distance_correlation(s: Sums) -> np.ndarray:
+def distance_correlation(s: Sums | Hsic) -> np.ndarray:
     """Squared distance correlation, bias-corrected.
 
     Σ_{i≠j} A_ij B_ij / sqrt(Σ A_ij² Σ B_ij²), A, B the U-centred matrices of Euclidean distances
@@ -37,5 +39,5 @@ def distance_correlation(s: Sums) -> np.ndarray:
     Misleads where a few units carry most of the distances, as CKA does. It sees dependence of any form, so a high
     score does not say that a linear map exists.
     """
-    value = hsic(s, "unbiased")
-    return value / normaliser(value)
+    found = s if isinstance(s, Hsic) else measured(s, "unbiased")
+    return found.value / found.unit

@@ -31,7 +31,7 @@ def null(view: NeighbourLists, *, distance: str, k: int) -> Null:
     variance += (q * q + outer(c - q, c - q) + 2 * outer(v, v)) / (n * (n - 1) * (n - 2))
     variance += outer(apart, apart) / (n * (n - 1) * (n - 2) * (n - 3))
     sd = np.sqrt(np.maximum(variance, 0)) / (n * k)
-    return Null(np.full(sd.shape, share), sd, sd / share)
+    return Null(np.full(sd.shape, share), sd, sd / share, 1 / (n * k))
 
 
 def space_of(distance: str, k: int) -> str:
@@ -54,7 +54,7 @@ LISTS: dict[str, Any] = {  # what all metrics of neighbour lists declare alike
 @register(
     "mutual_knn",
     symmetric=True,
-    range="0..1, chance k/(n-1)",
+    range=(0, 1),
     source="Huh et al. 2024",
     null=null,
     sampled=True,
@@ -65,7 +65,7 @@ def mutual_knn(counts: np.ndarray, *, distance: str, k: int) -> np.ndarray:
 
     mean over samples i of |N_X(i) ∩ N_Y(i)| / k
 
-    A sample is never its own neighbour; ties go to the lower row number.
+    A sample is never its own neighbour; ties go to the lower row number. Unrelated samples score k / (n - 1).
 
     Misleads where neighbourhoods are arbitrary: duplicates, ties, and hubs that are neighbours of everybody. k is a
     scale: a high overlap says nothing of how far clusters are from each other, and chance grows with k / n.
@@ -76,7 +76,7 @@ def mutual_knn(counts: np.ndarray, *, distance: str, k: int) -> np.ndarray:
 @register(
     "jaccard_knn",
     symmetric=True,
-    range="0..1",
+    range=(0, 1),
     source="Wang et al. 2020",
     **LISTS | {"needs": "overlaps"},
 )

@@ -46,7 +46,8 @@ def cycles(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
 @register(
     "cycle_knn",
     symmetric=False,
-    range="0..1",
+    range=(0, 1),
+    alike=False,
     source="Huh et al. 2024",
     **LISTS,
 )

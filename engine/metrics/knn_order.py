@@ -110,7 +110,7 @@ def _agreement(found: np.ndarray, lengths: Lengths) -> np.ndarray:
 @register(
     "lcs_knn",
     symmetric=True,
-    range="0..1",
+    range=(0, 1),
     source="Huh et al. 2024",
     **LISTS,
 )
@@ -130,7 +130,7 @@ def lcs_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: in
 @register(
     "edit_knn",
     symmetric=True,
-    range="0..1",
+    range=(0, 1),
     source="Huh et al. 2024",
     **LISTS,
 )
@@ -150,7 +150,7 @@ def edit_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: i
 @register(
     "rank_knn",
     symmetric=True,
-    range="0..1",
+    range=(0, 1),
     source="Wang et al. 2020",
     **LISTS,
 )

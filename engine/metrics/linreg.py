@@ -9,6 +9,8 @@ from consilience.engine.metrics.cca import whitener
 from consilience.engine.metrics.linear import Cross, Own
 from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Number, register
 
+# A sum of squares cannot be below 0, nor a part above the whole: where it is by more, Y varies by rounding alone.
+LEAST = 1e-6
 Factor = tuple[np.ndarray, float]
 FoldFactor = tuple[np.ndarray, np.ndarray, float]
 
@@ -45,7 +47,7 @@ def _cross_validated(
         fitted, test = basis.T @ cross.matrix, basis.T @ cross.test
         residual += own + float((fitted * (spread[:, None] * fitted - 2 * test)).sum())
         total += own
-    return 1 - residual / total if total > 0 else float("nan")
+    return 1 - residual / total if total > 0 and residual > -LEAST * total else float("nan")
 
 
 @register(
@@ -56,7 +58,8 @@ def _cross_validated(
     symmetric=False,
     biased=lambda folds, ridge: folds == 0,
     direction="similarity",
-    range="0..1 (folds: -∞..1)",
+    range=lambda folds, ridge: (None if folds else 0, 1),
+    alike=lambda folds, ridge: ridge == 0,
     source="Kornblith et al. 2019",
     invariances=lambda folds, ridge: INVARIANCES if ridge == 0 else EUCLIDEAN,
 )
@@ -77,4 +80,4 @@ def linreg(left: Any, right: Any, cross: Any, *, folds: int, ridge: float) -> fl
     if folds:
         return _cross_validated(left, right, cross)
     explained = float((cross.between(left[0], None) ** 2).sum())
-    return explained / right[1] if right[1] > 0 else float("nan")
+    return explained / right[1] if right[1] > 0 and explained < (1 + LEAST) * right[1] else float("nan")

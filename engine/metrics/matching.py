@@ -1,6 +1,6 @@
 """Recovering which sample is which from similarities within each representation, and a few known pairs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment, quadratic_assignment
@@ -69,7 +69,7 @@ def local_cka(left: Kernels, right: Kernels) -> np.ndarray:
     },
     symmetric=True,
     direction="similarity",
-    range="0..1, chance 1/m",
+    range=(0, 1),
     source="Maniparambil et al. 2024; Vogelstein et al. 2015; Fishkind et al. 2019",
     null=exact,
     invariances=EUCLIDEAN,
@@ -101,5 +101,5 @@ def matching(left: Kernels, right: Kernels, fit: Fit, *, method: str, seeds: int
     inside = fit.held.inside
     return Scores(
         fit.held.means(right_ones.astype(np.float64)),
-        lambda s: linear(np.diag(inside[s] / inside[s].sum())),
+        lambda s: replace(linear(np.diag(inside[s] / inside[s].sum())), step=1 / inside[s].sum()),
     )

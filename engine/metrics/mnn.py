@@ -107,7 +107,7 @@ def _invariances(space: str, distance: str, **_: Any) -> tuple[str, ...]:
     only={"anchors": ("space", "relative")},
     symmetric=True,
     direction="similarity",
-    range="0..1",
+    range=(0, 1),
     source="Haghverdi et al. 2018",
     undefined="the two have different numbers of units, and without a shared space those must correspond",
     invariances=_invariances,

@@ -30,7 +30,7 @@ def nuclear_cosine(left: Factor, right: Factor, cross: Cross) -> float:
     symmetric=True,
     biased=True,
     direction="distance",
-    range="0..π/2 (squared: 0..2)",
+    range=lambda form, whiten: (0, 2 if form == "squared" else np.pi / 2),
     source="Williams et al. 2021",
     best=0.0,
     invariances=lambda form, whiten: INVARIANCES if whiten == 0 else EUCLIDEAN,
@@ -57,7 +57,7 @@ def procrustes(left: Factor, right: Factor, cross: Cross, *, form: str, whiten: 
     symmetric=True,
     biased=True,
     direction="similarity",
-    range="0..1",
+    range=(0, 1),
     source="Harvey et al. 2024",
     invariances=EUCLIDEAN,
 )

@@ -48,7 +48,7 @@ PROFILES: dict[str, Any] = {  # what both metrics declare alike
 @register(
     "relative",
     factor=lambda side, anchors, **_: unit(cosines(side, anchors)),
-    range="-1..1 (recall: 0..1)",
+    range=lambda report, **_: (-1 if report == "similarity" else 0, 1),
     source="Moschella et al. 2023",
     **PROFILES,
 )
@@ -75,7 +75,7 @@ def relative(
     "indra",
     factor=_angles,
     biased=lambda report, **_: report == "similarity",
-    range="0..1",
+    range=(0, 1),
     source="Lu et al. 2025",
     **PROFILES,
 )

@@ -67,7 +67,7 @@ def _root(matrix: np.ndarray, rounding: float, precise: bool) -> np.ndarray:
     parameters={"shrinkage": Number(0.1, 1e-3, 1.0)},
     symmetric=True,
     direction="distance",
-    range="0..∞",
+    range=(0, None),
     source="Shahbazi et al. 2021",
     best=0.0,
     invariances=("permutation", "rotation", "translation"),

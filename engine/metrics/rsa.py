@@ -12,6 +12,7 @@ from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.triangles import Triangles
 
 RANKED = ("spearman", "rho_a")
+TIES_COUNT = ("rho_a", "kendall")  # against a matrix: compared with itself it scores less than 1
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,24 @@ def _unit(s: Sums | Entries, products: np.ndarray, compare: str) -> np.ndarray:
     """What the products of all pairs are divided by."""
     if compare != "rho_a":
         return normaliser(products)
+    if isinstance(s, Sums) and s.untied is not None:
+        shares = s.untied[:, None] * s.untied
+        # Where all entries are tied the products are 0 whatever they are divided by.
+        return np.where(shares > 0, normaliser(products) / np.sqrt(np.where(shares > 0, shares, 1.0)), 1.0)
+    return _of_untied(s, products)
+
+
+def _of_untied(s: Sums | Entries, products: np.ndarray) -> np.ndarray:
+    """The products of ranks without ties, of which there are as many as entries."""
     entries = (s.entries / 2)[:, None, None]
     # The ranks are counted in units of their number, and every pair of samples twice.
     return np.broadcast_to((entries**2 - 1) / (6 * entries), products.shape)
+
+
+def untied(s: Sums) -> np.ndarray:
+    """The share (R,) of the variance of ranks among all samples that their ties leave; `s` is of ranks, with S = 1."""
+    products = _products(s, "rho_a")
+    return np.diagonal(products / _of_untied(s, products), axis1=1, axis2=2)[0]
 
 
 def null(s: Sums | Entries, *, compare: str, rdm: str) -> Null:
@@ -95,13 +111,19 @@ def _tau_a(left: np.ndarray, right: np.ndarray) -> float:
     },
     symmetric=True,
     direction="similarity",
-    range="-1..1",
+    range=(-1, 1),
+    alike=lambda compare, **_: compare not in TIES_COUNT,
     source="Kriegeskorte et al. 2008; Nili et al. 2014; Diedrichsen et al. 2020",
     null=null,
     biased=lambda compare, **_: compare == "whitened_cosine",
     repeats=lambda rdm, **_: rdm == "crossnobis",
     part=lambda s, at, **_: Entries(s.entries, s.cross, s.total, upper_triangle(s)),
     sampled=lambda compare, **_: compare in ("pearson", "cosine"),
+    unsampled=lambda compare, **_: (
+        "its bias is larger the fewer samples are compared"
+        if compare == "whitened_cosine"
+        else "ranks are those among all pairs of samples"
+    ),
     invariances=_invariances,
 )
 def rsa(s: Sums | Entries | Triangles, *, compare: str, rdm: str) -> np.ndarray | float:

@@ -11,7 +11,7 @@ from consilience.engine.passes.unions import Side
 @register(
     "second_order_cosine",
     symmetric=True,
-    range="-1..1",
+    range=lambda distance, k: (-1 if distance == "cosine" else 0, 1),
     source="Hamilton et al. 2016; Wang et al. 2020",
     **{**LISTS, "needs": "unions"},
 )

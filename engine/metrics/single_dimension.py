@@ -27,7 +27,7 @@ def maximum_likelihood(distances: np.ndarray) -> float:
     nearest=lambda method, k=2: k,
     parameters={"method": Choice(("two_nn", "mle")), "k": Number(10, 2)},
     only={"k": ("method", "mle")},
-    range="0..∞",
+    range=(0, None),
     source="Facco et al. 2017 (two_nn); Levina and Bickel 2004, MacKay and Ghahramani 2005 (mle)",
     undefined="the distances of samples to their neighbours do not differ, or almost all samples are copies",
     leaves_out="copies of another sample",

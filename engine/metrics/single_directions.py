@@ -11,7 +11,7 @@ NO_DIRECTION = "samples of zeros, which have no direction"
 @register(
     "magnitude",
     needs="means",
-    range="0..∞",
+    range=(0, None),
     source="Wang et al. 2020 (network embedding); Klabunde et al. 2025",
     invariances=("permutation", "rotation"),
 )
@@ -31,7 +31,7 @@ def magnitude(means: Means) -> float:
 @register(
     "concentricity",
     needs="means",
-    range="-1..1",
+    range=(-1, 1),
     source="Wang et al. 2020 (network embedding); Klabunde et al. 2025",
     undefined="the mean is zero but for rounding, and has no direction",
     leaves_out=NO_DIRECTION,
@@ -54,7 +54,7 @@ def concentricity(means: Means) -> float:
 @register(
     "uniformity",
     needs="directions",
-    range="-8..0",
+    range=(-8, 0),
     source="Wang and Isola 2020",
     undefined="fewer than two samples have a direction",
     leaves_out=NO_DIRECTION,

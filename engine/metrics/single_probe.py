@@ -17,7 +17,7 @@ MOST_STEPS = 1000  # of the solver
         "strength": Number(1.0, 1e-6),
         "samples": Number(10_000, 4),
     },
-    range="0..1 (r2: -∞..1)",
+    range=lambda task, **_: (0 if task == "accuracy" else None, 1),
     source="Alain and Bengio 2017; Harvey et al. 2024",
     undefined="no held-out label differs from the mean of the train labels",
     invariances=("permutation", "scaling", "translation"),

@@ -32,7 +32,7 @@ def _explained(basis: np.ndarray, with_basis: np.ndarray, rounding: float) -> np
     symmetric=True,
     biased=True,
     direction="similarity",
-    range="0..1",
+    range=(0, 1),
     source="Wang et al. 2018",
     invariances=("permutation", "scaling", "translation"),
 )

@@ -89,7 +89,7 @@ MATCHES = {"one_to_one": assignment, "soft": transport, "best": each_best}
     parameters={"match": Choice(tuple(MATCHES))},
     symmetric=lambda match: match != "best",
     direction="similarity",
-    range="-1..1",
+    range=(-1, 1),
     source="Li et al. 2015; Khosla and Williams 2024; best: Gurnee et al. 2024, Dravid et al. 2023",
     invariances=("permutation", "scaling", "translation"),
 )
@@ -118,7 +118,7 @@ def unit_match(left: np.ndarray, right: np.ndarray, cross: Cross, *, match: str)
     factor=inverse_norms,
     symmetric=True,
     direction="similarity",
-    range="-1..1",
+    range=(-1, 1),
     source="Del and Fishel 2022",
     undefined="the two have different numbers of units, which cannot be paired by number",
     invariances=("scaling", "translation"),

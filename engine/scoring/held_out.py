@@ -19,7 +19,7 @@ from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.sweep import Sweep, sweep_of
 
 Factors = dict[int, list[Any]]  # representation -> one factor a request
-# What was found, request, a, b -> scores (S,), or the moments (3, T) of their null.
+# What was found, request, a, b -> scores (S,), or the moments (4, T) of their null.
 Found = dict[tuple[int, int, int, int], np.ndarray]
 SCORE, NULL = -1, -2  # else the number of a draw
 WHOLE = np.ones((1, 1), bool)
@@ -172,11 +172,11 @@ def _scored(
 
 
 def _one_way(one: Asked, left: Any, right: Any, fit: Fit, what: int, null: bool) -> dict[int, np.ndarray]:
-    """`what`: scores (S,), and NULL: moments (3, T) if wanted and exact."""
+    """`what`: scores (S,), and NULL: moments (4, T) if wanted and exact."""
     request = one.request
     scores = request.metric.finish(left, right, fit, **request.parameters)
     found = {what: scores.values}
     if null and request.metric.null is not None:
         nulls = [request.metric.null(scores, subset) for subset in one.held.subsets.tested]
-        found[NULL] = np.array([[x.mean, x.sd, x.skew] for x in nulls]).T
+        found[NULL] = np.array([[x.mean, x.sd, x.skew, x.step] for x in nulls]).T
     return found

@@ -46,7 +46,7 @@ def _evaluated(request: Request, lists: np.ndarray, rows: np.ndarray, setting: S
     if setting.null:
         share = given["k"] / (setting.groups.n - 1)
         sd = np.full(scores.shape[1:], np.sqrt(share * (1 - share) / (given["k"] * len(rows))))
-        null = Null(np.full_like(sd, share), sd, sd / share)
+        null = Null(np.full_like(sd, share), sd, sd / share, 1 / (given["k"] * len(rows)))
         tail = exact_tail(null, scores[chosen.full], request)
     how = "exact mean, and the variance of independent draws" if tail else "none"
     return Evaluated(request, scores, chosen, len(rows), tail, None, how)

@@ -7,13 +7,14 @@ samples have been read, other pairs of the same samples would hardly lower the e
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
 from consilience.engine.costs.apart import BATCH, SAMPLED_FROM
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.subsets import deal, subsets
-from consilience.engine.metrics.registry import Request, registered
+from consilience.engine.metrics.registry import Choice, Metric, Request, parse, registered
 from consilience.engine.passes.batches import Parts, batch_parts
 from consilience.engine.scoring.batches import contributions, from_parts
 from consilience.engine.scoring.enough import short, told
@@ -24,6 +25,22 @@ from consilience.engine.scoring.setting import Setting
 
 ROUND = 20  # batches, one for each group of the jackknife
 LEAST_SAMPLES = SAMPLED_FROM
+OF_ALL = (
+    "neighbours among a part of the samples are not those among all, and only the overlap of mutual_knn is made of "
+    "single samples searched among all"
+)
+# Why a part of the pairs does not serve, by what a metric needs.
+WHY = {
+    "sums": "it is no mean over pairs or quadruples of samples",
+    "classes": "its pairs are those within classes, which random batches would cut",
+    "batches": "it is made of random batches already",
+    "neighbours": OF_ALL,
+    "overlaps": OF_ALL,
+    "unions": OF_ALL,
+    "triangles": "it is of all pairs of few samples",
+    "moments": "it takes one reading of all samples, and no pairs of them",
+    "held_out": "it takes one reading of all samples, and pairs of at most `gallery` of them",
+}
 
 
 def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
@@ -42,11 +59,38 @@ def check(requests: Sequence[Request], until_se: float) -> None:
         )
     for r in requests:
         if not r.sampled:
-            known = ", ".join(sorted(name for name, m in registered().items() if m.sampled))
+            known = ", ".join(told for _, m in sorted(registered().items()) if (told := forms(m)))
             raise BadInput(
-                f"metrics that random pairs of samples estimate without bias, with until_se (some forms of {known})",
-                r.id, "leave until_se out, or compare by this metric in another call",
+                f"metrics that random pairs of samples estimate without bias, with until_se: {known}",
+                f"{r.id}, which they do not: {unsampled(r)}",
+                "leave until_se out, or compare by this metric in another call",
             )  # fmt: skip
+
+
+def forms(metric: Metric) -> str | None:
+    """The metric, with the words that its parameters need for `until_se`; None where there are none."""
+    choices = {name: p for name, p in metric.parameters.items() if isinstance(p, Choice)}
+    serving: list[tuple[str, ...]] = []
+    for words in product(*(p.words for p in choices.values())):
+        try:
+            if parse({"name": metric.name, **dict(zip(choices, words))}).sampled:
+                serving.append(words)
+        except BadInput:
+            continue  # they do not go together
+    if not serving:
+        return None
+    needed = []
+    for k, (name, parameter) in enumerate(choices.items()):
+        mine = [word for word in parameter.words if any(words[k] == word for words in serving)]
+        if len(mine) < len(parameter.words):
+            needed.append(f"{name}={' or '.join(mine)}")
+    return f"{metric.name} ({', '.join(needed)})" if needed else metric.name
+
+
+def unsampled(request: Request) -> str:
+    """Why random pairs of samples do not estimate that metric without bias."""
+    why = request.metric.unsampled
+    return (why(**request.parameters) if callable(why) else why) or WHY[request.needs]
 
 
 def _pairwise(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:

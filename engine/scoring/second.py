@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.metrics.registry import ON_LISTS, Request
+from consilience.engine.metrics.rsa import untied
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.layout import layout
@@ -63,7 +64,8 @@ def _fast_sums(requests: Sequence[Request], setting: Setting) -> list[Evaluated]
     error = largest_error(setting)
     found = _evaluated(requests, setting, fast=True)
     if setting.precision == "fast" or not matters(error, found):
-        return _noted(found, {"precision": "fast", "largest error": error, "measured on": SAMPLE_ROWS})
+        measured = min(SAMPLE_ROWS, setting.groups.n)
+        return _noted(found, {"precision": "fast", "largest error": error, "measured on": measured})
     why = f"fast products bring an error of {error:.1g}, more than 1/{SHARE} of an se"
     return _noted(_evaluated(requests, setting), {"precision": f"exact: {why}"})
 
@@ -115,6 +117,8 @@ def statistics(requests: Sequence[Request], setting: Setting, fast: bool = False
         neighbours = known.neighbours(searches, setting)
     for space in {r.space for r in requests if r.needs == "neighbours" and r.metric.values}:
         neighbours[space] = with_values(setting.tile_pass(setting.groups), neighbours[space], setting.run)
+    for space in (s for s in sums if s.endswith("/ranks")):
+        sums[space] = replace(sums[space], untied=untied(sums[space].at(setting.subsets.full)))
     if any(r.units for r in requests):
         sums["linear"] = replace(
             sums["linear"],

@@ -11,8 +11,10 @@ import xarray as xr
 
 from consilience.engine import scores
 from consilience.engine.features.join import Joined
-from consilience.engine.metrics.registry import Request
+from consilience.engine.metrics.registry import Request, spelled_range
 from consilience.engine.scoring.evaluated import Evaluated
+
+NO_SPREAD = "no z: the scores of permuted samples do not differ, or are not defined"
 
 
 def score_table(
@@ -89,8 +91,8 @@ def provenance(
 
 
 def _about(request: Request) -> dict[str, str | bool]:
-    told = {k: getattr(request.metric, k) for k in ("title", "formula", "source", "range")}
-    return {**told, "symmetric": request.symmetric}
+    told = {k: getattr(request.metric, k) for k in ("title", "formula", "source")}
+    return {**told, "range": spelled_range(request.range), "symmetric": request.symmetric}
 
 
 def _either_way(pairs: Sequence[tuple[int, int]], count: int) -> np.ndarray:
@@ -108,11 +110,18 @@ def _reasons(
     b: Sequence[int],
     wanted: np.ndarray,
 ) -> dict[str, str]:
-    """Why a score that was wanted is NaN, by "metric|a|b"."""
+    """Why a score that was wanted is NaN, or its z, by "metric|a|b"."""
     names = [r.name for r in joined.representations]
     reasons = {}
     for e in evaluated:
-        score = e.values[e.subsets.full][np.ix_(a, b)]
-        for i, j in zip(*np.nonzero(~np.isfinite(score) & wanted)):
-            reasons[f"{e.request.id}|{names[a[i]]}|{names[b[j]]}"] = e.request.metric.undefined
+        cut = np.ix_(a, b)
+        absent = ~np.isfinite(e.values[e.subsets.full][cut]) & wanted
+        told = [(e.request.metric.undefined, absent)]
+        if e.tail is not None:
+            null = e.tail.null
+            spread = np.isfinite(null.mean[cut]) & (null.sd[cut] > 0)
+            told.append((NO_SPREAD, ~spread & ~absent & wanted))
+        for why, where in told:
+            for i, j in zip(*np.nonzero(where)):
+                reasons[f"{e.request.id}|{names[a[i]]}|{names[b[j]]}"] = why
     return reasons

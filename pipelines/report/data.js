@@ -61,7 +61,8 @@ function cell(t, i, j) {
 function hover(t, i, j) {
   const c = cell(t, i, j);
   if (Number.isNaN(c.score)) return `${title(i, j)}<br>no score: ${escaped(c.reason)}`;
-  return `${title(i, j)}${measured(c.score, c.se, t.t)}<br>null ${short(c.null_mean)}, z ${short(c.z)}, p ${power(c.log10_p)}`;
+  const without = c.reason.startsWith("no z") ? `<br>${escaped(c.reason)}` : "";
+  return `${title(i, j)}${measured(c.score, c.se, t.t)}<br>null ${short(c.null_mean)}, z ${short(c.z)}, p ${power(c.log10_p)}${without}`;
 }
 
 function title(i, j) {

@@ -78,7 +78,7 @@ def hover(
     log10_p: float,
     reason: str,
 ) -> str:
-    """What pointing at one score shows, as the small HTML that plotly understands; `reason` is why it is NaN."""
+    """What pointing at one score shows, as the small HTML that plotly understands; `reason` is why it, or z, is NaN."""
     title = f"{escape(a)} × {escape(b)}"
     if score != score:
         return f"{title}<br>no score: {escape(reason)}"
@@ -87,4 +87,5 @@ def hover(
         f"{title}<br><b>{fixed(score, digits)}</b> ± {fixed(se, digits)}"
         f"<br>95 % interval {fixed(low, digits)} to {fixed(high, digits)}"
         f"<br>null {short(null)}, z {short(z)}, p {power(log10_p)}"
+        + (f"<br>{escape(reason)}" if reason.startswith("no z") else "")
     )

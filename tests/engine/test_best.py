@@ -95,7 +95,7 @@ def test_the_table(tables):
     assert json.loads(found.attrs["join"]) == {"rows": 30, "dropped": {}}
     assert json.loads(found.attrs["metrics"])["svcca:variance=0.99"]["source"] == "Raghu et al. 2017"
     for metric in found["metric"].values:  # of a symmetric metric both orders of two models say the same
-        if parse(metric).metric.symmetric:
+        if parse(metric).symmetric:
             one = found[["score", "null_mean", "null_sd", "threshold", "p", "calibrated"]].sel(metric=metric)
             for value in one.values():
                 np.testing.assert_array_equal(value, value.T)

@@ -53,17 +53,21 @@ def cka_minibatch(x, y, batch):
     return cka_of_classes(x, y, of)
 
 
+def unbiased_self(x):
+    p = x.shape[1]
+    alone = sum(hsic_unbiased(np.outer(u, u), np.outer(u, u)) for u in x.T)
+    return (hsic_unbiased(gram(x), gram(x)) - alone) * p / (p - 1) if p > 1 else np.nan
+
+
 def cka_unbiased_both(x, y):
     """Chun et al. 2025: also corrected for the units that were not recorded."""
-    own = []
-    for z in (x, y):
-        p = z.shape[1]
-        alone = sum(hsic_unbiased(np.outer(u, u), np.outer(u, u)) for u in z.T)
-        own.append((hsic_unbiased(gram(z), gram(z)) - alone) * p / (p - 1))
+    own = [unbiased_self(z) for z in (x, y)]
     return hsic_unbiased(gram(x), gram(y)) / np.sqrt(own[0] * own[1]) if min(own) > 0 else np.nan
 
 
 def rdm(x, kind):
+    if kind == "crossnobis":
+        return crossnobis(x)
     if kind == "correlation":
         return 1 - np.corrcoef(x)
     if kind == "cosine":
@@ -88,14 +92,34 @@ def distances(x):
     return np.array([np.sqrt(((x - row) ** 2).sum(axis=1)) for row in x])
 
 
-def cka_rbf(x, y, estimator="unbiased", bandwidth=1.0):
-    grams = []
-    for z in (x, y):
-        d = distances(z)
-        sigma = bandwidth * np.median(d[np.triu_indices(len(z), 1)])
-        grams.append(np.exp(-(d**2) / (2 * sigma**2)))
+def gram_rbf(x, bandwidth=1.0):
+    d = distances(x)
+    sigma = bandwidth * np.median(d[np.triu_indices(len(x), 1)])
+    return np.exp(-(d**2) / (2 * sigma**2))
+
+
+def cka_rbf_of_classes(x, y, labels, estimator="unbiased", bandwidth=1.0):
+    """As `cka_of_classes`; the width of the kernel is that of all samples."""
     hsic = hsic_unbiased if estimator == "unbiased" else hsic_biased
-    k, l = grams
+    whole, sums = [gram_rbf(z, bandwidth) for z in (x, y)], np.zeros(3)
+    for label in np.unique(labels):
+        k, l = (g[np.ix_(labels == label, labels == label)] for g in whole)
+        sums += hsic(k, l), hsic(k, k), hsic(l, l)
+    return sums[0] / np.sqrt(sums[1] * sums[2]) if min(sums[1:]) > 0 else np.nan
+
+
+def cka_unbiased_both_of_classes(x, y, labels):
+    """The self terms are summed over classes too, and with them those of single units."""
+    sums = np.zeros(3)
+    for label in np.unique(labels):
+        a, b = x[labels == label], y[labels == label]
+        sums += hsic_unbiased(gram(a), gram(b)), unbiased_self(a), unbiased_self(b)
+    return sums[0] / np.sqrt(sums[1] * sums[2]) if min(sums[1:]) > 0 else np.nan
+
+
+def cka_rbf(x, y, estimator="unbiased", bandwidth=1.0):
+    hsic = hsic_unbiased if estimator == "unbiased" else hsic_biased
+    k, l = (gram_rbf(z, bandwidth) for z in (x, y))
     top, left, right = hsic(k, l), hsic(k, k), hsic(l, l)
     return top / np.sqrt(left * right) if left > 0 and right > 0 else np.nan
 
@@ -186,6 +210,20 @@ def canonical(x, y):
 def cca(x, y, summary="mean"):
     rho = canonical(x, y)
     return {"mean": rho.mean(), "mean_squared": (rho**2).mean(), "first": rho[0], "sum": rho.sum()}[summary]
+
+
+def cca_ridge(x, y, ridge, summary="mean"):
+    """Singular values of (Sx + λx)^-½ Sxy (Sy + λy)^-½, λ the ridge in units of the mean eigenvalue of each."""
+    xc, yc, roots = x - x.mean(0), y - y.mean(0), []
+    for z in (xc, yc):
+        values, vectors = np.linalg.eigh(
+            z.T @ z + ridge * np.trace(z.T @ z) / z.shape[1] * np.eye(z.shape[1])
+        )
+        roots.append(vectors / np.sqrt(values) @ vectors.T)
+    rho = np.linalg.svd(roots[0] @ xc.T @ yc @ roots[1], compute_uv=False)
+    # Directions that one side has not got have no correlation.
+    rho = rho[: min(np.linalg.matrix_rank(xc), np.linalg.matrix_rank(yc))]
+    return {"mean": rho.mean(), "first": rho[0]}[summary]
 
 
 def leading(x, variance):

@@ -1,14 +1,18 @@
-"""Which literal definition every metric is held to, by id. Families that are many bring their own table."""
+"""Which literal definition every metric is held to, by id. Families that are many bring their own table.
+
+`REFERENCE` are those of two representations (n, d), and `EVERY` those on repeats, with labels, and of one as well.
+"""
 
 from collections.abc import Callable
 
-import numpy as np
 import reference
 import reference_held_out
 import reference_knn
+import reference_probe
+import reference_single
 import reference_units
 
-Reference = Callable[[np.ndarray, np.ndarray], float]
+Reference = Callable[..., float]
 
 REFERENCE: dict[str, Reference] = (
     {
@@ -39,6 +43,8 @@ REFERENCE: dict[str, Reference] = (
         "cca:summary=mean_squared": lambda x, y: reference.cca(x, y, "mean_squared"),
         "cca:summary=first": lambda x, y: reference.cca(x, y, "first"),
         "cca:summary=sum": lambda x, y: reference.cca(x, y, "sum"),
+        "cca:ridge=0.5": lambda x, y: reference.cca_ridge(x, y, 0.5),
+        "cca:ridge=0.01,summary=first": lambda x, y: reference.cca_ridge(x, y, 0.01, "first"),
         "svcca": reference.svcca,
         "svcca:variance=0.8": lambda x, y: reference.svcca(x, y, 0.8),
         "pwcca": reference.pwcca,
@@ -47,9 +53,34 @@ REFERENCE: dict[str, Reference] = (
         "procrustes": reference.procrustes,
         "procrustes:form=squared": lambda x, y: reference.procrustes(x, y, "squared"),
         "procrustes:whiten=0.3": lambda x, y: reference.procrustes(x, y, whiten=0.3),
+        "procrustes:whiten=0": lambda x, y: reference.procrustes(x, y, whiten=0.0),
+        "procrustes:form=squared,whiten=0": lambda x, y: reference.procrustes(x, y, "squared", 0.0),
         "bures": reference.bures,
     }
     | reference_held_out.REFERENCE
     | reference_knn.REFERENCE
     | reference_units.REFERENCE
+)
+
+# Of X, Y and the labels (n,) of the samples.
+LABELLED: dict[str, Reference] = {
+    "cka:by=label": reference.cka_of_classes,
+    "cka:by=label,estimator=biased": lambda x, y, c: reference.cka_of_classes(x, y, c, "biased"),
+    "cka:by=label,kernel=rbf": lambda x, y, c: reference.cka_rbf_of_classes(x, y, c),
+    "cka:bandwidth=2,by=label,estimator=biased,kernel=rbf": lambda x, y, c: reference.cka_rbf_of_classes(
+        x, y, c, "biased", 2.0
+    ),
+    "cka:by=label,estimator=unbiased_both": reference.cka_unbiased_both_of_classes,
+}
+
+# Of features (n, repeats, d).
+REPEATED: dict[str, Reference] = {
+    f"rsa:compare={compare},rdm=crossnobis": lambda x, y, compare=compare: reference.rsa(
+        x, y, "crossnobis", compare
+    )
+    for compare in ("spearman", "pearson", "cosine", "rho_a", "whitened_cosine", "kendall")
+}
+
+EVERY: dict[str, Reference] = (
+    REFERENCE | LABELLED | REPEATED | reference_single.REFERENCE | reference_probe.REFERENCE
 )

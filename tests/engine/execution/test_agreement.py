@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from references import EVERY
 
 import consilience as cs
 from consilience.engine.execution import shipping
 from consilience.engine.execution.sessions import opened
+from consilience.engine.metrics.registry import parse, registered
 from consilience.engine.passes import executors
+from consilience.engine.testing import N, tried
 
 CLUSTERS = ("distributed", "ray")
 WORKERS = 2
@@ -57,19 +60,9 @@ def encoded(**where: Any) -> xr.Dataset:
 CASES: dict[str, Case] = {
     "cka of all pairs, tiles": lambda **where: cs.compare(features(600, (300, 250, 280)), **where),
     "cka of one pair, moments": lambda **where: cs.compare(features(6000, (9, 5)), metrics=["cka"], **where),
-    "rbf": compared("cka:kernel=rbf"),
-    "rsa": compared("rsa", "rsa:compare=rho_a"),
-    "rsa by all pairs of pairs": compared("rsa:compare=kendall", n=60, permutations=3, groups=4),
-    "distance correlation": compared("distance_correlation"),
-    "shared neighbours": compared("mutual_knn", "jaccard_knn", "cknna", n=600),
-    "ordered neighbours": compared("lcs_knn", "edit_knn", "rank_knn", "second_order_cosine", permutations=3),
-    "spectra": compared("svcca", "pwcca", "cca", "procrustes", permutations=3),
-    "cross-validated": compared("linreg:folds=3", permutations=3),
-    "units": compared("unit_match", "unit_corr", permutations=3),
-    "held out": compared("stitch", "matching", "relative", permutations=3),
+    "neighbours of many tiles": compared("mutual_knn", "cknna", n=600),
     "until a standard error": compared("cka", "mutual_knn", n=2400, until_se=0.02),
     "preprocessed": compared("cka", preprocess=["clip", {"name": "pca", "components": 8}, "l2"]),
-    "within classes": compared("cka", n=300, by=np.arange(300) % 3),
     "profile": lambda **where: cs.profile(features(400), labels=np.arange(400) % 2, **where),
     "best layers": lambda **where: cs.best_layers(features(300), metrics=["cka", "rsa"], permutations=19, **where),
     "encoding": encoded,
@@ -83,6 +76,37 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     with opened(request.param, None, WORKERS) as session:
         session.begin()
         yield {"executor": request.param, "threads": WORKERS}
+
+
+METRICS = sorted({*EVERY, *registered()})
+
+
+def everything(**where: Any) -> dict[str, xr.Dataset]:
+    """All metrics there are, of features with repeats and labels: those of two representations, and those of one."""
+    labels, pair = np.arange(N) % 3, tried(parse("rsa:rdm=crossnobis"))
+    features, single = {"x": pair.x, "y": pair.y}, {m: parse(m).metric.single for m in METRICS}
+    means = {name: x.mean(axis=1) for name, x in features.items()}
+    two, one = ([m for m in METRICS if single[m] == of_one] for of_one in (False, True))
+    compared = cs.compare(features, metrics=two, labels=labels, permutations=2, groups=4, **where)
+    return {"two": compared, "one": cs.profile(means, one, labels=labels, groups=4, **where)}
+
+
+@pytest.fixture(scope="module")
+def on_cluster(cluster: dict[str, Any]) -> dict[str, xr.Dataset]:
+    return everything(**cluster)
+
+
+@pytest.fixture(scope="module")
+def on_one_thread() -> dict[str, xr.Dataset]:
+    return everything(threads=1)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_is_the_same_on_a_cluster(metric, on_cluster, on_one_thread):
+    of = "one" if parse(metric).metric.single else "two"
+    found, wanted = (tables[of].sel(metric=parse(metric).id) for tables in (on_cluster, on_one_thread))
+    assert np.isfinite(wanted["score"]).any()
+    agree(found, wanted)
 
 
 @pytest.fixture(scope="module")

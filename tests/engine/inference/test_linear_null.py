@@ -29,8 +29,10 @@ def test_hits_are_the_same_of_a_matrix_of_names(k):
     named = np.zeros((7, 7))
     for row in named:
         row[rng.choice(7, k, replace=False)] = 1
-    for value, want in zip(vars(hits(named.sum(axis=0), k)).values(), vars(linear(named)).values()):
-        assert value == pytest.approx(want)
+    found, whole = hits(named.sum(axis=0), k), linear(named)
+    for name in ("mean", "sd", "skew"):
+        assert getattr(found, name) == pytest.approx(getattr(whole, name))
+    assert found.step == 1  # a count
     assert hits(named.sum(axis=0), k).sd == pytest.approx(every(named).std())
 
 

@@ -72,7 +72,10 @@ def test_labels_are_matched_by_sample_id_and_small_classes_are_counted(tmp_path)
         ({"by": {"s0": 0}}, "labels in the order of the rows"),
         ({"by": np.arange(20)}, "at least one class of 4 samples"),
         ({"by": [None] * 20}, "a label for every sample"),
-        ({"metrics": ["cka:estimator=minibatch"], "by": [0] * 20}, "either estimator=minibatch or by=label"),
+        (
+            {"metrics": ["cka:by=label,estimator=minibatch"], "by": [0] * 20},
+            "either estimator=minibatch or by=label",
+        ),
         (
             {"metrics": ["cka:estimator=unbiased_both,kernel=rbf"]},
             "kernel=linear with estimator=unbiased_both",

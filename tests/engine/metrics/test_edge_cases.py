@@ -1,5 +1,7 @@
 """Every metric on awkward features: it equals its definition, or is undefined where the definition is."""
 
+import json
+
 import numpy as np
 import pytest
 from references import REFERENCE
@@ -44,6 +46,10 @@ def more_units_than_samples():
     return related(n=12, d1=30, d2=50)
 
 
+def one_unit_each():
+    return related(d1=1, d2=1)
+
+
 CASES = [
     rank_deficient, duplicated_columns, duplicated_samples, one_outlier_unit, tiny_and_huge, more_units_than_samples,
 ]  # fmt: skip
@@ -82,15 +88,80 @@ def test_one_unit():
     assert table.attrs["reasons"].count("|x|y") == len(undefined)
 
 
-def test_turned_signs_do_not_matter_to_metrics_blind_to_rotation():
+def test_turned_signs_of_units():
+    """Metrics blind to rotation do not see them; every other one scores what its definition says."""
     x, y = related()
     flipped = x * np.where(np.arange(6) % 2, 1, -1)
-    blind = [m for m in REFERENCE if "rotation" in parse(m).invariances]
-    assert len(blind) > 20
     there, back = (
-        cs.compare({"x": z}, {"y": y}, blind, se=False, null=False)["score"].values for z in (x, flipped)
+        cs.compare({"x": z}, {"y": y}, list(REFERENCE), se=False, null=False)["score"].values[:, 0, 0]
+        for z in (x, flipped)
     )
-    np.testing.assert_allclose(there, back, atol=1e-9)
+    changed = []
+    for metric, score, turned in zip(REFERENCE, there, back):
+        want = REFERENCE[metric](flipped, y)
+        assert np.isnan(turned) == np.isnan(want), metric
+        assert np.isnan(turned) or abs(turned - want) < 1e-7 * max(1, abs(want)), (metric, turned, want)
+        blind = "rotation" in parse(metric).invariances
+        assert not blind or abs(score - turned) < 1e-9, metric
+        changed += [metric] if abs(score - turned) > 1e-3 else []
+    assert {"rsa", "unit_match", "unit_match:match=best"} <= set(changed)
+
+
+# Of each way in which metrics are had, some; with the errors and the nulls of all of them the cases take minutes.
+SOME = [
+    "cka", "cka:estimator=biased", "cka:kernel=rbf", "cka:batch=16,estimator=minibatch", "distance_correlation", "rsa",
+    "rsa:compare=pearson,rdm=euclidean", "mutual_knn:k=3", "jaccard_knn:k=3", "cknna:k=3", "cycle_knn:k=6",
+    "second_order_cosine:k=4", "svcca", "cca", "linreg", "linreg:folds=4", "procrustes", "bures", "riemann",
+    "unit_match", "unit_match:match=best", "subspace_match:epsilon=0.7", "stitch", "stitch:report=recall_1", "relative",
+    "mnn:k=1", "rsa:compare=kendall", "cka:estimator=unbiased_both",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [*CASES, one_unit_each], ids=lambda c: c.__name__)
+def test_errors_and_nulls_are_numbers_or_their_absence_is_told(case):
+    x, y = case()
+    table = cs.compare({"x": x}, {"y": y}, SOME, permutations=5)
+    reasons, notes = (json.loads(table.attrs[k]) for k in ("reasons", "notes"))
+    for metric in table["metric"].values:
+        one = table.sel(metric=metric).squeeze()
+        score, told = float(one["score"]), reasons.get(f"{metric}|x|y", "")
+        if np.isnan(score):
+            assert told, metric
+            continue
+        assert 0 <= float(one["p"]) <= 1 or (np.isnan(one["p"]) and told.startswith("no z")), (
+            metric,
+            one["p"],
+        )
+        assert np.isfinite(one["z"]) != told.startswith("no z"), (metric, float(one["z"]), told)
+        assert np.isfinite(one["null_mean"]) or told, metric
+        se = float(one["se"])
+        assert se >= 0 or (
+            np.isnan(se) and (told or notes or int(one["groups"]) < 2 or "minibatch" in metric)
+        ), metric
+        (low, high) = parse(str(metric)).range
+        for half in ("score_select", "score_holdout"):
+            value = float(one[half])
+            assert np.isnan(value) or ((low is None or value >= low) and (high is None or value <= high)), (
+                metric
+            )
+
+
+@pytest.mark.parametrize(
+    "metric", ["mnn:k=11", "subspace_match:epsilon=0.99", "cycle_knn:k=23", "unit_match"]
+)
+def test_a_null_without_spread_is_told(metric):
+    """All are neighbours, or match, however the samples are permuted."""
+    x, y = related(n=24, d1=40, d2=40) if "subspace" in metric else related(n=24)
+    table = cs.compare({"x": x, "y": y}, metrics=[metric], permutations=5)
+    found = np.isfinite(table["z"].values[0])
+    assert found.all() == (metric == "unit_match")
+    reasons = json.loads(table.attrs["reasons"])
+    name = str(table["metric"].values[0])
+    assert reasons == {} if found.all() else {
+        f"{name}|{a}|{b}": "no z: the scores of permuted samples do not differ, or are not defined"
+        for a in "xy"
+        for b in "xy"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("n", [4, 5, 6])

@@ -31,7 +31,7 @@ from consilience.engine.metrics import Number, register
 
 
 @register(
-    "plain_cosine", needs="sums", space=lambda: "linear", symmetric=True, direction="similarity", range="-1..1",
+    "plain_cosine", needs="sums", space=lambda: "inner", symmetric=True, direction="similarity", range=(-1, 1),
     source="this package", invariances=("permutation", "rotation", "scaling"),
 )
 def plain_cosine(s):
@@ -45,7 +45,8 @@ def plain_cosine(s):
 
 @register(
     "any_neighbour", needs="neighbours", space=lambda k: "rdm-cosine", parameters={"k": Number(3, 1)},
-    symmetric=True, direction="similarity", range="0..1", source="this package",
+    symmetric=True, direction="similarity", range=(0, 1), source="this package",
+    invariances=("permutation", "rotation", "scaling"),
 )
 def any_neighbour(left, right, *, k):
     """Share of samples with at least one neighbour in common.
@@ -56,9 +57,12 @@ def any_neighbour(left, right, *, k):
     return shared.mean(axis=2)
 '''
 SCRIPT = """
+if __name__ != "__main__":
+    raise SystemExit  # a worker that starts
 import numpy as np
 import consilience as cs
 from consilience.engine.comparison import Comparison
+from consilience.testing import check_metric
 
 assert cs.metrics()["plain_cosine"] == "Cosine of two Gram matrices, without centring."
 rng = np.random.default_rng(0)
@@ -66,28 +70,36 @@ x, y = rng.normal(size=(60, 5)), rng.normal(size=(60, 7))
 y[:, :5] += x
 metrics = ["plain_cosine", "any_neighbour:k=4", "cka", "rsa"]
 table = cs.compare({"x": x, "y": y}, metrics=metrics, permutations=19)
-k, l = x @ x.T, y @ y.T
-np.fill_diagonal(k, 0), np.fill_diagonal(l, 0)
-score = table["score"].sel(a="x", b="y").values
-assert abs(score[0] - (k * l).sum() / np.linalg.norm(k) / np.linalg.norm(l)) < 1e-9
-near = []
-for z in (x, y):
-    unit = z / np.linalg.norm(z, axis=1, keepdims=True)
-    similar = unit @ unit.T
-    np.fill_diagonal(similar, -2)
-    near.append(np.argsort(-similar, axis=1)[:, :4])
-assert abs(score[1] - np.mean([bool(set(p) & set(q)) for p, q in zip(*near)])) < 1e-12
 assert (table["se"].sel(a="x", b="y") > 0).all()
 assert table["p"].sel(a="x", b="y").values[1] == 1 / 20
 assert list(table["null"].values)[1] == "19 permutations"
 assert len(Comparison({"x": x}, metrics=metrics).plan().steps) == 1  # one sweep, theirs and ours
-for threads in (1, 3):
-    again = cs.compare({"x": x, "y": y}, metrics=metrics, permutations=19, threads=threads)
-    np.testing.assert_allclose(again["score"], table["score"], atol=1e-12)
 try:
     cs.score("any_neighbour:k=60", x, y)
 except cs.BadInput as bad:
     print(bad)
+def cosine(x, y):
+    k, l = x @ x.T, y @ y.T
+    np.fill_diagonal(k, 0), np.fill_diagonal(l, 0)
+    return (k * l).sum() / np.linalg.norm(k) / np.linalg.norm(l)
+
+
+def any_shared(x, y, k=4):
+    near = []
+    for z in (x, y):
+        unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+        similar = unit @ unit.T
+        np.fill_diagonal(similar, -2)
+        near.append(np.argsort(-similar, axis=1)[:, :k])
+    return np.mean([bool(set(p) & set(q)) for p, q in zip(*near)])
+
+
+check_metric("plain_cosine", cosine, executors=("threads", "distributed"))
+check_metric("any_neighbour:k=4", any_shared)
+try:
+    check_metric("any_neighbour:k=4", lambda x, y: any_shared(x, y, 5), executors=())
+except AssertionError as wrong:
+    print(wrong)
 store = cs.FeatureStore("store")
 for name, z in (("x", x), ("y", y)):
     store.write(name, "set", [str(i) for i in range(60)], {"layer": z})
@@ -116,8 +128,10 @@ def test_metrics_of_an_installed_package(outside: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    refused = run("-c", SCRIPT)
-    assert "k smaller than the number of samples in 'any_neighbour:k=60'" in refused
+    (tmp_path / "script.py").write_text(SCRIPT)
+    told = run("script.py")
+    assert "k smaller than the number of samples in 'any_neighbour:k=60'" in told
+    assert "any_neighbour:k=4: the reference is " in told
     cli = ("-m", "consilience.pipelines.cli")
     assert "plain_cosine" in run(*cli, "list", "metrics")
     run(

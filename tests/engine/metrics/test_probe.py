@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from reference_probe import logistic, ridge
 
 import consilience as cs
 from consilience.engine.inference.jackknife import standard_error
@@ -25,26 +25,6 @@ def numbers(n=150, d=7, seed=1):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, d)) * rng.uniform(0.1, 9, d) + 4
     return x, x @ rng.normal(size=d) + 12 * rng.normal(size=n) - 3
-
-
-def halves(x, train, held):
-    """Both halves standardised by the train samples."""
-    mean, sd = x[train].mean(axis=0), x[train].std(axis=0)
-    return (x[train] - mean) / sd, (x[held] - mean) / sd
-
-
-def logistic(x, y, train, held, strength=1.0):
-    """Which held-out samples are hit."""
-    a, b = halves(x, train, held)
-    return LogisticRegression(C=1 / strength, max_iter=1000).fit(a, y[train]).predict(b) == y[held]
-
-
-def ridge(x, y, train, held, strength=1.0):
-    """Squared residuals and deviations of the held-out samples, by the normal equations."""
-    a, b = halves(x, train, held)
-    mean = y[train].mean()
-    weights = np.linalg.solve(a.T @ a + strength * np.eye(a.shape[1]), a.T @ (y[train] - mean))
-    return (y[held] - mean - b @ weights) ** 2, (y[held] - mean) ** 2
 
 
 @pytest.mark.parametrize("strength", [1.0, 300.0])

@@ -1,0 +1,1 @@
+../../src/consilience/testing.py
