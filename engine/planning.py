@@ -20,6 +20,7 @@ from consilience.engine.costs.tiles import (
     LONG_STRIP_ROWS,
     STRIP_ROWS,
     TILE_ROWS,
+    list_step,
     search_steps,
     state_memory,
     tile_memory,
@@ -40,9 +41,11 @@ def needs_of(requests: Sequence[Request]) -> Needs:
     return Needs(
         frozenset(r.space for r in requests if r.needs == "sums"),
         tuple(searches.items()),
-        tuple((r.parameters.get("folds", 0), r.metric.work) for r in requests if r.needs == "moments"),
+        tuple(r.work for r in requests if r.needs == "neighbours"),
+        frozenset((r.space, r.parameters["k"]) for r in requests if r.needs == "overlaps"),
+        tuple((r.parameters.get("folds", 0), r.work) for r in requests if r.needs == "moments"),
         tuple(
-            HeldOut(r.fits, r.parameters.get("gallery", 0), r.metric.null is None)
+            HeldOut(r.fits, r.parameters.get("gallery", 0), r.metric.null is None, r.work)
             for r in requests
             if r.needs == "held_out"
         ),
@@ -111,19 +114,20 @@ def make_plan(
         rows, strip = _blocks(unknown, searched, budget, speed) if unknown.count else (tile_rows, strip_rows)
         tile_rows, strip_rows = min(rows, tile_rows), min(strip, strip_rows)
         steps += search_steps(size, unknown, searched, tile_rows, strip_rows, speed)
+    few = subsets(first_order_groups(size.groups, size.whole), se=se)
+    every = subsets(size.groups, se=se)
+    if needs.lists and not sampled:
+        steps.append(list_step(size, needs, speed, every, permutations))
     if needs.first_order:
-        few = first_order_groups(size.groups, size.whole)
-        evaluations = subsets(few, se=se).count
-        steps.append(first_order_step(size, needs, budget, speed, evaluations, permutations))
-    few = first_order_groups(size.groups, size.whole)
+        steps.append(first_order_step(size, needs, budget, speed, few, permutations))
     if needs.unions:
-        steps.append(union_step(size, needs, speed, permutations, subsets(size.groups, se=se).count))
+        steps.append(union_step(size, needs, speed, permutations, every.count))
     if needs.batches:
         steps.append(batch_step(size, needs, speed))
     if needs.classes:
         steps.append(class_step(size, needs, speed, classes or (size.n,)))
     if needs.triangles:
-        steps.append(triangle_step(size, needs, speed, subsets(few, se=se).count + permutations))
+        steps.append(triangle_step(size, needs, speed, few.count + permutations))
     if needs.held_out:
         steps.append(held_out_step(size, needs, budget, speed, permutations))
     return Plan(tuple(steps), by_moments, tile_rows, strip_rows, budget)

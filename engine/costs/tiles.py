@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from consilience.engine.costs.size import ALLOCATOR, Needs, Size, Step, list_memory
+from consilience.engine.inference.subsets import Subsets
 from consilience.engine.machine import Speed
 
 TILE_ROWS, STRIP_ROWS, LEAST_ROWS = 512, 768, 16
 # Of few representations large tiles and long strips are small enough: fewer, larger products.
 FEW, LARGE_TILE_ROWS, LONG_STRIP_ROWS = 4, 1024, 2560
 # Measured per element on the kernels as they are; they enter the estimates only.
-NEIGHBOUR_NS, SPACE_NS, ENTRY_NS, OVERLAP_RATE = 12.0, 2.5, 40.0, 0.6
+NEIGHBOUR_NS, SPACE_NS, ENTRY_NS, OVERLAP_RATE, COUNT_NS = 12.0, 2.5, 40.0, 0.6, 8.0
 # By item size: to rank a distance, to make bins of the sample's, and the bytes that each of those takes meanwhile.
 RANK_NS, BINS_NS, SAMPLE_BYTES = {4: 25.0, 8: 200.0}, {4: 60.0, 8: 290.0}, {4: 16.0, 8: 40.0}
 
@@ -73,5 +74,20 @@ def search_steps(whole: Size, unknown: Size, needs: Needs, tile: int, strip: int
 
 def overlap_seconds(size: Size, needs: Needs, speed: Speed) -> float:
     """To count common neighbours on every subset of rows."""
-    flops = sum(2.0 * size.n * min(size.n, 2 * size.count * k) * size.products for _, k in needs.searches)
-    return 1.6 * size.groups * flops / (OVERLAP_RATE * speed.float32)
+    counted = 1.6 * size.groups * float(size.n) * size.products
+    flops = sum(2.0 * counted * min(size.n, 2 * size.count * k) for _, k in needs.overlaps)
+    seconds = counted * len(needs.overlaps) * COUNT_NS * 1e-9 / speed.threads
+    return seconds + flops / (OVERLAP_RATE * speed.float32)
+
+
+def list_step(size: Size, needs: Needs, speed: Speed, chosen: Subsets, permutations: int) -> Step:
+    """To score the lists on every subset, one after the other, and the permuted ones side by side."""
+    each = 1e-9 * size.n * size.products * sum(work.entries(1, 1) for work in needs.lists)
+    shares = chosen.masks.mean(axis=1)
+    seconds = each * (shares.sum() + permutations * shares[list(chosen.tested)].sum() / speed.threads)
+    most = max(k for _, k in needs.searches)
+    lists = 8.0 * size.count * size.n * most
+    memory = state_memory(size, replace(needs, spaces=frozenset())) + lists * (3 + 4 * speed.sharing)
+    return Step(
+        "neighbour lists", "exact", "all samples", 0.0, 0.0, memory + ALLOCATOR * speed.sharing, seconds
+    )
