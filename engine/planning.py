@@ -12,7 +12,7 @@ from consilience.engine.costs.moments import (
     held_out_step,
     moment_step,
 )
-from consilience.engine.costs.size import HeldOut, Needs, Size, Step
+from consilience.engine.costs.size import HeldOut, Needs, OnLists, Size, Step
 from consilience.engine.costs.tiles import (
     FEW,
     LARGE_TILE_ROWS,
@@ -41,7 +41,11 @@ def needs_of(requests: Sequence[Request]) -> Needs:
     return Needs(
         frozenset(r.space for r in requests if r.needs == "sums"),
         tuple(searches.items()),
-        tuple(r.work for r in requests if r.needs == "neighbours"),
+        tuple(
+            OnLists(r.needs == "neighbours", r.metric.null is None, r.work)
+            for r in requests
+            if r.needs == "neighbours" or (r.needs == "overlaps" and r.metric.null is None)
+        ),
         frozenset((r.space, r.parameters["k"]) for r in requests if r.needs == "overlaps"),
         tuple((r.parameters.get("folds", 0), r.work) for r in requests if r.needs == "moments"),
         tuple(
@@ -94,9 +98,7 @@ def make_plan(
     # Where the neighbours of some are known, the others are searched by themselves.
     apart = bool(size.known and needs.searches)
     tiles = replace(needs, searches=()) if apart else needs
-    # An RDM has no units to take moments of.
-    by_moments = tiles.spaces == {"linear"} and not tiles.searches and not size.rdms
-    by_moments = by_moments and size.moment_flops() < size.tile_flops()
+    by_moments = _by_moments(size, tiles, budget, speed)
     steps = []
     tile_rows, strip_rows = min(TILE_ROWS, -(-size.n // size.groups)), STRIP_ROWS
     if sampled:
@@ -131,6 +133,19 @@ def make_plan(
     if needs.held_out:
         steps.append(held_out_step(size, needs, budget, speed, permutations))
     return Plan(tuple(steps), by_moments, tile_rows, strip_rows, budget)
+
+
+def _by_moments(size: Size, needs: Needs, budget: float, speed: Speed) -> bool:
+    """Whether linear sums are made of moments, and not of tiles: where that takes fewer operations, if both ways fit the
+    budget or neither does; else by the way that fits. An RDM has no units to take moments of."""
+    if needs.spaces != {"linear"} or needs.searches or size.rdms:
+        return False
+    moments_fit, tiles_fit = moment_step(size, budget, speed).memory <= budget, True
+    try:
+        _blocks(size, needs, budget, speed)
+    except BadInput:
+        tiles_fit = False
+    return size.moment_flops() < size.tile_flops() if moments_fit == tiles_fit else moments_fit
 
 
 def _blocks(size: Size, needs: Needs, budget: float, speed: Speed) -> tuple[int, int]:

@@ -11,6 +11,7 @@ FIRST_ORDER_GROUPS, MANY_PAIRS, GROUPS_OF_MANY = 10, 100, 5
 # Measured per operation on the kernels as they are; they enter the estimates only.
 DECOMPOSITION_RATE = 0.5
 SUBSET_NS = 9.0  # a number in the matrix of a pair on one subset of the groups
+WORKING = 32  # matrices of (d, d) at a time: `riemann` has them of twice as many rows and columns
 ORDER_NS = 3.0  # a number in the rows of a representation in another order
 TOGETHER = 24  # representations of which the pairs of one task are
 
@@ -65,6 +66,10 @@ def first_order_step(
     groups = FIRST_ORDER_GROUPS * max(1, *(folds for folds, _ in needs.first_order))
     memory = moment_memory(replace(size, itemsize=8), groups, budget)
     memory += min(rows, budget / 4) * bool(permutations)
+    # What representations contribute stays until all pairs are scored; and what one decomposition takes meanwhile.
+    squares, largest = sum(float(d) ** 2 for d in size.widths), float(max(size.widths)) ** 2
+    kept = sum(2.0 * max(1, folds) * (work.own > 0) for folds, work in needs.first_order)
+    memory += 8.0 * chosen.count * kept * squares + speed.sharing * (8.0 * WORKING * largest + ALLOCATOR)
     return Step("moments and decompositions", "exact", "4096 rows", flops, read, memory, seconds)
 
 
@@ -103,6 +108,8 @@ def held_out_step(size: Size, needs: Needs, budget: float, speed: Speed, permuta
 
 
 def moment_memory(size: Size, groups: int, budget: float) -> float:
-    matrices = 8.0 * groups * sum((size.widths[a] + 2) * (size.widths[b] + 2) for a, b in size.pairs)
+    """Peak bytes above the inputs: the matrices of as many pairs as fit a quarter of the budget, of one at least."""
+    pairs = [8.0 * groups * (size.widths[a] + 2) * (size.widths[b] + 2) for a, b in size.pairs]
+    matrices = max(min(sum(pairs), budget / 4), max(pairs, default=0.0))
     blocks = 4096.0 * size.itemsize * 2 * size.units
-    return min(matrices, budget / 4) * 2 + blocks * 2 + ALLOCATOR + size.beside
+    return matrices * 2 + blocks * 2 + ALLOCATOR + size.beside

@@ -92,16 +92,26 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class OnLists:
+    """What a metric asks of the neighbour lists: whether to score them by itself on every subset, and not by how many
+    neighbours are in common; whether draws for its null; and the work of its own."""
+
+    scored: bool
+    drawn: bool
+    work: Work
+
+
+@dataclass(frozen=True)
 class Needs:
-    """What the metrics ask of the passes: spaces of sums, neighbour searches, the work of each metric that is scored on
-    the lists, the lists (space, k) whose common neighbours are counted, the folds of each first-order metric (0: in
+    """What the metrics ask of the passes: spaces of sums, neighbour searches, what is made of the lists,
+    of which lists (space, k) the common neighbours are counted, the folds of each first-order metric (0: in
     sample) and its work, unions of neighbours (space, k), batches (space, samples), spaces within classes, whole
     matrices.
     """
 
     spaces: frozenset[str] = frozenset()
     searches: tuple[tuple[str, int], ...] = ()
-    lists: tuple[Work, ...] = ()
+    lists: tuple[OnLists, ...] = ()
     overlaps: frozenset[tuple[str, int]] = frozenset()
     first_order: tuple[tuple[int, Work], ...] = ()
     held_out: tuple[HeldOut, ...] = ()

@@ -80,7 +80,8 @@ assert abs(score[1] - np.mean([bool(set(p) & set(q)) for p, q in zip(*near)])) <
 assert (table["se"].sel(a="x", b="y") > 0).all()
 assert table["p"].sel(a="x", b="y").values[1] == 1 / 20
 assert list(table["null"].values)[1] == "19 permutations"
-assert len(Comparison({"x": x}, metrics=metrics).plan().steps) == 1  # one sweep, theirs and ours
+steps = [step.name for step in Comparison({"x": x}, metrics=metrics).plan().steps]
+assert steps == ["tiles", "neighbour lists"]  # one sweep, theirs and ours
 for threads in (1, 3):
     again = cs.compare({"x": x, "y": y}, metrics=metrics, permutations=19, threads=threads)
     np.testing.assert_allclose(again["score"], table["score"], atol=1e-12)
