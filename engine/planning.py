@@ -136,8 +136,11 @@ def make_plan(
 
 
 def _by_moments(size: Size, needs: Needs, budget: float, speed: Speed) -> bool:
-    """Whether linear sums are made of moments, and not of tiles: where that takes fewer operations, if both ways fit the
-    budget or neither does; else by the way that fits. An RDM has no units to take moments of."""
+    """Whether linear sums are made of moments, and not of tiles.
+
+    Where that takes fewer operations, if both ways fit the budget or neither does; else where it is the way that fits.
+    An RDM has no units to take moments of.
+    """
     if needs.spaces != {"linear"} or needs.searches or size.rdms:
         return False
     moments_fit, tiles_fit = moment_step(size, budget, speed).memory <= budget, True

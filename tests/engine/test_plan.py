@@ -77,8 +77,8 @@ def test_directions_are_no_more_than_samples():
     [
         (30_000, 4096, 2, 20, 8e9, "moments"),  # fewer operations
         (30_000, 4096, 2, 20, 2e9, "tiles"),  # whose matrices do not fit
-        (4000, 70, 100, 200, 8e9, "tiles"),
-        (4000, 70, 100, 200, 1.2e9, "moments"),  # the sums of so many groups do not fit
+        (2500, 70, 100, 200, 8e9, "tiles"),
+        (2500, 70, 100, 200, 1.2e9, "moments"),  # the sums of so many groups do not fit
     ],
 )
 def test_memory_decides_between_moments_and_tiles(n, d, count, groups, budget, way):
