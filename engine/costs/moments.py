@@ -45,7 +45,11 @@ def first_order_step(
     widest = sum(sorted(size.widths)[-TOGETHER:])
     rows = speed.sharing * row_bytes(size.n, widest, len(needs.first_order))
     for folds in {folds for folds, _ in needs.first_order}:  # which are groups of their own
-        works, times = [work for f, work in needs.first_order if f == folds], max(1, folds)
+        works, times = (
+            [work for f, work in needs.first_order if f == folds and not work.shared],
+            max(1, folds),
+        )
+        works += {work for f, work in needs.first_order if f == folds and work.shared}
         held = not folds and rows <= budget / 4
         spectral = entries = 0.0
         for work in works:

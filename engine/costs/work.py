@@ -24,6 +24,7 @@ class Work:
             neighbour lists of each sample in a pair; of held-out samples of each two in the gallery. From d1 and d2
             where that matters.
         null: of held-out samples the same for an exact null.
+        shared: whether metrics of the same work begin with the same maps, so that a decomposition serves them all.
     """
 
     own: float = 0.0
@@ -32,6 +33,7 @@ class Work:
     precise: float = 0.0
     entry: float | Callable[[int, int], float] = 0.0
     null: float = 0.0
+    shared: bool = False
 
     def entries(self, a: int, b: int) -> float:
         """Nanoseconds of all numbers in the matrix of a pair of those widths."""
@@ -53,4 +55,4 @@ class Work:
         return (self.maps * a * b + work * left * right) * least
 
 
-SPECTRUM = Work(pair=6.0, precise=11.0)  # the singular values of X'Y
+SPECTRUM = Work(pair=6.0, precise=11.0, shared=True)  # the singular values of X'Y

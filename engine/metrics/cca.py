@@ -41,7 +41,9 @@ def correlations(left: np.ndarray, right: np.ndarray, cross: Cross) -> np.ndarra
     "cca",
     needs="moments",
     factor=lambda own, ridge, summary: whitener(own, ridge),
-    work=lambda ridge, summary: Work(own=EIGEN if ridge else 2.6, maps=4.0, pair=6.0, precise=11.0),
+    work=lambda ridge, summary: Work(
+        own=EIGEN if ridge else 2.6, maps=4.0, pair=6.0, precise=11.0, shared=ridge == 0
+    ),
     parameters={"summary": Choice(tuple(SUMMARIES)), "ridge": Number(0.0, 0.0)},
     symmetric=True,
     biased=True,

@@ -45,7 +45,7 @@ def features(n: int, d: int, layers: int) -> dict[str, np.ndarray]:
         ("linreg:folds=5", (1445, 256, 4)),
         ("riemann", (1445, 256, 4)),
         ("subspace_match", (1445, 256, 4)),
-        ("unit_match+unit_best", (1445, 384, 6)),
+        ("unit_match+unit_match:match=best", (1445, 384, 6)),
         ("cca+procrustes", (300, 768, 3)),
         ("stitch:report=recall_1", (6000, 256, 8)),
         ("relative+indra", (4000, 64, 12)),

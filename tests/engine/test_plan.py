@@ -56,6 +56,12 @@ def test_permutations_take_longer(metric):
     assert none < some < many
 
 
+def test_metrics_with_the_same_maps_share_a_decomposition():
+    assert seconds("procrustes+bures", d=80) == seconds("procrustes", d=80)
+    assert seconds("cca+cca:summary=first", d=80) == seconds("cca", d=80)
+    assert seconds("cca:ridge=1+cca:ridge=2", d=80) > 1.2 * seconds("cca:ridge=1", d=80)
+
+
 def test_optimal_transport_is_for_unequal_widths():
     rng = np.random.default_rng(0)
 

@@ -54,7 +54,7 @@ def test_costs_are_those_of_the_declarations():
     said = {name: costs(metric) for name, metric in registered().items()}
     for name in ("relative", "indra", "matching"):
         assert "moments" not in said[name], "nothing is fitted"
-    for name in ("unit_corr", "unit_best", "unit_match"):
+    for name in ("unit_corr", "unit_match"):
         assert "d³" not in said[name], "nothing is decomposed"
     for name in registered():
         work = parse(name).work

@@ -73,7 +73,7 @@ TIGHT = {"budget": "500MB"}
         (4000, 256, 6, "linreg", {}),
         (1500, 320, 4, "pwcca", {}),
         (1200, 256, 3, "riemann", {}),
-        (400, 600, 2, "cca+unit_best", {}),
+        (400, 600, 2, "cca+unit_match:match=best", {}),
         (1500, 150, 5, "linreg:folds=5", {}),
         (3000, 200, 6, "svcca+procrustes", TIGHT),
         # Held-out samples.
