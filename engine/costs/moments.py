@@ -11,6 +11,7 @@ FIRST_ORDER_GROUPS, MANY_PAIRS, GROUPS_OF_MANY = 10, 100, 5
 # Measured per operation on the kernels as they are; they enter the estimates only.
 DECOMPOSITION_RATE = 0.5
 SUBSET_NS = 9.0  # a number in the matrix of a pair on one subset of the groups
+RESIDUAL_NS = 15.0  # a held-out number, read for a pair and predicted
 WORKING = 32  # matrices of (d, d) at a time: `riemann` has them of twice as many rows and columns
 ORDER_NS = 3.0  # a number in the rows of a representation in another order
 TOGETHER = 24  # representations of which the pairs of one task are
@@ -31,9 +32,9 @@ def moment_step(size: Size, budget: float, speed: Speed) -> Step:
     sweeps = max(1, math.ceil(8.0 * size.groups * size.areas() / (budget / 4)))
     together = min(size.count, 3 * math.sqrt(len(size.pairs) / sweeps))
     read = float(size.n) * size.units / size.count * together * sweeps * size.itemsize
-    return Step(
-        "moments", "exact", "4096 rows", flops, read, memory, flops / (0.8 * rate) + 2 * read / speed.read
-    )
+    tail = 2.0 * size.count * float(shape_rows(size.n)) ** 3
+    seconds = flops / (0.8 * rate) + tail / (0.5 * rate) + 2 * read / speed.read
+    return Step("moments", "exact", "4096 rows", flops + tail, read, memory, seconds)
 
 
 def first_order_step(
@@ -97,6 +98,8 @@ def held_out_step(size: Size, needs: Needs, budget: float, speed: Speed, permuta
             flops += draws * size.decompositions(work, train, False)
             kept += sum(24.0 * d * d for d in size.widths)
             read += (1 + draws) * size.n * size.units * size.itemsize
+            residuals = 2.0 * len(size.pairs) * m * size.units / size.count * (not need.gallery)
+            seconds += residuals * RESIDUAL_NS * 1e-9 / speed.threads
         if need.gallery:
             elements = float(m) ** 2 * len(size.pairs)
             flops += (1 + draws) * 2 * elements * size.units / size.count

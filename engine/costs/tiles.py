@@ -13,7 +13,7 @@ FEW, LARGE_TILE_ROWS, LONG_STRIP_ROWS = 4, 1024, 2560
 NEIGHBOUR_NS, SPACE_NS, ENTRY_NS, OVERLAP_RATE, COUNT_NS = 12.0, 2.5, 40.0, 0.6, 8.0
 CUT_NS = 25.0  # an entry of the lists, cut down to one subset
 # By item size: to rank a distance, to make bins of the sample's, and the bytes that each of those takes meanwhile.
-RANK_NS, BINS_NS, SAMPLE_BYTES = {4: 25.0, 8: 200.0}, {4: 60.0, 8: 290.0}, {4: 16.0, 8: 40.0}
+RANK_NS, BINS_NS, SAMPLE_BYTES = {4: 12.0, 8: 200.0}, {4: 60.0, 8: 290.0}, {4: 16.0, 8: 40.0}
 
 
 def state_memory(size: Size, needs: Needs) -> float:
