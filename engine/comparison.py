@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from consilience.engine import preprocessing
-from consilience.engine.costs.size import Size
+from consilience.engine.comparison_plan import plan_comparison
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features.labels import labels_of
 from consilience.engine.features.repeats import crossed
@@ -19,10 +19,9 @@ from consilience.engine.linalg import one_thread
 from consilience.engine.machine import Speed, check_device, nominal, read_bytes
 from consilience.engine.metrics.registry import ON_LISTS, Request
 from consilience.engine.pairs import asked_of, named, with_own
-from consilience.engine.passes import candidates
-from consilience.engine.passes.blocks import compute_dtype, frame
+from consilience.engine.passes.blocks import frame
 from consilience.engine.passes.executors import Executor, on_executor
-from consilience.engine.planning import Plan, make_plan, needs_of
+from consilience.engine.planning import Plan, needs_of
 from consilience.engine.progress import Progress, silent
 from consilience.engine.reading import Features, Metrics, asked, on_same_samples, read
 from consilience.engine.scores import WIDE
@@ -155,27 +154,14 @@ class Comparison:
     def plan(self, measured: Speed | None = None) -> Plan:
         """Passes, blocks and memory; the seconds are those of a machine of that speed."""
         speed = measured or nominal(self.device, self.run_on.workers, self.run_on.together)
-        load = preprocessing.Load.of(self.representations)
-        needs, more = needs_of(self.requests), 0.0
-        if self.precision != "exact" and needs.searches:
-            more = candidates.memory(self.joined.n, len(self.representations))
-        size = Size(
-            self.joined.n,
-            tuple(r.d for r in self.representations),
-            compute_dtype(self.representations).itemsize,
-            self.groups.count,
-            self.pairs,
-            load.beside(speed.sharing) + more,
-            sum(r.rdm for r in self.representations),
-            self.among,
-            self.known,
-        )
-        plan = make_plan(
-            size, needs, budget=self.budget, speed=speed, se=self.se,
-            permutations=self.permutations if self.null else 0, sampled=self.until_se is not None,
+        return plan_comparison(
+            preprocessing.Load.of(self.representations), [r.d for r in self.representations], self.requests, self.pairs,
+            groups=self.groups.count, budget=self.budget, speed=speed, se=self.se,
+            permutations=self.permutations if self.null else 0,
             classes=() if self.labels is None else np.unique(self.labels, return_counts=True)[1].tolist(),
+            precision=self.precision, sampled=self.until_se is not None,
+            rdms=sum(r.rdm for r in self.representations), among=self.among, known=self.known,
         )  # fmt: skip
-        return load.added(plan, size, speed)
 
     def setting(self, progress: Progress = silent) -> Setting:
         """What every family of metrics is evaluated with."""

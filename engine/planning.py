@@ -12,7 +12,7 @@ from consilience.engine.costs.moments import (
     held_out_step,
     moment_step,
 )
-from consilience.engine.costs.size import HeldOut, Needs, Size, Step
+from consilience.engine.costs.size import HeldOut, Needs, OnLists, Size, Step
 from consilience.engine.costs.tiles import (
     FEW,
     LARGE_TILE_ROWS,
@@ -20,6 +20,7 @@ from consilience.engine.costs.tiles import (
     LONG_STRIP_ROWS,
     STRIP_ROWS,
     TILE_ROWS,
+    list_step,
     search_steps,
     state_memory,
     tile_memory,
@@ -40,9 +41,15 @@ def needs_of(requests: Sequence[Request]) -> Needs:
     return Needs(
         frozenset(r.space for r in requests if r.needs == "sums"),
         tuple(searches.items()),
-        tuple((r.parameters.get("folds", 0), r.metric.work) for r in requests if r.needs == "moments"),
         tuple(
-            HeldOut(r.fits, r.parameters.get("gallery", 0), r.metric.null is None)
+            OnLists(r.needs == "neighbours", r.metric.null is None, r.work)
+            for r in requests
+            if r.needs == "neighbours" or (r.needs == "overlaps" and r.metric.null is None)
+        ),
+        frozenset((r.space, r.parameters["k"]) for r in requests if r.needs == "overlaps"),
+        tuple((r.parameters.get("folds", 0), r.work) for r in requests if r.needs == "moments"),
+        tuple(
+            HeldOut(r.fits, r.parameters.get("gallery", 0), r.metric.null is None, r.work)
             for r in requests
             if r.needs == "held_out"
         ),
@@ -91,9 +98,7 @@ def make_plan(
     # Where the neighbours of some are known, the others are searched by themselves.
     apart = bool(size.known and needs.searches)
     tiles = replace(needs, searches=()) if apart else needs
-    # An RDM has no units to take moments of.
-    by_moments = tiles.spaces == {"linear"} and not tiles.searches and not size.rdms
-    by_moments = by_moments and size.moment_flops() < size.tile_flops()
+    by_moments = _by_moments(size, tiles, budget, speed)
     steps = []
     tile_rows, strip_rows = min(TILE_ROWS, -(-size.n // size.groups)), STRIP_ROWS
     if sampled:
@@ -111,22 +116,39 @@ def make_plan(
         rows, strip = _blocks(unknown, searched, budget, speed) if unknown.count else (tile_rows, strip_rows)
         tile_rows, strip_rows = min(rows, tile_rows), min(strip, strip_rows)
         steps += search_steps(size, unknown, searched, tile_rows, strip_rows, speed)
+    few = subsets(first_order_groups(size.groups, size.whole), se=se)
+    every = subsets(size.groups, se=se)
+    if needs.lists and not sampled:
+        steps.append(list_step(size, needs, speed, every, permutations))
     if needs.first_order:
-        few = first_order_groups(size.groups, size.whole)
-        evaluations = subsets(few, se=se).count
-        steps.append(first_order_step(size, needs, budget, speed, evaluations, permutations))
-    few = first_order_groups(size.groups, size.whole)
+        steps.append(first_order_step(size, needs, budget, speed, few, permutations))
     if needs.unions:
-        steps.append(union_step(size, needs, speed, permutations, subsets(size.groups, se=se).count))
+        steps.append(union_step(size, needs, speed, permutations, every.count))
     if needs.batches:
         steps.append(batch_step(size, needs, speed))
     if needs.classes:
         steps.append(class_step(size, needs, speed, classes or (size.n,)))
     if needs.triangles:
-        steps.append(triangle_step(size, needs, speed, subsets(few, se=se).count + permutations))
+        steps.append(triangle_step(size, needs, speed, few.count + permutations))
     if needs.held_out:
         steps.append(held_out_step(size, needs, budget, speed, permutations))
     return Plan(tuple(steps), by_moments, tile_rows, strip_rows, budget)
+
+
+def _by_moments(size: Size, needs: Needs, budget: float, speed: Speed) -> bool:
+    """Whether linear sums are made of moments, and not of tiles.
+
+    Where that takes fewer operations, if both ways fit the budget or neither does; else where it is the way that fits.
+    An RDM has no units to take moments of.
+    """
+    if needs.spaces != {"linear"} or needs.searches or size.rdms:
+        return False
+    moments_fit, tiles_fit = moment_step(size, budget, speed).memory <= budget, True
+    try:
+        _blocks(size, needs, budget, speed)
+    except BadInput:
+        tiles_fit = False
+    return size.moment_flops() < size.tile_flops() if moments_fit == tiles_fit else moments_fit
 
 
 def _blocks(size: Size, needs: Needs, budget: float, speed: Speed) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.features.join import join
 from consilience.engine.scores import label
 from consilience.pipelines.console import Console
-from consilience.pipelines.contents import among, takes_labels, wide
+from consilience.pipelines.contents import among, takes_labels
 from consilience.pipelines.merging import merge
 from consilience.pipelines.neighbourlists import KeptLists
 from consilience.pipelines.pairscores import Pairs, Work
@@ -50,9 +50,8 @@ def compute(prepared: Prepared, work: Work, progress: Any) -> "xr.Dataset":
     from consilience.engine.comparison import compare
 
     study, pairs = prepared.study, work.pairs
-    # By name: which side of a pair is permuted must not depend on the order of the models in the file.
     every = join(sorted(prepared.representations(pairs.names), key=lambda r: r.model)).representations
-    needed = {*work.names, *wide(prepared, pairs.names)[:1]}  # one in float64 makes all computation so
+    needed = work.compared(prepared)
     models = {model for model, _ in needed}
     return compare(
         [r for r in every if (r.model, r.layer) in needed],

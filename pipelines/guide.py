@@ -12,25 +12,8 @@ from consilience.engine.metrics.registry import Choice, Metric, Number, parse, r
 from consilience.engine.parameters import Parameter
 from consilience.engine.scoring.sampled import forms, unsampled
 from consilience.pipelines.guide_cases import cases
+from consilience.pipelines.guide_costs import costs
 
-COSTS = {
-    "sums": "one tile pass over all pairs of samples, n²(Σd + R²) operations for R representations, shared by all "
-    "metrics of this kind; linear CKA from moments where those are fewer",
-    "classes": "as above, within each class",
-    "batches": "n times the size of a batch, instead of n²",
-    "neighbours": "the tile pass, in which the neighbours are found; evaluation is then n k R²",
-    "overlaps": "the tile pass, in which the neighbours are found; those in common are then counted, n k R² operations",
-    "unions": "the tile pass, and the similarities of each sample with the neighbours it has anywhere",
-    "triangles": "whole matrices of at most 1,024 samples, and a sort of n²/2 entries for every pair and subset",
-    "moments": "moments, n d² a pair, and a decomposition, d³, for every pair, subset and permutation",
-    "held_out": "moments of the train half of the samples for a fit, and one reading of the held-out samples, of at "
-    "most `gallery` where they are sought among each other",
-    "covariance": "moments, n d² a representation, and a decomposition, d³, for every subset",
-    "means": "one reading of the features",
-    "directions": "one tile pass over all pairs of samples",
-    "distances": "one tile pass, in which the neighbours are found",
-    "probe": "one fit to at most `samples` train samples a representation, and one reading of the held-out samples",
-}
 CHANGES = {
     "permutation": "the order of the units", "rotation": "rotations", "scaling": "one factor for all units",
     "translation": "shifts", "linear": "invertible linear maps of the units",
@@ -40,6 +23,11 @@ HEAD = """# Metrics
 X is (n, d₁), Y is (n, d₂), and row i of both is the same sample. Every score comes with a standard error, and with
 what unrelated samples would score. An id such as `cka:estimator=biased,kernel=linear` names a metric with all its
 parameters; what is left out takes the default, in bold below.
+
+Costs are of n samples in R representations of d units. So many d³ are operations at the rate of products of large
+matrices in float64; a decomposition of few units takes longer, by as much as one of 250 units more would. Nanoseconds
+are of one thread. Both were measured, and are what a plan counts on. What a representation contributes no permutation
+changes. The last digits matter in the scores of all samples and of two halves, not in a standard error or a null.
 
 This page is made from the docstrings of the metrics: `python -m consilience.pipelines.guide docs/metrics.md`.
 """
@@ -80,7 +68,7 @@ def section(metric: Metric) -> Iterator[str]:
         yield f"- A {metric.direction}, {way}; range {ranges(metric)}"
         yield f"- Null: {null(metric)}"
         yield f"- `until_se`: {sampled(metric)}"
-    yield f"- Costs: {COSTS[request.needs]}"
+    yield f"- Costs: {costs(metric)}"
     yield f"- Source: {metric.source}\n"
 
 

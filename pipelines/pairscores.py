@@ -15,7 +15,7 @@ import numpy as np
 
 from consilience.engine.scores import VARIABLES, assemble, label
 from consilience.pipelines import segments
-from consilience.pipelines.contents import Samples, contents, contexts, samples_of, sides
+from consilience.pipelines.contents import Samples, contents, contexts, samples_of, sides, wide
 from consilience.pipelines.merging import joined, of_metric
 from consilience.pipelines.prepare import Comparison, Name, Prepared
 
@@ -51,6 +51,15 @@ class Work:
         """Those pairs."""
         names = self.pairs.names
         return [(names[i], names[j]) for i, j in zip(*self.missing.nonzero())]
+
+    def compared(self, prepared: Prepared) -> list[Name]:
+        """The representations that one sweep for those pairs is given, in its order.
+
+        By the names of models: which side of a pair is permuted must not depend on their order in the file. One in
+        float64 makes all computation so, and is there even if none of the pairs is its own.
+        """
+        needed = {*self.names, *wide(prepared, self.pairs.names)[:1]}
+        return sorted((name for name in self.pairs.names if name in needed), key=lambda name: name[0])
 
 
 class Pairs:

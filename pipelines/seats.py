@@ -13,7 +13,7 @@ from consilience.engine.errors import BadInput, unknown
 from consilience.engine.extraction.interfaces import Model, NotInstalled, StimulusSet
 from consilience.engine.extraction.job import Job, plan_job, table_spec
 from consilience.engine.features import FeatureStore, FeatureTable
-from consilience.engine.features.schema import digest
+from consilience.engine.features.schema import LayerInfo, digest, layer_infos
 from consilience.pipelines.console import Console
 from consilience.pipelines.located import Loc
 from consilience.pipelines.studyfile import ModelEntry, StudyFile
@@ -56,9 +56,14 @@ class Seat:
     @property
     def layers(self) -> dict[str, int]:
         """The layers that the study asks for, in order of depth, with their numbers of units."""
+        return {name: info.dim for name, info in self.infos.items()}
+
+    @property
+    def infos(self) -> dict[str, LayerInfo]:
+        """Of those layers what the table holds; of one not yet extracted, what it will hold."""
         if self.table is None:
-            return {x.name: x.units for x in self.job.layers} if self.job else {}
-        return {k: v.dim for k, v in self.table.layers.items() if _matches(k, self.entry.layers)}
+            return layer_infos(self.job.schema()) if self.job else {}
+        return {k: v for k, v in self.table.layers.items() if _matches(k, self.entry.layers)}
 
 
 def seated(study: StudyFile, stimuli: str, store: FeatureStore) -> tuple[tuple[Seat, ...], dict[str, str]]:

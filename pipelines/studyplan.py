@@ -1,16 +1,19 @@
 """The plan of a study: what is extracted, what is compared in which passes, and what that costs on this machine."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from consilience.engine.costs.apart import SAMPLED_FROM
-from consilience.engine.costs.size import Size, Step
+from consilience.engine.costs.size import Step
 from consilience.engine.errors import BadInput
+from consilience.engine.features.schema import RDM_KIND, LayerInfo
 from consilience.engine.machine import Speed
 from consilience.engine.pairs import with_own
-from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of
+from consilience.engine.planning import Plan, gigabytes, needs_of
 from consilience.pipelines.console import Console
 from consilience.pipelines.contents import among
 from consilience.pipelines.pairscores import Pairs, Work
@@ -21,8 +24,6 @@ from consilience.pipelines.steps import step_error, steps_of
 
 if TYPE_CHECKING:
     from consilience.engine.preprocessing import Load
-
-ITEM = 4  # bytes of a feature, as extraction writes them
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def features_of(seats: Sequence[Seat]) -> tuple[Features, ...]:
     return tuple(
         Features(
             x.name, "in the store" if x.table else "to be extracted", x.samples, len(x.layers),
-            ITEM * x.samples * sum(x.layers.values()),
+            x.samples * sum(info.nbytes for info in x.infos.values()),
         )
         for x in seats
     )  # fmt: skip
@@ -164,58 +165,63 @@ def study_plan(prepared: Prepared, rate: Speed | None = None) -> StudyPlan:
 
 def _passes(prepared: Prepared, work: Work, rate: Speed | None) -> Plan:
     """As `Comparison.plan` of the engine, from the shapes alone: the features may not exist yet."""
+    from consilience.engine.comparison_plan import plan_comparison
     from consilience.engine.machine import read_bytes, speed
     from consilience.engine.metrics import parse
     from consilience.engine.scores import label
     from consilience.engine.scoring.known import known
     from consilience.pipelines.neighbourlists import KeptLists
 
-    study, names = prepared.study, work.names
+    study, names = prepared.study, work.compared(prepared)
     at = {name: i for i, name in enumerate(names)}
     pairs = with_own([(at[a], at[b]) for a, b in work.named], range(len(names)))
-    units = _units(prepared, names)
-    n = len(work.pairs.samples.ids)
+    ids, requests = work.pairs.samples.ids, [parse(m) for m in work.metrics]
     budget, rate = read_bytes(study.budget), rate or speed(study.device)
-    load = _load(prepared, dict(zip(names, units)), n, budget, rate.threads)
-    widths = tuple(shape.widths()[-1] for shape in load.shapes)
-    needs, sampled = (
-        needs_of([parse(m) for m in work.metrics]),
-        study.until_se is not None and n >= SAMPLED_FROM,
-    )
+    load = _load(prepared, names, len(ids), budget, rate.threads)
+    sampled = study.until_se is not None and len(ids) >= SAMPLED_FROM
     found: tuple[int, ...] = ()
     if study.precision == "exact" and not sampled:
         kept = KeptLists(prepared, work.pairs)
-        found = known(kept, [label(*name) for name in names], needs.searches)[1]
-    size = Size(
-        n, widths, ITEM, min(study.groups, n), pairs, load.beside(rate.threads),
-        among=among(work.pairs.comparison), known=found,
-    )  # fmt: skip
+        found = known(kept, [label(*name) for name in names], needs_of(requests).searches)[1]
+    labels = prepared.labels or {}
+    classes = Counter(labels[str(x)] for x in ids if str(x) in labels)
     try:
-        made = make_plan(
-            size, needs, budget=budget, speed=rate, permutations=study.permutations if study.null else 0,
-            sampled=sampled,
-            classes=list(Counter((prepared.labels or {}).values()).values()),
+        return plan_comparison(
+            load, [shape.widths()[-1] for shape in load.shapes], requests, pairs,
+            groups=min(study.groups, len(ids)), budget=budget, speed=rate,
+            permutations=study.permutations if study.null else 0, classes=list(classes.values()),
+            precision=study.precision, sampled=sampled,
+            rdms=sum(_infos(prepared)[name].kind == RDM_KIND for name in names),
+            among=among(work.pairs.comparison), known=found,
         )  # fmt: skip
     except BadInput as bad:
         raise study.error(("budget",), bad) from bad
-    return load.added(made, size, rate)
 
 
-def _load(prepared: Prepared, units: Mapping[Name, int], n: int, budget: float, threads: int) -> "Load":
+def _load(prepared: Prepared, names: Sequence[Name], n: int, budget: float, threads: int) -> "Load":
     """The preprocessing of these representations, once it is known that it can be done."""
     from consilience.engine.preprocessing import Load, Shape
+    from consilience.engine.preprocessing.rows import working_dtype
     from consilience.engine.scores import label
 
-    steps, seats = steps_of(prepared), {x.name: x for x in prepared.seats}
+    steps, seats, infos = steps_of(prepared), {x.name: x for x in prepared.seats}, _infos(prepared)
     shapes = []
-    for (model, layer), d in units.items():
-        shape = Shape(label(model, layer), n, d, ITEM, steps[model])
+    for model, layer in names:
+        info = infos[model, layer]
+        d = 1 if info.kind == RDM_KIND else info.dim
+        item = working_dtype(np.dtype(info.dtype)).itemsize
+        shape = Shape(label(model, layer), n, d, item, steps[model])
         try:
             Load((shape,)).refuse(budget, threads)
         except BadInput as bad:
             raise step_error(prepared, seats[model], bad) from bad
         shapes.append(shape)
     return Load(tuple(shapes))
+
+
+def _infos(prepared: Prepared) -> dict[Name, LayerInfo]:
+    """What each layer holds, of all models."""
+    return {(x.name, layer): info for x in prepared.seats for layer, info in x.infos.items()}
 
 
 def _profile_passes(prepared: Prepared, profiling: Profiling, rate: Speed | None) -> Plan:
@@ -225,9 +231,9 @@ def _profile_passes(prepared: Prepared, profiling: Profiling, rate: Speed | None
     from consilience.engine.profile_plan import plan_profile
 
     study = prepared.study
-    n, units = min(x.samples for x in prepared.seats), _units(prepared, profiling.a)
+    n = min(x.samples for x in prepared.seats)
     budget, rate = read_bytes(study.budget), rate or speed(study.device)
-    load = _load(prepared, dict(zip(profiling.a, units)), n, budget, rate.threads)
+    load = _load(prepared, profiling.a, n, budget, rate.threads)
     widths = [shape.widths()[-1] for shape in load.shapes]
     try:
         return plan_profile(
@@ -235,9 +241,3 @@ def _profile_passes(prepared: Prepared, profiling: Profiling, rate: Speed | None
         )
     except BadInput as bad:
         raise study.error(("budget",), bad) from bad
-
-
-def _units(prepared: Prepared, names: Sequence[Name]) -> tuple[int, ...]:
-    """Units of each of `names`."""
-    units = {(x.name, layer): d for x in prepared.seats for layer, d in x.layers.items()}
-    return tuple(units[x] for x in names)

@@ -8,6 +8,7 @@ from consilience.engine.machine import Speed
 
 BATCH, SAMPLED_FROM = 512, 10_240  # samples of a random batch; how many make it worth while to draw batches
 CLASS_SECONDS, SORT_NS = 0.02, 12.0
+UNION_NS = 16.0  # a sample of a union, for one of those whose union it is, on one subset
 
 
 def batch_step(size: Size, needs: Needs, speed: Speed) -> Step:
@@ -42,8 +43,8 @@ def union_step(size: Size, needs: Needs, speed: Speed, permutations: int, evalua
     for _, k in needs.unions:
         width = min(size.n, 2 * size.count * (k + 20))
         flops += 2.0 * size.n * min(size.n, 8.0 * width) * size.units * (1 + 2 * permutations)
-        products = 10.0 * size.n * width * size.count**2 * (evaluations + permutations)
-        seconds += products / (0.4 * speed.float64)
+        times = size.n * width * size.count * float(evaluations + permutations)
+        seconds += 10.0 * times * size.count / (0.4 * speed.float64) + times * UNION_NS * 1e-9 / speed.threads
     read = float(size.n) * size.units * size.itemsize
     memory = speed.sharing * (12 * 8.0 * 2**20 + 8.0 * size.n * max(size.widths) + ALLOCATOR)
     return Step("unions", "exact", "samples", flops, read, memory, seconds + flops / (0.5 * speed.float64))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from consilience.engine.costs.work import Work
 from consilience.engine.pairs import covering
 
 ALLOCATOR = 64.0 * 2**20  # what the C library keeps of freed memory, in each thread that frees much
@@ -59,11 +60,17 @@ class Size:
     def tile_flops(self) -> float:
         return float(self.n) ** 2 * (self.units + self.products)
 
-    def cubes(self) -> float:
-        """Σ d_a d_b min(d_a, d_b) over the pairs: what a decomposition of each takes, but for a factor."""
-        return float(
-            sum(self.widths[a] * self.widths[b] * min(self.widths[a], self.widths[b]) for a, b in self.pairs)
-        )
+    def decompositions(self, work: Work, samples: int, precise: bool) -> float:
+        """Operations on the matrices of all pairs, once; of so many samples."""
+        return sum(work.of_pair(samples, self.widths[a], self.widths[b], precise) for a, b in self.pairs)
+
+    def own_decompositions(self, work: Work, samples: int) -> float:
+        """Operations on the matrix of each representation, once."""
+        return sum(work.of_own(samples, d) for d in self.widths)
+
+    def entries(self, work: Work) -> float:
+        """Nanoseconds of one thread for the numbers in the matrices of all pairs, once."""
+        return sum(work.entries(self.widths[a], self.widths[b]) for a, b in self.pairs)
 
     def areas(self) -> float:
         """Σ d_a d_b over the pairs: the numbers in their matrices."""
@@ -75,23 +82,38 @@ class Size:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What a metric on held-out samples asks for: a fitted map, a gallery (0: all samples), and draws for its null."""
+    """What a metric on held-out samples asks for: a fitted map, a gallery (0: all samples), draws for its null,
+    and the work of its own."""
 
     fits: bool
     gallery: int
     drawn: bool
+    work: Work
+
+
+@dataclass(frozen=True)
+class OnLists:
+    """What a metric asks of the neighbour lists: whether to score them by itself on every subset, and not by how many
+    neighbours are in common; whether draws for its null; and the work of its own."""
+
+    scored: bool
+    drawn: bool
+    work: Work
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What the metrics ask of the passes: spaces of sums, neighbour searches, the folds of each first-order metric (0:
-    in sample) and how many decompositions the work of it is, unions of neighbours (space, k), batches (space, samples),
-    spaces within classes, whole matrices.
+    """What the metrics ask of the passes: spaces of sums, neighbour searches, what is made of the lists,
+    of which lists (space, k) the common neighbours are counted, the folds of each first-order metric (0: in
+    sample) and its work, unions of neighbours (space, k), batches (space, samples), spaces within classes, whole
+    matrices.
     """
 
     spaces: frozenset[str] = frozenset()
     searches: tuple[tuple[str, int], ...] = ()
-    first_order: tuple[tuple[int, float], ...] = ()
+    lists: tuple[OnLists, ...] = ()
+    overlaps: frozenset[tuple[str, int]] = frozenset()
+    first_order: tuple[tuple[int, Work], ...] = ()
     held_out: tuple[HeldOut, ...] = ()
     unions: tuple[tuple[str, int], ...] = ()
     batches: tuple[tuple[str, int], ...] = ()

@@ -3,15 +3,17 @@
 from dataclasses import replace
 
 from consilience.engine.costs.size import ALLOCATOR, Needs, Size, Step, list_memory
+from consilience.engine.inference.subsets import Subsets
 from consilience.engine.machine import Speed
 
 TILE_ROWS, STRIP_ROWS, LEAST_ROWS = 512, 768, 16
 # Of few representations large tiles and long strips are small enough: fewer, larger products.
 FEW, LARGE_TILE_ROWS, LONG_STRIP_ROWS = 4, 1024, 2560
 # Measured per element on the kernels as they are; they enter the estimates only.
-NEIGHBOUR_NS, SPACE_NS, ENTRY_NS, OVERLAP_RATE = 12.0, 2.5, 40.0, 0.6
+NEIGHBOUR_NS, SPACE_NS, ENTRY_NS, OVERLAP_RATE, COUNT_NS = 12.0, 2.5, 40.0, 0.6, 8.0
+CUT_NS = 25.0  # an entry of the lists, cut down to one subset
 # By item size: to rank a distance, to make bins of the sample's, and the bytes that each of those takes meanwhile.
-RANK_NS, BINS_NS, SAMPLE_BYTES = {4: 25.0, 8: 200.0}, {4: 60.0, 8: 290.0}, {4: 16.0, 8: 40.0}
+RANK_NS, BINS_NS, SAMPLE_BYTES = {4: 12.0, 8: 200.0}, {4: 60.0, 8: 290.0}, {4: 16.0, 8: 40.0}
 
 
 def state_memory(size: Size, needs: Needs) -> float:
@@ -73,5 +75,23 @@ def search_steps(whole: Size, unknown: Size, needs: Needs, tile: int, strip: int
 
 def overlap_seconds(size: Size, needs: Needs, speed: Speed) -> float:
     """To count common neighbours on every subset of rows."""
-    flops = sum(2.0 * size.n * min(size.n, 2 * size.count * k) * size.products for _, k in needs.searches)
-    return 1.6 * size.groups * flops / (OVERLAP_RATE * speed.float32)
+    counted = 1.6 * size.groups * float(size.n) * size.products
+    flops = sum(2.0 * counted * min(size.n, 2 * size.count * k) for _, k in needs.overlaps)
+    each = counted * COUNT_NS * len(needs.overlaps)
+    each += 1.6 * size.groups * size.n * size.count * sum(k + 20 for _, k in needs.overlaps) * CUT_NS
+    return each * 1e-9 / speed.threads + flops / (OVERLAP_RATE * speed.float32)
+
+
+def list_step(size: Size, needs: Needs, speed: Speed, chosen: Subsets, permutations: int) -> Step:
+    """To score the lists on every subset, one after the other, and the permuted ones side by side."""
+    shares, seconds = chosen.masks.mean(axis=1), 0.0
+    drawn = permutations * float(shares[list(chosen.tested)].sum()) / speed.threads
+    for metric in needs.lists:
+        times = float(shares.sum()) * metric.scored + drawn * metric.drawn
+        seconds += times * size.n * size.products * metric.work.entries(1, 1) * 1e-9
+    most = max(k for _, k in needs.searches)
+    lists = 8.0 * size.count * size.n * most
+    memory = state_memory(size, replace(needs, spaces=frozenset())) + lists * (3 + 4 * speed.sharing)
+    return Step(
+        "neighbour lists", "exact", "all samples", 0.0, 0.0, memory + ALLOCATOR * speed.sharing, seconds
+    )

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from consilience.engine.costs.work import EIGEN
 from consilience.engine.metrics.linear import Cross, Own
-from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, register
+from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, Work, register
 
 SUMMARIES: dict[str, Callable[[np.ndarray], Any]] = {
     "mean": np.mean,
@@ -40,6 +41,9 @@ def correlations(left: np.ndarray, right: np.ndarray, cross: Cross) -> np.ndarra
     "cca",
     needs="moments",
     factor=lambda own, ridge, summary: whitener(own, ridge),
+    work=lambda ridge, summary: Work(
+        own=EIGEN if ridge else 2.6, maps=4.0, pair=6.0, precise=11.0, shared=ridge == 0
+    ),
     parameters={"summary": Choice(tuple(SUMMARIES)), "ridge": Number(0.0, 0.0)},
     symmetric=True,
     biased=True,
@@ -68,6 +72,9 @@ def cca(left: np.ndarray, right: np.ndarray, cross: Cross, *, ridge: float, summ
     "svcca",
     needs="moments",
     factor=lambda own, variance: leading(own, variance),
+    work=Work(
+        own=EIGEN, maps=4.0, pair=3.0, precise=6.0
+    ),  # of as many components as are kept of most features
     parameters={"variance": Number(0.99, 1e-6, 1.0)},
     symmetric=True,
     biased=True,
@@ -91,7 +98,7 @@ def svcca(left: np.ndarray, right: np.ndarray, cross: Cross, *, variance: float)
     "pwcca",
     needs="moments",
     factor=lambda own: (own.whitener, own.whitener.T @ own.gram),
-    work=4.0,
+    work=Work(own=5.0, maps=8.0, pair=32.0, precise=60.0),
     symmetric=False,
     biased=True,
     direction="similarity",

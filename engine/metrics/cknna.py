@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from consilience.engine.metrics.registry import Number, register
+from consilience.engine.metrics.registry import Number, Work, register
 from consilience.engine.passes.neighbours import NeighbourLists
 
 
@@ -30,6 +30,7 @@ def _hsic(k: sparse.csr_array, l: sparse.csr_array) -> float:
 @register(
     "cknna",
     needs="neighbours",
+    work=lambda k: Work(entry=55.0 * k),
     space=lambda k: "inner",
     values=True,
     parameters={"k": Number(10, 1)},

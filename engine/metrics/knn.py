@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.inference.null import Null
-from consilience.engine.metrics.registry import EUCLIDEAN, Choice, Number, register
+from consilience.engine.metrics.registry import EUCLIDEAN, Choice, Number, Work, register
 from consilience.engine.passes.neighbours import NeighbourLists
 
 
@@ -75,6 +75,7 @@ def mutual_knn(counts: np.ndarray, *, distance: str, k: int) -> np.ndarray:
 
 @register(
     "jaccard_knn",
+    work=lambda distance, k: Work(entry=9.5 * k),
     symmetric=True,
     range=(0, 1),
     source="Wang et al. 2020",

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from consilience.engine.metrics.knn import LISTS
-from consilience.engine.metrics.registry import register
+from consilience.engine.metrics.registry import Work, register
 from consilience.engine.passes.neighbours import NeighbourLists
 from consilience.engine.passes.overlaps import CHUNK_ELEMENTS
 
@@ -45,6 +45,7 @@ def cycles(left: np.ndarray, right: np.ndarray) -> Iterator[np.ndarray]:
 
 @register(
     "cycle_knn",
+    work=lambda distance, k: Work(entry=10.0 * k),
     symmetric=False,
     range=(0, 1),
     alike=False,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from consilience.engine.metrics.knn import LISTS
-from consilience.engine.metrics.registry import register
+from consilience.engine.metrics.registry import Work, register
 from consilience.engine.passes.neighbours import NeighbourLists
 from consilience.engine.passes.overlaps import relabelled
 
@@ -109,6 +109,7 @@ def _agreement(found: np.ndarray, lengths: Lengths) -> np.ndarray:
 
 @register(
     "lcs_knn",
+    work=lambda distance, k: Work(entry=6.0 * k + 0.3 * k**2),
     symmetric=True,
     range=(0, 1),
     source="Huh et al. 2024",
@@ -129,6 +130,7 @@ def lcs_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: in
 
 @register(
     "edit_knn",
+    work=lambda distance, k: Work(entry=9.0 * k + 0.35 * k**2),
     symmetric=True,
     range=(0, 1),
     source="Huh et al. 2024",
@@ -149,6 +151,7 @@ def edit_knn(left: NeighbourLists, right: NeighbourLists, *, distance: str, k: i
 
 @register(
     "rank_knn",
+    work=lambda distance, k: Work(entry=11.0 * k),
     symmetric=True,
     range=(0, 1),
     source="Wang et al. 2020",

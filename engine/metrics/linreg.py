@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from consilience.engine.costs.work import EIGEN
 from consilience.engine.metrics.cca import whitener
 from consilience.engine.metrics.linear import Cross, Own
-from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Number, register
+from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Number, Work, register
 
 # A sum of squares cannot be below 0, nor a part above the whole: where it is by more, Y varies by rounding alone.
 LEAST = 1e-6
@@ -54,6 +55,9 @@ def _cross_validated(
     "linreg",
     needs="moments",
     factor=_factor,
+    work=lambda folds, ridge: Work(
+        own=(EIGEN if ridge else 2.6) + (EIGEN + 6) * bool(folds), maps=6.0 if folds else 3.0, entry=4.0
+    ),
     parameters={"folds": Number(0, 0), "ridge": Number(0.0, 0.0)},
     symmetric=False,
     biased=lambda folds, ridge: folds == 0,

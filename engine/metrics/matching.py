@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment, quadratic_assignment
 
 from consilience.engine.inference.linear_null import linear
 from consilience.engine.metrics.held_out import Fit, Scores, Side, exact
-from consilience.engine.metrics.registry import EUCLIDEAN, Choice, Number, register
+from consilience.engine.metrics.registry import EUCLIDEAN, Choice, Number, Work, register
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def local_cka(left: Kernels, right: Kernels) -> np.ndarray:
     "matching",
     needs="held_out",
     factor=_factor,
+    work=lambda method, seeds, gallery: Work(entry=60.0 if method == "local_cka" else 350.0),
     parameters={
         "method": Choice(("qap", "local_cka")),
         "seeds": Number(320, 2),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from math import pi
 from typing import Any
 
+from consilience.engine.costs.work import SPECTRUM, Work
 from consilience.engine.parameters import Only, Parameter
 
 SINGLE = ("covariance", "means", "directions", "distances", "probe")  # statistics of one representation
@@ -57,7 +58,8 @@ class Metric:
         space: the space whose sums or neighbours are needed, from the parameters.
         factor: what one representation contributes to every pair, from `Own` (``moments``) or `Side` (``held_out``)
             and the parameters.
-        work: how many times the singular values of X'Y the score of one pair takes (``moments``).
+        work: what it takes beyond the passes it shares (``moments``, ``held_out``, ``neighbours``), from the parameters
+            if those matter; see `Work`. By default that of the singular values of X'Y.
         fits: whether moments of the train samples are needed (``held_out``); from the parameters if those matter.
         values: whether the inner products with the neighbours are needed.
         nearest: to how many neighbours the ``distances`` are needed, from the parameters.
@@ -91,7 +93,7 @@ class Metric:
     repeats: bool | Callable[..., bool] = False
     space: Callable[..., str] | None = None
     factor: Callable[..., Any] | None = None
-    work: float = 1.0
+    work: Work | Callable[..., Work] = SPECTRUM
     fits: bool | Callable[..., bool] = False
     values: bool = False
     nearest: Callable[..., int] | None = None

@@ -7,7 +7,7 @@ import numpy as np
 
 from consilience.engine.metrics.held_out import Fit, Scores, Side, quantised
 from consilience.engine.metrics.mutual import mutual_shares
-from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, register
+from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, Work, register
 from consilience.engine.metrics.relative import cosines
 
 FITTED = ("procrustes", "cca")
@@ -97,6 +97,13 @@ def _invariances(space: str, distance: str, **_: Any) -> tuple[str, ...]:
     needs="held_out",
     fits=lambda space, **_: space in FITTED,
     factor=_factor,
+    work=lambda space, **_: Work(
+        own=2.6 * (space == "cca"),
+        maps=4.0 * (space == "cca"),
+        pair=18.0 * (space in FITTED),
+        precise=35.0 * (space in FITTED),
+        entry=40.0,
+    ),
     parameters={
         "space": Choice(("procrustes", "cca", "relative", "none")),
         "distance": Choice(("cosine", "euclidean")),

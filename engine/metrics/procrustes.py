@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from consilience.engine.costs.work import EIGEN, SPECTRUM
 from consilience.engine.metrics.linear import Cross, Own
-from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, register
+from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, Work, register
 
 Factor = tuple[np.ndarray | None, float]
 
@@ -26,6 +27,9 @@ def nuclear_cosine(left: Factor, right: Factor, cross: Cross) -> float:
     "procrustes",
     needs="moments",
     factor=_factor,
+    work=lambda form, whiten: (
+        SPECTRUM if whiten == 1 else Work(own=EIGEN + 2, maps=4.0, pair=6.0, precise=11.0)
+    ),
     parameters={"form": Choice(("angular", "squared")), "whiten": Number(1.0, 0.0, 1.0)},
     symmetric=True,
     biased=True,

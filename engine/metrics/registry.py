@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from consilience.engine import outside
+from consilience.engine.costs.work import Work
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.metrics.metric import (
     EUCLIDEAN,
@@ -21,7 +22,7 @@ from consilience.engine.parameters import Choice, Number, parts, read, spelled
 
 __all__ = [
     "EUCLIDEAN", "INVARIANCES", "ON_LISTS", "SINGLE", "STATISTICS", "Choice", "Metric", "Number", "Range", "Request",
-    "canonical", "metrics", "parse", "register", "registered", "spelled_range",
+    "Work", "canonical", "metrics", "parse", "register", "registered", "spelled_range",
 ]  # fmt: skip
 
 
@@ -36,6 +37,11 @@ class Request:
     def needs(self) -> str:
         """The statistic that the metric needs."""
         return self._declared(self.metric.needs)
+
+    @property
+    def work(self) -> Work:
+        """What the metric takes beyond the passes it shares."""
+        return self._declared(self.metric.work)
 
     @property
     def labelled(self) -> bool:

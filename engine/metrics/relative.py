@@ -6,7 +6,7 @@ import numpy as np
 
 from consilience.engine.inference.linear_null import linear
 from consilience.engine.metrics.held_out import Fit, Scores, Side, exact, quantised, unit
-from consilience.engine.metrics.registry import Choice, Number, register
+from consilience.engine.metrics.registry import Choice, Number, Work, register
 from consilience.engine.metrics.retrieval import RECALL, recall
 
 
@@ -33,6 +33,9 @@ def _agreement(left: np.ndarray, right: np.ndarray, fit: Fit, report: str) -> Sc
 
 PROFILES: dict[str, Any] = {  # what both metrics declare alike
     "needs": "held_out",
+    "work": lambda report, **_: (
+        Work(entry=2.0, null=30.0) if report == "similarity" else Work(entry=22.0, null=8.0)
+    ),
     "parameters": {
         "report": Choice(("similarity", *RECALL)),
         "anchors": Number(256, 2),

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
+from consilience.engine.costs.work import EIGEN
 from consilience.engine.metrics.linear import Cross, Own
-from consilience.engine.metrics.registry import Number, register
+from consilience.engine.metrics.registry import Number, Work, register
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _root(matrix: np.ndarray, rounding: float, precise: bool) -> np.ndarray:
     "riemann",
     needs="moments",
     factor=_factor,
-    work=25.0,
+    work=Work(own=EIGEN, maps=4.0, pair=56.0, precise=120.0),
     parameters={"shrinkage": Number(0.1, 1e-3, 1.0)},
     symmetric=True,
     direction="distance",

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from consilience.engine.costs.work import EIGEN
 from consilience.engine.inference.null import Null
 from consilience.engine.inference.split import Held
 from consilience.engine.metrics.held_out import Fit, Scores, Side, exact, unit
-from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, register
+from consilience.engine.metrics.registry import EUCLIDEAN, INVARIANCES, Choice, Number, Work, register
 from consilience.engine.metrics.retrieval import RECALL, recall
 
 BLOCK_ROWS = 4096
@@ -89,6 +90,11 @@ def _null(left: Stitched, right: Stitched, weights: np.ndarray, held: Held, subs
     needs="held_out",
     fits=True,
     factor=_factor,
+    work=lambda report, **_: (
+        Work(own=EIGEN, pair=24.0, precise=24.0)
+        if report == "r2"
+        else Work(own=EIGEN, pair=8.0, precise=8.0, entry=22.0, null=8.0)
+    ),
     parameters={
         "report": Choice(("r2", *RECALL)),
         "ridge": Number(0.0, 0.0),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from consilience.engine.metrics.linear import Cross, Own
-from consilience.engine.metrics.registry import Number, register
+from consilience.engine.metrics.registry import Number, Work, register
 from consilience.engine.metrics.units import inverse_norms, unit_correlations
 
 # 1 / norm of the units (d,), 0 where one does not vary; their correlations (d, d); what is zero but for rounding
@@ -27,7 +27,7 @@ def _explained(basis: np.ndarray, with_basis: np.ndarray, rounding: float) -> np
     "subspace_match",
     needs="moments",
     factor=_factor,
-    work=12.0,
+    work=Work(own=0.5, pair=57.0, precise=57.0),
     parameters={"epsilon": Number(0.5, 0.01, 0.99)},
     symmetric=True,
     biased=True,

@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment, linprog
 from scipy.sparse import csc_array
 
 from consilience.engine.metrics.linear import Cross, Own
-from consilience.engine.metrics.registry import Choice, register
+from consilience.engine.metrics.registry import Choice, Work, register
 
 NEAR = 12  # partners each unit starts with in the linear programme
 TOLERANCE = 1e-10  # of a reduced cost: no plan is better by more
@@ -82,9 +82,18 @@ def each_best(worth: np.ndarray) -> float:
 MATCHES = {"one_to_one": assignment, "soft": transport, "best": each_best}
 
 
+def _transport_ns(a: int, b: int) -> float:
+    """Of units as many on both sides it is an assignment."""
+    return 30.0 if a == b else 1000.0
+
+
+WORK = {"one_to_one": Work(entry=30.0), "soft": Work(entry=_transport_ns), "best": Work(entry=10.0)}
+
+
 @register(
     "unit_match",
     needs="moments",
+    work=lambda match: WORK[match],
     factor=lambda own, match: inverse_norms(own),
     parameters={"match": Choice(tuple(MATCHES))},
     symmetric=lambda match: match != "best",
@@ -115,6 +124,7 @@ def unit_match(left: np.ndarray, right: np.ndarray, cross: Cross, *, match: str)
 @register(
     "unit_corr",
     needs="moments",
+    work=Work(),
     factor=inverse_norms,
     symmetric=True,
     direction="similarity",

@@ -18,12 +18,17 @@ FEW_SAMPLES = 1024
 
 
 def compute_dtype(representations: Sequence[Representation]) -> np.dtype:
-    """float64 if any representation is, or for at most 1,024 samples, where it costs nothing; else float32.
+    """That of all passes over these representations; see `dtype_of`."""
+    n = min(r.n for r in representations)
+    return dtype_of(n, any(r.dtype == np.float64 for r in representations))
+
+
+def dtype_of(n: int, wide: bool) -> np.dtype:
+    """float64 if any representation is (`wide`), or for at most 1,024 samples, where it costs nothing; else float32.
 
     With few samples one exchange of two nearly equal distances shows in a rank correlation.
     """
-    wide = any(r.dtype == np.float64 or r.n <= FEW_SAMPLES for r in representations)
-    return np.dtype(np.float64 if wide else np.float32)
+    return np.dtype(np.float64 if wide or n <= FEW_SAMPLES else np.float32)
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,11 @@ class Load:
             shapes.append(Shape.of(*before))
         return cls(tuple(shapes))
 
+    @property
+    def wide(self) -> bool:
+        """Whether any representation is in float64."""
+        return any(s.itemsize == 8 for s in self.shapes)
+
     def refuse(self, budget: float, threads: int) -> None:
         """Raise BadInput for steps that cannot be done on so many samples and units, or within the budget."""
         for shape in self.shapes:

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from consilience.engine.metrics.registry import registered
+from consilience.engine.metrics.registry import parse, registered
 from consilience.pipelines.guide import guide
 from consilience.pipelines.guide_cases import CASES, METRICS, scored
+from consilience.pipelines.guide_costs import costs
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,3 +48,18 @@ def test_the_cases_show_what_they_claim():
     from consilience import score
 
     assert score("cka", *whole) > 0.97
+
+
+def test_costs_are_those_of_the_declarations():
+    said = {name: costs(metric) for name, metric in registered().items()}
+    for name in ("relative", "indra", "matching"):
+        assert "moments" not in said[name], "nothing is fitted"
+    for name in ("unit_corr", "unit_match"):
+        assert "d³" not in said[name], "nothing is decomposed"
+    for name in registered():
+        work = parse(name).work
+        if parse(name).needs == "moments" and work.pair:
+            assert f"{work.maps + work.pair:g} d³ a pair" in said[name]
+    assert "With `match=soft`: then, on every subset and permutation, 30 ns (1000 ns" in said["unit_match"]
+    assert "again for every permutation" in said["mnn"]
+    assert "again for every permutation" not in said["stitch"]

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 import consilience as cs
+from consilience.engine.comparison import Comparison
+from consilience.engine.machine import Speed
 from consilience.pipelines.located import StudyError
+from consilience.pipelines.prepare import prepare
 from consilience.pipelines.study import parse_study
+from consilience.pipelines.studyplan import study_plan
 
 STUDY = """
 name: s
@@ -88,3 +92,39 @@ def test_precision_and_until_se_reach_the_comparison(folder):
         cs.plan(study(folder, "[cka, mutual_knn]", "until_se: 0.05\noutput: other")).comparisons[0].plan.steps
     )
     assert [s.name for s in steps] == ["tiles"]  # so few samples are compared pair by pair
+
+
+@pytest.mark.parametrize(
+    ("n", "dtypes", "metrics", "more"),
+    [
+        (1500, ("f4", "f4"), "[cka, mutual_knn]", ""),
+        (1500, ("f4", "f4"), "[cka, mutual_knn, svcca]", "precision: fast"),
+        (1500, ("f4", "f8"), "[rsa, mutual_knn]", ""),
+        (1500, ("f2", "f2"), "[rsa]", "preprocess: [l2]"),
+        (800, ("f4", "f4"), "[rsa, mutual_knn]", "precision: auto"),
+        (800, ("f4", "f4"), "[stitch, {name: cka, by: label}]", "labels: classes.csv\nnull: false"),
+        (11000, ("f4", "f4"), "[cka]", "until_se: 0.05"),
+    ],
+)
+def test_a_study_plans_what_its_comparison_does(tmp_path, monkeypatch, n, dtypes, metrics, more):
+    rng = np.random.default_rng(0)
+    store, ids = cs.FeatureStore(tmp_path / "features"), [f"s{i:05d}" for i in range(n)]
+    for model, dtype in zip("ba", dtypes):
+        layers = {f"l{d}": rng.normal(size=(n, d)).astype(dtype) for d in (6, 9)}
+        store.write(model, "toys", ids, layers)
+    # Of labels that the samples do not have nothing is counted.
+    lines = [f"{name},{i % 3}" for i, name in enumerate([*ids, "other", "another"])]
+    (tmp_path / "classes.csv").write_text("\n".join(["sample_id,label", *lines]))
+    speed = Speed(3e11, 1e11, 1e10, 3)
+    done = []
+
+    def planned(self):
+        done.append(self.plan(speed))
+        raise KeyboardInterrupt
+
+    prepared = prepare(study(tmp_path, metrics, more))
+    (said,) = study_plan(prepared, speed).comparisons
+    monkeypatch.setattr(Comparison, "run", lambda self, progress: planned(self))
+    with pytest.raises(KeyboardInterrupt):
+        cs.run(study(tmp_path, metrics, more))
+    assert said.plan == done[0]

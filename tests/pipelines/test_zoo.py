@@ -357,9 +357,8 @@ def test_a_plan_tells_of_the_passes_that_fit_the_steps(folder: Path) -> None:
     assert made.memory > plain.memory
     assert made.seconds > plain.seconds
     narrow = plan(change(folder, "'clip:quantile=exact', l2", "'random_projection:components=2'"))
-    assert narrow.comparisons[0].plan.steps[1].bytes == plain.steps[0].bytes, (
-        "all units are read, whatever is left"
-    )
+    # All units are read, whatever is left: in float32, as they are stored, and not as so few samples are computed.
+    assert 2 * narrow.comparisons[0].plan.steps[1].bytes == plain.steps[0].bytes
 
 
 def test_one_side_against_the_other(folder: Path) -> None:

@@ -73,7 +73,8 @@ table = cs.compare({"x": x, "y": y}, metrics=metrics, permutations=19)
 assert (table["se"].sel(a="x", b="y") > 0).all()
 assert table["p"].sel(a="x", b="y").values[1] == 1 / 20
 assert list(table["null"].values)[1] == "19 permutations"
-assert len(Comparison({"x": x}, metrics=metrics).plan().steps) == 1  # one sweep, theirs and ours
+steps = [step.name for step in Comparison({"x": x}, metrics=metrics).plan().steps]
+assert steps == ["tiles", "neighbour lists"]  # one sweep, theirs and ours
 try:
     cs.score("any_neighbour:k=60", x, y)
 except cs.BadInput as bad:

@@ -1,9 +1,9 @@
 """The plan promises a peak; what is measured stays below it."""
 
+import json
 import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import measure
@@ -11,6 +11,7 @@ import pytest
 
 SUPPORT = os.environ | {"PYTHONPATH": str(Path(measure.__file__).parent)}
 PROGRAM = """
+import json
 import sys
 import numpy as np
 from measure import peak
@@ -20,15 +21,17 @@ from consilience.engine.comparison import Comparison
 from consilience.engine.metrics.registry import parse
 from consilience.engine.profile import Profile
 
-n, d, count, metrics, budget = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4].split("+"), sys.argv[5]
-steps = sys.argv[6:]
+n, d, count, metrics, options = *map(int, sys.argv[1:4]), sys.argv[4].split("+"), json.loads(sys.argv[5])
 rng = np.random.default_rng(0)
-call = Profile if parse(metrics[0]).metric.single else Comparison
-options = {} if call is Profile else {"permutations": 10, "preprocess": steps}
-warm = {} if call is Profile else {"preprocess": ["l2"]}
-if metrics[0].startswith("probe"):
-    warm, options = {"labels": np.arange(64) % 2}, {"labels": rng.integers(0, 10, n)}
-call({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics, **warm).run()
+single = parse(metrics[0]).metric.single
+call = Profile if single else Comparison
+few = {}
+if not single:
+    options = {"permutations": 10, **options}
+    few["preprocess"] = ["l2"]
+if any(parse(m).labelled for m in metrics):
+    few["labels"], options["labels"] = np.arange(64) % 2, rng.integers(0, 10, n)
+call({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics, **few).run()
 
 def made():
     if d:
@@ -37,43 +40,58 @@ def made():
 
 x = {f"m/{i}": made() for i in range(count)}
 with peak() as rise:
-    work = call(x, metrics=metrics, budget=budget, **options)
+    work = call(x, metrics=metrics, **options)
     promised = work.plan().memory
     work.run()
 print(promised, rise[0])
 """
+TIGHT = {"budget": "500MB"}
 
 
 @pytest.mark.parametrize(
-    ("n", "d", "count", "metrics", "budget", "steps"),
+    ("n", "d", "count", "metrics", "options"),
     [
-        (4000, 128, 12, "cka:estimator=biased+cka", "8GB", ()),
-        (3000, 64, 10, "cka+mutual_knn", "8GB", ()),
-        (8000, 32, 12, "mutual_knn:k=50", "8GB", ()),
-        (2500, 64, 10, "cka+rsa+mutual_knn", "500MB", ()),
-        (20000, 200, 2, "cka", "8GB", ()),
-        (3000, 150, 6, "svcca+procrustes", "8GB", ()),
-        (1500, 150, 10, "procrustes", "8GB", ()),
-        (4000, 500, 4, "cka+mutual_knn", "8GB", ("clip:quantile=exact", "l2")),
-        (3000, 600, 3, "cka", "8GB", ("zscore", "pca:components=50")),
-        (8000, 2000, 2, "cka", "8GB", ("random_projection:components=100",)),
-        (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", "8GB", ()),
-        (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", "200MB", ()),
-        (3000, 300, 6, "effective_rank+magnitude", "8GB", ()),
-        (6000, 500, 3, "probe+probe:task=r2", "8GB", ()),
-        (3000, 100, 8, "cka:batch=500,estimator=minibatch", "8GB", ()),
-        (3000, 100, 6, "second_order_cosine:k=5", "8GB", ()),
-        (600, 100, 6, "rsa:compare=kendall", "8GB", ()),
-        (1500, 150, 5, "linreg:folds=5", "8GB", ()),
-        (2500, 100, 6, "stitch+stitch:report=recall_1+relative+mnn", "8GB", ()),
-        (60000, 150, 2, "stitch+matching", "8GB", ()),
-        (4000, 0, 3, "cka+mutual_knn", "8GB", ()),  # RDMs
-        (3000, 0, 4, "rsa+second_order_cosine", "500MB", ()),
+        (4000, 128, 12, "cka:estimator=biased+cka", {}),
+        (3000, 64, 10, "cka+mutual_knn", {}),
+        (6000, 32, 6, "mutual_knn:k=50", {}),
+        (2500, 64, 10, "cka+rsa+mutual_knn", TIGHT),
+        (20000, 200, 2, "cka", {}),
+        (3000, 100, 8, "cka:kernel=rbf+distance_correlation", {}),
+        (2000, 64, 6, "lcs_knn+cknna", {}),
+        (4000, 128, 8, "cka:by=label", {}),
+        (3000, 100, 8, "cka:batch=500,estimator=minibatch", {}),
+        (12000, 64, 6, "cka", {"until_se": 0.02}),
+        (12000, 64, 6, "rsa:compare=pearson+mutual_knn", {"until_se": 0.02}),
+        (4000, 600, 3, "mutual_knn", {"precision": "fast"}),
+        (4000, 500, 4, "cka+mutual_knn", {"preprocess": ["clip:quantile=exact", "l2"]}),
+        (3000, 600, 3, "cka", {"preprocess": ["zscore", "pca:components=50"]}),
+        (8000, 2000, 2, "cka", {"preprocess": ["random_projection:components=100"]}),
+        (3000, 100, 6, "second_order_cosine:k=5", {}),
+        (400, 100, 5, "rsa:compare=kendall", {}),
+        # Moments and decompositions.
+        (4000, 256, 6, "cca", {}),
+        (4000, 256, 6, "linreg", {}),
+        (1500, 320, 4, "pwcca", {}),
+        (1200, 256, 3, "riemann", {}),
+        (400, 600, 2, "cca+unit_match:match=best", {}),
+        (1500, 150, 5, "linreg:folds=5", {}),
+        (3000, 200, 6, "svcca+procrustes", TIGHT),
+        # Held-out samples.
+        (2500, 100, 5, "stitch+stitch:report=recall_1+relative+mnn", {}),
+        (60000, 150, 2, "stitch+matching", {}),
+        # RDMs.
+        (4000, 0, 3, "cka+mutual_knn", {}),
+        (3000, 0, 4, "rsa+second_order_cosine", TIGHT),
+        # Of one representation.
+        (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", {}),
+        (2000, 64, 10, "uniformity+intrinsic_dimension:method=mle", {"budget": "200MB"}),
+        (3000, 300, 6, "effective_rank+magnitude", {}),
+        (6000, 500, 3, "probe+probe:task=r2", {}),
     ],
 )
-def test_peak_memory_stays_below_the_plan(n, d, count, metrics, budget, steps):
+def test_peak_memory_stays_below_the_plan(n, d, count, metrics, options):
     run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM), str(n), str(d), str(count), metrics, budget, *steps],
+        [sys.executable, "-c", PROGRAM, str(n), str(d), str(count), metrics, json.dumps(options)],
         capture_output=True, text=True, check=True, env=SUPPORT,
     )  # fmt: skip
     promised, peak = map(float, run.stdout.split())
