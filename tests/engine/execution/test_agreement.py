@@ -13,7 +13,7 @@ from consilience.engine.execution import shipping
 from consilience.engine.execution.sessions import opened
 from consilience.engine.metrics.registry import parse, registered
 from consilience.engine.passes import executors
-from consilience.engine.testing import N, tried
+from consilience.engine.testing.tried import N, tried
 
 CLUSTERS = ("distributed", "ray")
 WORKERS = 2

@@ -15,7 +15,8 @@ from references import EVERY, LABELLED, REPEATED
 import consilience as cs
 from consilience.engine.metrics import registry
 from consilience.engine.metrics.registry import INVARIANCES, parse, registered, spelled_range
-from consilience.engine.testing import CHECKS, Tried, check_reference
+from consilience.engine.testing import CHECKS, check_reference
+from consilience.engine.testing.tried import Tried
 from consilience.testing import check_metric
 
 OURS = {name for name, m in registered().items() if m.finish.__module__.startswith("consilience.")}
