@@ -1,5 +1,6 @@
 """The seconds of a plan beside a clock: of every family of metrics within a factor 2, at a second or more each."""
 
+import os
 import time
 
 import numpy as np
@@ -62,7 +63,9 @@ def test_a_plan_tells_the_seconds(metrics: str, shape: tuple[int, int, int]) -> 
         began = time.perf_counter()
         work.run()
         taken.append(time.perf_counter() - began)
-    planned, took = work.plan(speed()).seconds, min(taken)
+    measured = speed()
+    planned, took = work.plan(measured).seconds, min(taken)
+    print(f"\n{measured}, load {os.getloadavg()[0]:.1f}")  # what is measured beside others is no measure
     print(
         f"\n{metrics} of {shape}: planned {planned:.2f} s, took {took:.2f} s, {took / planned:.2f} times that"
     )
