@@ -56,6 +56,11 @@ def section(metric: Metric) -> Iterator[str]:
         yield f"{paragraph}\n"
     for paragraph in misleads:
         yield f"**{paragraph.split(' ', 1)[0]}** {paragraph.split(' ', 1)[1]}\n"
+    yield from facts(metric)
+
+
+def facts(metric: Metric) -> Iterator[str]:
+    """The lines on what it takes, gives, does not see and costs."""
     if metric.parameters:
         yield "- Parameters: " + "; ".join(f"`{k}` {values(p)}" for k, p in metric.parameters.items())
     request = parse(metric.name)

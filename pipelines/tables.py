@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from consilience.engine.features.damage import Damage
 
 
-def listing(kind: str, store: str | Path) -> Iterator[tuple[str, ...]]:
-    """The rows of ``consilience list``: name and one line on what it is."""
+def listing(kind: str, store: str | Path, *, long: bool = False) -> Iterator[tuple[str, ...]]:
+    """The rows of ``consilience list``: name and one line on what it is; of metrics, if `long`, all about them."""
     if kind == "tables":
         for table in FeatureStore(store).tables():
             layers = f"{len(table.layers)} layers"
@@ -37,6 +37,11 @@ def listing(kind: str, store: str | Path) -> Iterator[tuple[str, ...]]:
     width = max(map(len, names), default=0)
     for name, line in names.items():
         yield name.ljust(width), line
+        if long and kind == "metrics":
+            from consilience.engine.metrics.registry import registered
+            from consilience.pipelines.guide import facts
+
+            yield from ((fact.replace("`", "").replace("**", ""),) for fact in facts(registered()[name]))
 
 
 def verify(place: str, repair: bool, progress: Progress = silent) -> "list[Damage]":

@@ -36,6 +36,9 @@ def status(
 def list_(
     kind: Annotated[str, typer.Argument(help="metrics, preprocessing, models, stimuli, brains or tables.")],
     store: Store = "features",
+    long: Annotated[
+        bool, typer.Option("--long", help="Of metrics: parameters, range, invariances, null, costs, source.")
+    ] = False,
 ) -> None:
     """List the registered metrics, preprocessing steps, models, stimuli or brains, or the tables of a store."""
     from consilience.pipelines.console import Console
@@ -44,7 +47,7 @@ def list_(
     kinds = ("metrics", "preprocessing", "models", "stimuli", "brains", "tables")
     if kind not in kinds:
         raise unknown("kind of thing to list", kind, kinds)
-    for row in listing(kind, store):
+    for row in listing(kind, store, long=long):
         Console().say("  ".join(row))
 
 

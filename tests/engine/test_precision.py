@@ -49,7 +49,7 @@ def test_fast_scores_are_close_and_carry_the_error(seed):
         assert note["precision"] == "fast"
         assert note["measured on"] == 1200
         assert error / 3 < note["largest error"] < BOUND  # an estimate, from a part of the pairs
-    assert json.loads(exact.attrs["notes"]) == {}
+    assert not any("precision" in note for note in json.loads(exact.attrs["notes"]).values())
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,15 @@ def test_list_names_what_is_registered(call: Call, kind: str, name: str) -> None
     assert re.search(rf"^{name} +\S", out, re.M)
 
 
+def test_a_long_list_says_what_a_metric_takes_and_gives(call: Call) -> None:
+    lines = call("list", "metrics", "--long")[1].splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("svcca "))
+    about = lines[start + 1 : lines.index("", start)]
+    assert about[0] == "- Parameters: variance 0.99 (from 1e-06 to 1)"
+    assert any("symmetric; range 0..1" in line for line in about)
+    assert any(line.startswith("- Source: Raghu") for line in about)
+
+
 def test_doctor_says_what_is_there(call: Call, folder: Path) -> None:
     code, out, _ = call("doctor")
     assert code == 0
