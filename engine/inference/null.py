@@ -55,9 +55,10 @@ class Null:
         return np.where(np.isfinite(z), tail(z, np.where(np.isfinite(self.skew), self.skew, 0.0)), np.nan)
 
     def threshold(self, direction: str, level: float = 0.95) -> np.ndarray:
-        """The score that `level` of unrelated samples do not reach."""
-        quantile = stats.pearson3.ppf(level if direction == "similarity" else 1 - level, self.skew)
-        return self.mean + self.sd * quantile
+        """The score that `level` of unrelated samples do not reach: beyond it `p` is below 1 - `level`."""
+        similar = direction == "similarity"
+        quantile = stats.pearson3.ppf(level if similar else 1 - level, self.skew)
+        return self.mean + self.sd * quantile + (self.step / 2 if similar else -self.step / 2)
 
 
 def calibrated(score: np.ndarray, threshold: np.ndarray, best: float) -> np.ndarray:

@@ -59,6 +59,11 @@ class Request:
         return self._declared(self.metric.sampled)
 
     @property
+    def unsampled(self) -> str:
+        """Why it does not, where that is not so of all metrics that need the same."""
+        return self._declared(self.metric.unsampled)
+
+    @property
     def repeats(self) -> bool:
         """Whether inner products of different repeats of the samples are needed."""
         return self._declared(self.metric.repeats)

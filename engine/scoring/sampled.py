@@ -89,8 +89,7 @@ def forms(metric: Metric) -> str | None:
 
 def unsampled(request: Request) -> str:
     """Why random pairs of samples do not estimate that metric without bias."""
-    why = request.metric.unsampled
-    return (why(**request.parameters) if callable(why) else why) or WHY[request.needs]
+    return request.unsampled or WHY[request.needs]
 
 
 def _pairwise(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:

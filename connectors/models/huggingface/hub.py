@@ -54,6 +54,6 @@ def _fetched(name: str, revision: str | None, patterns: list[str]) -> Path:
         ) from bad
     except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled) as bad:
         raise BadInput(
-            f"{name} in the cache, or a connection to the hub", "neither",
-            f"run `hf download {name}` where there is one, and give the folder: hf:FOLDER",
+            f"a folder {name}, a model of that name in the cache, or a connection to the hub", "none of these",
+            f"check the path, or run `hf download {name}` where there is a connection, and give the folder",
         ) from bad  # fmt: skip

@@ -196,3 +196,18 @@ def test_calibrated_score():
 def test_benjamini_hochberg_leaves_out_what_has_no_p():
     p = np.array([[0.01, np.nan], [0.02, 0.04]])
     np.testing.assert_allclose(benjamini_hochberg(p), [[0.03, np.nan], [0.03, 0.04]])
+
+
+@pytest.mark.parametrize("direction", ["similarity", "distance"])
+@pytest.mark.parametrize("step", [0.0, 0.1])
+def test_beyond_the_threshold_p_is_small(direction, step):
+    """Of a score that takes few values too, where half a step less has to be reached."""
+    null = Null(np.array(0.2), np.array(0.05), np.array(0.4), step)
+    scores = np.linspace(0, 0.5, 1001)
+    beyond = (
+        scores > null.threshold(direction)
+        if direction == "similarity"
+        else scores < null.threshold(direction)
+    )
+    np.testing.assert_array_equal(beyond, null.p(scores, direction) < 0.05)
+    assert 0.1 < beyond.mean() < 0.9
