@@ -27,6 +27,7 @@ class Family:
         units: of every hidden state, from the configuration.
         options: arguments of every forward pass. settings: what is changed in the configuration.
         masked: whether a text is given with its attention mask.
+        filled: whether texts are padded to the longest the model takes, and it sees that, as it did in training.
         apart: whether only texts of one length go together, because attention that runs both ways sees what is padded.
         patches_in_order: whether patches must be told to stay where they are.
     """
@@ -39,6 +40,7 @@ class Family:
     options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     masked: bool = True
+    filled: bool = False
     apart: bool = False
     patches_in_order: bool = False
 
@@ -112,7 +114,7 @@ FAMILIES: dict[str, Family] = {
     # It reads from left to right, so that what is padded on the right comes too late to matter.
     "mamba": Family("text", "btd", AFTER, NEXT, _depth(), {"use_cache": False}, masked=False),
     "clip_text_model": _encoder(CONTRASTIVE, BEFORE),
-    "siglip_text_model": _encoder(CONTRASTIVE, BEFORE),
+    "siglip_text_model": Family("text", "btd", BEFORE, CONTRASTIVE, _depth(), masked=False, filled=True),
     "blip_text_model": _encoder(CONTRASTIVE),
     "align_text_model": _encoder(CONTRASTIVE),
     "clap_text_model": _encoder("contrastive sound-text"),

@@ -41,7 +41,8 @@ class Texts:
         # RoBERTa's table of positions has two entries that no token uses.
         reserved = 2 if "roberta" in kind or kind in ("mpnet", "clap_text_model") else 0
         self.most = int(limit) - reserved
-        self.says = f"the folder's tokenizer, no prompt, at most {self.most} tokens"
+        how = "padded to" if family.filled else "at most"
+        self.says = f"the folder's tokenizer, no prompt, {how} {self.most} tokens"
 
     def load(self) -> None:
         import transformers
@@ -61,12 +62,13 @@ class Texts:
         lengths = [len(ids) for ids in batch]
         for rows in _alike(lengths) if self.family.apart else [list(range(len(batch)))]:
             mine = [lengths[row] for row in rows]
-            ids = torch.zeros(len(rows), max(mine), dtype=torch.long)
+            longest = self.most if self.family.filled else max(mine)
+            ids = torch.full((len(rows), longest), self._tokenizer.pad_token_id or 0)
             for k, row in enumerate(rows):
                 ids[k, : mine[k]] = torch.tensor(batch[row])
             given = {"input_ids": ids}
             if self.family.masked:
-                given["attention_mask"] = (torch.arange(max(mine)) < torch.tensor(mine)[:, None]).long()
+                given["attention_mask"] = (torch.arange(longest) < torch.tensor(mine)[:, None]).long()
             yield rows, given, mine
 
 

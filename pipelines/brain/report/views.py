@@ -12,7 +12,7 @@ from consilience.pipelines.report.theme import SEQUENTIAL
 
 MOST_MARKERS = 2000
 UNKNOWN = "#808080"
-MESHES = ("pial", "white", "infl")
+MESHES = ("pial", "white_matter", "inflated")
 NEAR = 0.01  # mm: coordinates are kept to three decimals
 LEAST_IN_ROW = 0.5  # of the voxels of a grid have a neighbour along an axis
 MOST_VOXELS = 4_000_000
@@ -71,21 +71,18 @@ def volume_of(where: np.ndarray, values: np.ndarray) -> Any:
     return Nifti1Image(np.pad(filled, 1), affine)  # with an edge of nothing, which nilearn looks for
 
 
-def vertices_of(where: np.ndarray) -> tuple[str, np.ndarray] | None:
-    """The mesh of fsaverage5 whose vertices those places are, and their numbers, left before right; None if none."""
+def vertices_of(where: np.ndarray) -> np.ndarray | None:
+    """The numbers of the vertices that those places are, in any mesh of fsaverage5, left before right; None if none."""
     from nilearn.datasets import load_fsaverage
     from scipy.spatial import cKDTree
 
     for mesh in MESHES:
-        parts = load_fsaverage("fsaverage5")[_NAMES[mesh]].parts
+        parts = load_fsaverage("fsaverage5")[mesh].parts
         both = np.concatenate([parts[side].coordinates for side in ("left", "right")])
         distance, number = cKDTree(both).query(where)
         if (distance < NEAR).mean() > 0.99:
-            return mesh, number
+            return np.asarray(number)
     return None
-
-
-_NAMES = {"pial": "pial", "white": "white_matter", "infl": "inflated"}
 
 
 def _volume(image: Any, limit: float, common: bool) -> str:
@@ -118,13 +115,13 @@ def _on_surface(image: Any, limit: float) -> str | None:
     return _surface(values, limit)
 
 
-def _on_vertices(vertices: tuple[str, np.ndarray], values: np.ndarray, limit: float) -> str:
+def _on_vertices(vertices: np.ndarray, values: np.ndarray, limit: float) -> str:
     from nilearn.datasets import load_fsaverage
 
     parts = load_fsaverage("fsaverage5")["pial"].parts
     left = parts["left"].n_vertices
     both = np.zeros(left + parts["right"].n_vertices)
-    both[vertices[1]] = np.where(np.abs(values) > THRESHOLD, values, 2 * THRESHOLD)
+    both[vertices] = np.where(np.abs(values) > THRESHOLD, values, 2 * THRESHOLD)
     return _surface({"left": both[:left], "right": both[left:]}, limit)
 
 

@@ -60,7 +60,7 @@ def test_vertices_of_fsaverage5_are_known_and_drawn_on_it() -> None:
     right = load_fsaverage("fsaverage5")["white_matter"].parts["right"].coordinates[40:400].round(3)
     found = vertices_of(right)
     assert found is not None
-    np.testing.assert_array_equal(found[1], 10242 + np.arange(40, 400))
+    np.testing.assert_array_equal(found, 10242 + np.arange(40, 400))
     assert vertices_of(right + 1.0) is None
     pages = views(Field(right, np.linspace(-1, 1, 360), [""] * 360), 1.0, common=False)
     assert list(pages) == ["surface"]
