@@ -9,6 +9,7 @@ from consilience.engine.machine import Speed
 TILE_ROWS, STRIP_ROWS, LEAST_ROWS = 512, 768, 16
 # Of few representations large tiles and long strips are small enough: fewer, larger products.
 FEW, LARGE_TILE_ROWS, LONG_STRIP_ROWS = 4, 1024, 2560
+KEPT_BYTES = 2**26  # rows that take no more are read once, and kept until the sweep is over
 # Measured per element on the kernels as they are; they enter the estimates only.
 NEIGHBOUR_NS, SPACE_NS, ENTRY_NS, OVERLAP_RATE, COUNT_NS = 12.0, 2.5, 40.0, 0.6, 8.0
 CUT_NS = 25.0  # an entry of the lists, cut down to one subset
@@ -24,9 +25,16 @@ def state_memory(size: Size, needs: Needs) -> float:
     return len(needs.spaces) * sums + lists + tables
 
 
+def kept_memory(n: int, units: int, itemsize: int) -> float:
+    """Bytes that n rows of so many units take where they are kept; 0 where they are too many."""
+    size = float(n * units * itemsize)
+    return size if size <= KEPT_BYTES else 0.0
+
+
 def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threads: int) -> float:
     """Peak bytes above the inputs: rows held, tiles in every space wanted, and the statistics."""
-    rows = 2.0 * (strip_rows + 2 * tile_rows) * size.units / 2 * size.itemsize
+    kept = kept_memory(size.n, size.units, size.itemsize)
+    rows = 0.0 if kept else float((strip_rows + 2 * tile_rows) * size.units * size.itemsize)
     spaces = {s.removesuffix("/ranks") for s in needs.spaces} | {s for s, _ in needs.searches} | {"linear"}
     tiles = 1 + 2 * len(spaces - {"linear"}) + 3 * len(needs.ranked)
     rows += 8.0 * strip_rows * tile_rows * bool(size.rdms)  # entries, before they enter the tile
@@ -35,13 +43,16 @@ def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threa
     sample = min(size.n, 2048) ** 2 * SAMPLE_BYTES[size.itemsize] * bool(needs.ranked)
     overlaps = 6.0 * 4 * 2**22 if needs.searches else 0.0  # the chunks in which common neighbours are counted
     held = threads * max(rows + tile, sample) + overlaps + 2 * state_memory(size, needs)
-    return held + ALLOCATOR * threads + size.beside
+    return kept + held + ALLOCATOR * threads + size.beside
 
 
 def tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) -> list[Step]:
     elements = float(size.n) ** 2 / 2 * size.count
     block = f"{tile} × {tile}"
-    loads = float(size.n) ** 2 / 2 * (size.units / strip + size.rdms) * size.itemsize
+    read = (
+        kept_memory(size.n, size.units, size.itemsize) or size.n**2 / 2 * size.units / strip * size.itemsize
+    )
+    loads = read + size.n**2 / 2 * size.rdms * size.itemsize
     memory = tile_memory(size, needs, tile, strip, speed.sharing)
     rate = speed.float32 if size.itemsize == 4 else speed.float64
     flops = float(size.n) ** 2 * (size.units + size.products * len(needs.spaces))

@@ -108,7 +108,7 @@ def neighbours(
     parts = []
     for s in search.scopes:
         for blocks in work.layout.strips(TASK_ROWS):
-            rows = slice(work.layout.rows(blocks[0]).start, work.layout.rows(blocks[-1]).stop)
+            rows = work.layout.span(blocks)
             for r, keys in enumerate(search.keys(state, s, blocks)):
                 calls.append((work, r, np.arange(rows.start, rows.stop), keys, wanted, keep))
                 parts.append((s, r, rows))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from consilience.engine.inference.subsets import Groups
-from consilience.engine.passes.tiles import Tile
+from consilience.engine.passes.tile import Tile
 
 RATE = -4.0  # exp(-2 ‖x̂ - ŷ‖²) = exp(-4 (1 - cos))
 

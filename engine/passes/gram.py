@@ -11,7 +11,7 @@ from consilience.engine.passes.crossed import products
 from consilience.engine.passes.layout import Layout
 from consilience.engine.passes.ranks_table import RankTable
 from consilience.engine.passes.sums import Sums
-from consilience.engine.passes.tiles import Tile
+from consilience.engine.passes.tile import Tile
 
 
 @dataclass

@@ -8,6 +8,7 @@ import torch
 
 LOW = 0xFFFFFFFF
 NOTHING = np.iinfo(np.int64).min
+GENEROUS, LEAST_SHARE = 4, 2  # shares for each value wanted, and values in a share
 LEAST = int(np.float32(-np.inf).view(np.int32) ^ np.int32(0x7FFFFFFF)) << 32  # the key of the similarity -inf
 
 
@@ -58,13 +59,20 @@ def reaching(
     return r, i, j, torch.from_numpy(found)
 
 
-def nth_best(values: torch.Tensor, nth: int, axis: int, nearest: int) -> np.ndarray:
-    """The nth largest (`nearest` 1) or smallest (-1) value along that axis of (R, m, m'), or the last."""
-    nth = min(nth, values.shape[axis])
+def reached_by(values: torch.Tensor, wanted: int, axis: int, nearest: int) -> np.ndarray:
+    """What so many values along that axis of (R, m, m') reach, or all: a lower (`nearest` -1: an upper) bound.
+
+    Of each of several shares of the axis the best is looked at, which takes a tenth of the time that ranking all does.
+    """
+    shares = GENEROUS * wanted
+    if values.shape[axis] >= LEAST_SHARE * shares:
+        many = values.shape[axis] // shares
+        values = values.narrow(axis, 0, many * shares).unflatten(axis, (many, shares))
+        values = values.amax(dim=axis) if nearest > 0 else values.amin(dim=axis)
+    nth = min(wanted, values.shape[axis])
     if values.device.type != "cpu":
-        return (
-            torch.topk(values, nth, dim=axis, largest=nearest > 0).values.select(axis, nth - 1).cpu().numpy()
-        )
+        best = torch.topk(values, nth, dim=axis, largest=nearest > 0).values
+        return best.select(axis, nth - 1).cpu().numpy()
     at = nth - 1 if nearest < 0 else values.shape[axis] - nth
     return np.partition(values.numpy(), at, axis=axis).take(at, axis=axis)
 

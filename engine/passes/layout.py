@@ -22,6 +22,10 @@ class Layout:
     def rows(self, block: int) -> slice:
         return slice(int(self.edges[block]), int(self.edges[block + 1]))
 
+    def span(self, blocks: range) -> slice:
+        """The rows of consecutive blocks."""
+        return slice(int(self.edges[blocks[0]]), int(self.edges[blocks[-1] + 1]))
+
     def strips(self, most_rows: int) -> list[range]:
         """Runs of consecutive blocks, together at most so many rows (or one block)."""
         strips, start = [], 0

@@ -13,6 +13,7 @@ from consilience.engine.passes.blocks import FRAME_ROWS
 STEPS = 127  # of 8 bits, on either side of 0
 SIGMAS = 5.0  # rounding errors of a row add up to less than so many times what is typical
 APART, MOST_APART = 4.0, 16  # units that vary so many times as much as the median one are kept, but no more
+PRODUCT_ROWS = 256  # of a product at a time: it stays in the cache until it is finished
 LEAST_UNITS, MOST_UNITS = 64, 2**17  # fewer are not worth it; sums of more products overflow 32 bits
 
 
@@ -99,8 +100,11 @@ class HighestCosines:
         return Digits(q, step, left, right)
 
     def product(self, x: Digits, y: Digits, out: torch.Tensor) -> None:
-        low_product(x.q, y.q.T, out)
-        out.mul_(x.step[:, None]).mul_(y.step).addmm_(x.left, y.right.T)
+        for start in range(0, len(out), PRODUCT_ROWS):
+            rows = slice(start, start + PRODUCT_ROWS)
+            part, some = out[rows], x[rows]
+            low_product(some.q, y.q.T, part)
+            part.mul_(some.step[:, None]).mul_(y.step).addmm_(some.left, y.right.T)
 
 
 def highest_cosines(r: Representation) -> HighestCosines | None:

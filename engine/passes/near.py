@@ -17,7 +17,7 @@ from consilience.engine.passes.tiles import TilePass
 
 MARGIN = 8  # candidates more than are wanted, where float32 ranks them
 CHUNK_ELEMENTS = 2**20
-FEW_ELEMENTS = 2**19  # that stay in the cache from their reading to their product
+FEW_ELEMENTS = 2**18  # that stay in the cache from their reading to their product
 
 
 def nearest_first(work: TilePass, space: str, r: int, own: np.ndarray, near: np.ndarray) -> np.ndarray:

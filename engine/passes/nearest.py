@@ -16,13 +16,13 @@ from consilience.engine.passes.keys import (
     encoded,
     largest,
     listed,
-    nth_best,
+    reached_by,
     reaching,
     rectangular,
 )
 from consilience.engine.passes.layout import Layout
 from consilience.engine.passes.neighbours import Neighbours, close
-from consilience.engine.passes.tiles import Tile
+from consilience.engine.passes.tile import Tile
 
 WHOLE, HALF = 0, 1
 
@@ -91,9 +91,8 @@ class Nearest:
         """A bound (R, m) that enough samples of the tile reach, where no earlier tile set one."""
         nearest = 1 if tile.unit or not self.space.startswith("rdm-") else -1
         axis = 2 if of == tile.i else 1
-        found = nth_best(
-            self._values(tile), self.width + (of == among), axis, nearest
-        )  # a sample is in its own tile
+        wanted = self.width + (of == among)  # a sample is in its own tile
+        found = reached_by(self._values(tile), wanted, axis, nearest)
         return np.nextafter(nearest * found, -np.inf, dtype=np.float32)
 
     def _better(self, tile: Tile, bound: np.ndarray, of: int, among: int) -> np.ndarray:

@@ -11,7 +11,8 @@ from consilience.engine.passes.executors import Run
 from consilience.engine.passes.keys import LOW, NOTHING, encoded, largest
 from consilience.engine.passes.near import MARGIN, nearest_first
 from consilience.engine.passes.nearest import Nearest
-from consilience.engine.passes.tiles import Tile, TilePass
+from consilience.engine.passes.tile import Tile
+from consilience.engine.passes.tiles import TilePass
 
 BLOCK_ROWS = 2048
 

@@ -9,7 +9,8 @@ from consilience.engine.passes import executors
 from consilience.engine.passes.executors import Run
 from consilience.engine.passes.ranks_table import Bins, bins_of, counted
 from consilience.engine.passes.sample import sample_rows, sample_tile
-from consilience.engine.passes.tiles import Tile, TilePass
+from consilience.engine.passes.tile import Tile
+from consilience.engine.passes.tiles import TilePass
 
 SAMPLE_ROWS = 2048
 

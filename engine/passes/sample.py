@@ -10,7 +10,8 @@ import torch
 from consilience.engine.costs.moments import shape_rows
 from consilience.engine.passes.blocks import TORCH_DTYPE, load, products
 from consilience.engine.passes.ranks_table import RankTable
-from consilience.engine.passes.tiles import Tile, TilePass
+from consilience.engine.passes.tile import Tile
+from consilience.engine.passes.tiles import TilePass
 
 MEDIAN_ROWS = 1024
 

@@ -20,7 +20,8 @@ from consilience.engine.passes.ranks import BinCounts, sampled_bins
 from consilience.engine.passes.ranks_table import RankTable
 from consilience.engine.passes.sample import Shape
 from consilience.engine.passes.sums import Sums
-from consilience.engine.passes.tiles import Statistic, TilePass, sweep
+from consilience.engine.passes.tile import Statistic
+from consilience.engine.passes.tiles import TilePass, sweep
 
 RANKS = "/ranks"
 

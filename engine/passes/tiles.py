@@ -5,12 +5,13 @@ Cost n² (Σd + R²) flops for R representations with d units each. Memory: two 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
+from consilience.engine.costs.tiles import kept_memory
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.passes import executors
@@ -18,72 +19,9 @@ from consilience.engine.passes.blocks import TORCH_DTYPE, Block, Frame, load, pr
 from consilience.engine.passes.executors import Run
 from consilience.engine.passes.layout import Layout
 from consilience.engine.passes.low import Low
-from consilience.engine.passes.spaces import COSINE, needs_raw, normalised, transform
+from consilience.engine.passes.spaces import COSINE, needs_raw, normalised
+from consilience.engine.passes.tile import Statistic, Tile
 from consilience.engine.passes.workspace import Pool, Workspace
-
-
-@dataclass
-class Tile:
-    """Block i against block j: pass rows, groups, the Gram tile, and every other space of it.
-
-    `padded` (R, m_i, at least m_j) holds the Gram tile and zeros to its right, which no sum notices. `unit`: whether
-    the rows have length 1 about their true origin, so that it holds cosines.
-    """
-
-    i: int
-    j: int
-    layout: Layout
-    padded: torch.Tensor
-    rows_i: Block
-    rows_j: Block
-    origin2: torch.Tensor
-    width: torch.Tensor
-    median: torch.Tensor
-    rdms: torch.Tensor
-    unit: bool = field(default=False, kw_only=True)
-
-    def __post_init__(self) -> None:
-        self._spaces: dict[str, torch.Tensor] = {}
-
-    @property
-    def diagonal(self) -> bool:
-        return self.i == self.j
-
-    @property
-    def group_i(self) -> int:
-        return int(self.layout.group[self.i])
-
-    @property
-    def group_j(self) -> int:
-        return int(self.layout.group[self.j])
-
-    @property
-    def gram(self) -> torch.Tensor:
-        """(R, m_i, m_j): k_ij = x_i'x_j of the rows in their frames; of an RDM -d_ij / 2."""
-        return self.padded[:, :, : len(self.rows_j.x[0])]
-
-    def space(self, name: str) -> torch.Tensor:
-        """The tile of that space, made once. A statistic leaves it as it was."""
-        if self.unit:
-            return self._spaces.setdefault(name, 1 - self.gram) if name == COSINE else self.gram
-        if name not in self._spaces:
-            self._spaces[name] = transform(
-                name, self.gram, self.rows_i, self.rows_j, self.origin2, self.width, self.median, self.rdms
-            )
-        return self._spaces[name]
-
-
-class Statistic(Protocol):
-    """A reduction over tiles: a value with chunk, combine and finalize. Its states are plain, picklable values."""
-
-    @property
-    def space(self) -> str: ...
-
-    def empty(self) -> Any: ...
-
-    def chunk(self, state: Any, tile: Tile) -> None: ...
-
-    def combine(self, states: list[Any]) -> Any: ...
 
 
 @runtime_checkable
@@ -134,14 +72,34 @@ class TilePass:
         block = load(self.representations, frames, order, self.dtype, self.device, self.norms, self.raw, into)
         if self.unit:
             block = normalised(block)
-        return replace(block, low=[low.rows(x) for low, x in zip(self.low, block.x)])
+        if not self.low:
+            return block
+        low = [low.rows(x) for low, x in zip(self.low, block.x)]
+        return replace(block, x=[x.new_empty(len(x), 0) for x in block.x], low=low)
 
-    def held(self, rows: slice, memory: Workspace) -> Block:
-        """As `load`, but not read again where the task before this one left the same rows in `memory`."""
-        if memory.kept is None or memory.kept[0] is not self or memory.kept[1] != rows:
-            memory.kept = self, rows, self.load(rows, memory, "held")
-        block: Block = memory.kept[2]
+    @cached_property
+    def keeps(self) -> bool:
+        """Whether all rows are so few that each is read once and kept, for all tasks of a process."""
+        units = sum(1 if r.rdm else r.d for r in self.representations)
+        return kept_memory(self.groups.n, units, self.dtype.itemsize) > 0
+
+    def strip(self, blocks: range, memory: Workspace) -> Block:
+        """The rows of a strip of blocks, not read again where they are kept or the last task left them in `memory`."""
+        rows = self.layout.span(blocks)
+        if self.keeps:
+            block: Block = self.pool.shared(self, blocks, partial(self.load, rows))
+            return block
+        if memory.held is None or memory.held[0] is not self or memory.held[1] != blocks:
+            memory.held = self, blocks, self.load(rows, memory, "held")
+        block = memory.held[2]
         return block
+
+    def block(self, j: int, strip: range, memory: Workspace) -> Block:
+        """The rows of block j of that strip."""
+        rows = self.layout.rows(j)
+        if not self.keeps:
+            return self.load(rows, memory, "block")
+        return self.strip(strip, memory)[_shift(rows, self.layout.span(strip).start)]
 
     def gram(self, k: int, i: Block, j: Block, out: torch.Tensor) -> None:
         """The Gram tile of representation k, the rows of `i` with those of `j`, in `out`."""
@@ -178,14 +136,17 @@ def sweep(
     """The final state of each statistic after one sweep over all pairs of blocks. `run` executes the tasks."""
     strips = work.layout.strips(strip_rows)
     pairs = [(a, b) for a in range(len(strips)) for b in range(a, len(strips))]
-    sizes = [int(work.layout.edges[s[-1] + 1] - work.layout.edges[s[0]]) for s in strips]
+    sizes = [len(range(work.groups.n)[work.layout.span(s)]) for s in strips]
     costs = [float(sizes[a] * sizes[b]) * (0.5 if a == b else 1.0) for a, b in pairs]
     calls: list[tuple[Any, ...]] = [(_task, work, strips[a], strips[b]) for a, b in pairs]
     for s, statistic in enumerate(work.statistics):
         if isinstance(statistic, Aside):
             calls += [(_aside, work, s, k) for k in statistic.aside(work)]
     costs += [0.0] * (len(calls) - len(costs))
-    return run(_call, calls, _Combine(work.statistics), costs=costs, stage=stage)
+    try:
+        return run(_call, calls, _Combine(work.statistics), costs=costs, stage=stage)
+    finally:
+        work.pool.forget()
 
 
 def _call(function: Callable[..., list[Any]], *arguments: Any) -> list[Any]:
@@ -218,13 +179,12 @@ def _aside(work: TilePass, statistic: int, k: int) -> list[Any]:
 
 
 def _tiles(work: TilePass, strip_i: range, strip_j: range, memory: Workspace) -> list[Any]:
-    layout, start = work.layout, int(work.layout.edges[strip_i[0]])
+    layout, start = work.layout, work.layout.span(strip_i).start
     states = [s.empty() for s in work.statistics]
     constants = work.constants()
-    held = work.held(slice(start, int(layout.edges[strip_i[-1] + 1])), memory)
+    held = work.strip(strip_i, memory)
     for j in strip_j:
-        rows_j = layout.rows(j)
-        block_j = held[_shift(rows_j, start)] if j in strip_i else work.load(rows_j, memory, "block")
+        block_j = held[_shift(layout.rows(j), start)] if j in strip_i else work.block(j, strip_j, memory)
         partners = [i for i in strip_i if i <= j]
         block_i = held[: int(layout.edges[partners[-1] + 1]) - start]
         columns = len(block_j.x[0])

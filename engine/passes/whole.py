@@ -10,7 +10,8 @@ import torch
 from consilience.engine.passes import executors
 from consilience.engine.passes.executors import Run
 from consilience.engine.passes.ranks_table import RankTable
-from consilience.engine.passes.tiles import Tile, TilePass, sweep
+from consilience.engine.passes.tile import Tile
+from consilience.engine.passes.tiles import TilePass, sweep
 
 T = TypeVar("T")
 Tiles = dict[tuple[int, int], np.ndarray]  # blocks i <= j -> (R, m_i, m_j)

@@ -1,6 +1,6 @@
 """Memory that the tasks of one process hand on to each other, instead of asking for it anew each time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
@@ -16,11 +16,11 @@ ALIGNED = 16
 
 
 class Workspace:
-    """Named pieces of memory of one thread, each as large as was ever asked for, and what one task `kept` there."""
+    """Named pieces of memory of one thread, each as large as was ever asked for, and what the last task `held`."""
 
     def __init__(self) -> None:
         self._pieces: dict[str, torch.Tensor] = {}
-        self.kept: tuple[object, slice, Any] | None = None
+        self.held: tuple[object, range, Any] | None = None
 
     def piece(self, name: str, shape: tuple[int, ...], dtype: np.dtype, device: str = "cpu") -> torch.Tensor:
         """A tensor of that shape, with whatever is in it."""
@@ -45,11 +45,14 @@ class Workspace:
 
 
 class Pool:
-    """Workspaces that no task uses at the moment. A copy sent to another process starts empty."""
+    """Workspaces that no task uses at the moment, and what the tasks of one owner share. A copy sent to another process
+    starts empty."""
 
     def __init__(self) -> None:
         self._free: list[Workspace] = []
         self._lock = Lock()
+        self._owner: object = None
+        self._shared: dict[range, tuple[Lock, list[Any]]] = {}
 
     def __reduce__(self) -> tuple[type["Pool"], tuple[()]]:
         return Pool, ()
@@ -64,3 +67,19 @@ class Pool:
         finally:
             with self._lock:
                 self._free.append(space)
+
+    def shared(self, owner: object, key: range, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once for all tasks of that owner and kept until another comes."""
+        with self._lock:
+            if self._owner is not owner:
+                self._owner, self._shared = owner, {}
+            lock, made = self._shared.setdefault(key, (Lock(), []))
+        with lock:  # whoever wants the same waits, others go on
+            if not made:
+                made.append(make())
+        return made[0]
+
+    def forget(self) -> None:
+        """Lets go of what was shared."""
+        with self._lock:
+            self._owner, self._shared = None, {}

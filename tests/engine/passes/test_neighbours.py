@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 import consilience as cs
 from consilience.engine.comparison import Comparison
+from consilience.engine.costs import tiles
+from consilience.engine.features.representation import ArraySource
 from consilience.engine.inference.subsets import subsets
 from consilience.engine.passes import executors
 from consilience.engine.passes.blocks import frame
@@ -115,3 +117,26 @@ def test_neighbours_that_float32_cannot_tell_apart(distance):
     want = reference.mutual_knn(x.astype(np.float64), y.astype(np.float64), 10, distance)
     got = cs.score({"name": "mutual_knn", "distance": distance}, x, y)
     assert abs(got - want) < 1e-9
+
+
+@pytest.mark.parametrize("precision", ["exact", "fast"])
+def test_rows_that_fit_are_read_once_and_the_scores_are_those_of_rows_read_again(monkeypatch, precision):
+    rng = np.random.default_rng(3)
+    x = {name: rng.normal(size=(2500, 70)).astype(np.float32) for name in "abc"}
+    read, take = [], ArraySource.take
+
+    def counted(self, rows, out=None):
+        read.append(len(rows))
+        return take(self, rows, out)
+
+    def scores():
+        read.clear()
+        asked = ["rsa:rdm=cosine,compare=pearson", "mutual_knn"] if precision == "exact" else ["mutual_knn"]
+        found = cs.compare(x, metrics=asked, se=False, null=False, precision=precision)
+        return found["score"].values, sum(read)
+
+    monkeypatch.setattr(ArraySource, "take", counted)
+    (kept_scores, once), _ = scores(), monkeypatch.setattr(tiles, "KEPT_BYTES", 0)
+    again_scores, again = scores()
+    np.testing.assert_allclose(kept_scores, again_scores, rtol=1e-6)
+    assert once < again
