@@ -41,7 +41,7 @@ def volumes(tmp_path: Path) -> Path:
     (tmp_path / "betas").mkdir()
     for k, subject in enumerate(("s1", "s2")):
         image(tmp_path / "betas" / f"{subject}.nii.gz", MAPS + k)
-        image(tmp_path / f"{subject}_v1.nii", (1 + k == ATLAS).astype(np.int16))
+        image(tmp_path / f"{subject}_v1.nii", np.equal(ATLAS, 1 + k).astype(np.int16))
     image(tmp_path / "atlas.nii.gz", ATLAS.astype(np.int16))
     table(tmp_path / "betas" / "rows.tsv", [f"i{k}" for k in range(6)], ["a"] * 3 + ["b"] * 3)
     return tmp_path
