@@ -28,4 +28,4 @@ def open_brains(name: str, *, base: str | Path = ".", **options: Any) -> Brains:
 
 def _fill() -> None:
     # Here and not above: these modules import the decorator from this one.
-    from consilience.connectors.brains import alice, files, haxby, imaging, kriegeskorte92  # noqa: F401
+    from consilience.connectors.brains import alice, files, haxby, image_folders, imaging, kriegeskorte92  # noqa: F401

@@ -66,6 +66,16 @@ def refuse_delays(delays: Sequence[int], edges: list[tuple[int, int]], dropped: 
         )  # fmt: skip
 
 
+def refuse_gap(dropped: dict[str, int]) -> None:
+    """Refuse a gap where samples are missing: how far two rows are apart is then not known."""
+    if dropped:
+        told = ", ".join(f"{count} of {model!r}" for model, count in dropped.items())
+        raise BadInput(
+            "the same samples in features and responses, for a gap counts samples",
+            f"samples without partner: {told}", "give all of them the same sample ids, in the order of time",
+        )  # fmt: skip
+
+
 def refuse_rdms(those: Sequence[Representation]) -> None:
     """Refuse dissimilarities: they have no units to predict, or to predict from."""
     if names := [r.name for r in those if r.rdm]:

@@ -23,10 +23,11 @@ from consilience.engine.encoding.checks import (
     read_delays,
     read_penalties,
     refuse_delays,
+    refuse_gap,
     refuse_rdms,
 )
 from consilience.engine.encoding.fitting import Fitting, check_memory
-from consilience.engine.encoding.folds import Folds, folds_of, time_order
+from consilience.engine.encoding.folds import Folds, apart, folds_of, time_order
 from consilience.engine.encoding.models import Scored
 from consilience.engine.encoding.sources import averaged, beside, delayed
 from consilience.engine.encoding.statistics import Design, design
@@ -60,6 +61,7 @@ class Encoding:
         groups: Any = None,
         delays: Sequence[int] | None = None,
         *,
+        gap: int = 0,
         delay_nuisance: bool = True,
         joint: bool = False,
         choose_layer: bool = False,
@@ -77,6 +79,7 @@ class Encoding:
         self.penalties = read_penalties(penalties)
         bands = read_count("bands", bands, 1, "bands=20, the default")
         permutations = read_count("permutations", permutations, 0, "permutations=0, the default")
+        self.gap = read_count("gap", gap, 0, "gap=0, the default")
         folds = read_count("folds", folds, LEAST_FOLDS, "folds=5, the default")
         if joint and (permutations or choose_layer):
             raise BadInput(
@@ -91,7 +94,9 @@ class Encoding:
         joined = on_same_samples([r for side in sides for r in side], [])
         self.joined, checked = joined, iter(joined.representations)
         self.spaces, self.responses, given = ([next(checked) for _ in side] for side in sides)
-        self.folds: Folds = folds_of(joined, folds, groups)
+        self.folds: Folds = apart(folds_of(joined, folds, groups), self.gap)
+        if self.gap:
+            refuse_gap(joined.dropped)
         self.device, self.seed, self.budget = check_device(device), seed, read_bytes(budget)
         self.run_on = Executor(executor, address, threads, device)
         self.nested, self.standardise, self.bands = nested, standardise, bands
@@ -185,7 +190,7 @@ class Encoding:
         still = {r.name: np.flatnonzero(c).tolist() for r, c in zip(self.responses, np.split(constant, cuts))}
         said = {
             "penalties": self.penalties.tolist(), "folds": self.folds.count, "groups": self.folds.groups,
-            "fold_rows": self.folds.rows.sizes.tolist(), "delays": self.delays, "joint": self.joint,
+            "fold_rows": self.folds.rows.sizes.tolist(), "gap": self.gap, "delays": self.delays, "joint": self.joint,
             "choose_layer": self.choose_layer, "bands": self.bands, "nested": self.nested,
             "standardise": self.standardise, "permutations": self.permutations,
         }  # fmt: skip
@@ -238,6 +243,10 @@ def encode(
         folds: 3 or more runs of consecutive rows, as of scikit-learn's KFold.
         groups: runs, stories: a mapping from sample id to group, or one a row for arrays without ids. A group is never
             split; folds are then runs of groups.
+        gap: samples, in the order of time, that lie between rows held out and rows fitted on, in the inner folds too:
+            so many are left out at every border of two folds that follow each other, half of them on either side.
+            Default: none, as is usual where runs or stories are held out. Within one run neighbouring rows share noise,
+            and, through delays or a haemodynamic response, features: a gap as long as those keeps them apart.
         delays: in samples, such as [1, 2, 3, 4]: features and nuisance are taken as they were so many samples before,
             side by side (FIR). Rows are in the order of time; nothing is taken from before a group (without groups:
             the first row), where they are 0. delay_nuisance: False takes the nuisance as it is, such as motion, or a

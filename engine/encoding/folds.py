@@ -1,6 +1,7 @@
-"""Folds of rows that are held out together. A group (a run, a story) is never split, so nothing leaks through it."""
+"""Folds of rows that are held out together. A group (a run, a story) is never split, so nothing leaks through it; and a
+gap keeps rows of two folds apart that follow each other in time, for neighbouring rows of a slow signal are alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,8 @@ from consilience.engine.inference.subsets import Groups
 
 @dataclass(frozen=True)
 class Folds:
-    """`rows`: the rows fold by fold, in their order inside each. `group` (n,): the number of each row's group.
+    """`rows`: the rows fold by fold, in their order inside each, without those of a gap. `group` (n,): the number of
+    each row's group.
 
     Without groups of their own the rows of a fold are one group: what may be shifted against each other.
     """
@@ -70,7 +72,33 @@ def _contiguous(n: int, folds: int) -> Folds:
     return Folds(Groups(np.arange(n), edges), np.repeat(np.arange(folds), np.diff(edges)), folds)
 
 
-def time_order(folds: Folds) -> list[tuple[int, int]]:
+def apart(folds: Folds, gap: int) -> Folds:
+    """The same folds without the `gap` rows about every border of two of them that follow each other: the last
+    ⌈gap / 2⌉ of the one and the first ⌊gap / 2⌋ of the other, in no fold from then on. Every row that is fitted on is
+    so more than `gap` rows from every row that is held out, in the inner folds too.
+
+    Raises:
+        BadInput: where a fold would keep fewer than two rows, and where rows of a group do not follow each other.
+    """
+    if not gap:
+        return folds
+    time_order(folds, "a gap")
+    fold = np.empty(folds.rows.n, np.int64)
+    fold[folds.rows.order] = np.repeat(np.arange(folds.count), folds.rows.sizes)
+    kept = np.ones(len(fold), bool)
+    for border in np.flatnonzero(np.diff(fold)) + 1:
+        kept[max(0, border - (gap + 1) // 2) : border + gap // 2] = False
+    rows = folds.rows.only(kept)
+    if rows.sizes.min() < 2:
+        raise BadInput(
+            f"a gap that leaves two samples or more of each of {folds.count} folds",
+            f"gap={gap}, and a fold of {folds.rows.sizes[rows.sizes.argmin()]} samples",
+            "use a smaller gap, or fewer folds",
+        )
+    return replace(folds, rows=rows)
+
+
+def time_order(folds: Folds, what: str = "delays and for the null") -> list[tuple[int, int]]:
     """First and last + 1 row of every group, for what looks at rows before a row.
 
     Raises:
@@ -79,7 +107,7 @@ def time_order(folds: Folds) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(folds.group, prepend=-1, append=-1))
     if len(edges) - 1 > folds.groups:
         raise BadInput(
-            "groups whose samples follow each other, for delays and for the null",
+            f"groups whose samples follow each other, for {what}",
             f"{folds.groups} groups in {len(edges) - 1} stretches", "put the samples in the order of time",
         )  # fmt: skip
     return [(int(a), int(b)) for a, b in pairwise(edges)]

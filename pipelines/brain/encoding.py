@@ -40,6 +40,7 @@ from consilience.engine.progress import Progress
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.brain.rows import (
     features_on_rows,
+    gap_rows,
     groups_of,
     measured,
     one_size,
@@ -138,7 +139,7 @@ def encoded(prepared: Prepared, spaces: Spaces, subject: str) -> "xr.Dataset":
         if beside is not None
     }
     common: dict[str, Any] = {
-        "folds": settings.folds, "bands": settings.bands, "seed": study.seed,
+        "folds": settings.folds, "gap": gap_rows(prepared), "bands": settings.bands, "seed": study.seed,
         "groups": None if groups is None else dict(zip(ids, groups)), "budget": study.budget,
         "permutations": settings.permutations, **study.placed,
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """Features, responses and nuisance as an encoding takes them: on the same rows, without drifts, of like size."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,14 @@ def smooth(values: np.ndarray, prepared: Prepared, groups: Sequence[str] | None)
             t_r=float(brains.notes["tr"]), ensure_finite=False,
         )  # fmt: skip
     return found
+
+
+def gap_rows(prepared: Prepared) -> int:
+    """Rows between folds that follow each other: those of the study's `gap`, which is in seconds where rows are time
+    points, and begun seconds count; else in rows."""
+    settings, brains = prepared.study.encode, prepared.recordings.brains
+    assert settings is not None
+    return ceil(settings.gap if brains.on_rows is None else settings.gap / float(brains.notes["tr"]))
 
 
 def one_size(values: np.ndarray) -> np.ndarray:

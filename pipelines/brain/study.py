@@ -16,6 +16,8 @@ encode: null               # or a mapping, empty for the defaults:
   # components: 50         #   leading components that each layer is reduced to; null: as it is
   # high_pass: 128         #   seconds: slower drifts are taken out of recordings over time; null: none are
   # folds: 5               #   runs of consecutive rows; where the recording has runs or stories, runs of those
+  # gap: 0                 #   seconds between folds that follow each other, in none of them, for neighbours in time are
+  #                        #   alike; such as 16, the length of the response. Rows, where these are no time points
   # choose_layer: true     #   one layer a model and fold, chosen inside the training folds
   # permutations: 0        #   responses shifted in time, for a p of each subject
   # bands: 10              #   weightings tried in a banded ridge
@@ -80,6 +82,7 @@ class Encode(Strict):
     components: int | None = Field(50, ge=1)
     high_pass: float | None = Field(128.0, gt=0)
     folds: int = Field(5, ge=3)
+    gap: float = Field(0.0, ge=0)
     choose_layer: bool = True
     permutations: int = Field(0, ge=0)
     bands: int = Field(10, ge=1)

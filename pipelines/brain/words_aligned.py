@@ -32,7 +32,7 @@ def aligned(of: "xr.Dataset", metric: str, controls: set[str]) -> list[str]:
         layer, times = most(model["chosen"].values)
         subjects = int(np.isfinite(model["held_out"].values).sum())
         sentences.append(
-            f"By {metric_words(metric)}, {best} is closest to {region}: {_interval(model)}, {_p(model['p'])}. "
+            f"By {metric_words(metric)}, {best} is closest to {region}: {_interval(model)}, {_p(model)}. "
             f"Its layer was chosen for each subject on the others ({layer} for {times} of {subjects}). "
             f"{_ceiling(one, model)}"
         )
@@ -43,6 +43,9 @@ def aligned(of: "xr.Dataset", metric: str, controls: set[str]) -> list[str]:
         sentences += compared(one)
         if np.isfinite(one["universality"]):
             sentences.append(universal(region, float(one["universality"]), float(one["universality_p"])))
+    sentences.append(scope(of.sizes["subject"], of.attrs.get("n")))
+    if short := few(of.sizes["subject"], of.sizes["model"] * (of.sizes["model"] - 1) // 2):
+        sentences.append(short)
     for name in trained:
         one = of.sel(model=name)
         tau, p = float(one["order_tau"]), float(one["order_p"])
@@ -83,6 +86,15 @@ def compared(one: "xr.Dataset") -> list[str]:
     return [
         f"Of {len(rows)} pairs of models {subjects} differ in {region} over subjects{over} (q < {LEVEL}, Holm)."
     ]
+
+
+def scope(subjects: int, stimuli: int | None) -> str:
+    """Of what each of the two kinds of claim holds: a p speaks of what it draws anew, and of nothing else."""
+    those = f"these {stimuli} stimuli" if stimuli else "these stimuli"
+    return (
+        f"What is shown over stimuli (permuted, or drawn again) is a claim on other stimuli of the same kind, in these "
+        f"{subjects} subjects; what is shown over subjects is one on other people, with {those}."
+    )
 
 
 def few(subjects: int, pairs: int) -> str:
@@ -138,8 +150,11 @@ def _interval(of: "xr.Dataset") -> str:
     return f"{fixed(mean, 3)} (95 % interval over subjects {fixed(low, 3)} to {fixed(high, 3)})"
 
 
-def _p(value: Any) -> str:
-    if not np.isfinite(value):
+def _p(model: "xr.Dataset") -> str:
+    """Of more than chance: over stimuli, and over subjects."""
+    stimuli, subjects = float(model["p"]), float(model["p_subjects"])
+    if not np.isfinite(stimuli):
         return "without a p"
-    chance = "" if float(value) < LEVEL else ", which is not shown to be more than chance"
-    return f"p {probability(float(value))} against permuted stimuli{chance}"
+    chance = "" if stimuli < LEVEL else ", which is not shown to be more than chance"
+    over = f", and p {probability(subjects)} over subjects" if np.isfinite(subjects) else ""
+    return f"p {probability(stimuli)} against permuted stimuli{over}{chance}"

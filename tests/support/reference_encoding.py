@@ -80,5 +80,18 @@ def delayed(x: Array, delays: Sequence[int], groups: Array) -> Array:
     return out
 
 
+def with_gap(folds: Rows, gap: int) -> list[Array]:
+    """Contiguous folds without the rows of which a row of a later fold is at most ⌈gap / 2⌉ rows away, or one of an
+    earlier fold at most ⌊gap / 2⌋."""
+    of = {int(row): f for f, fold in enumerate(folds) for row in fold}
+    after, before = (gap + 1) // 2, gap // 2
+
+    def stays(row: int) -> bool:
+        near = [*range(row - before, row), *range(row + 1, row + after + 1)]
+        return all(of.get(other, of[row]) == of[row] for other in near)
+
+    return [np.array([row for row in fold if stays(int(row))]) for fold in folds]
+
+
 def contiguous(n: int, folds: int) -> list[Array]:
     return np.array_split(np.arange(n), folds)

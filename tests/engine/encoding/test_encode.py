@@ -49,6 +49,36 @@ def test_groups_are_folds_that_nothing_crosses():
     np.testing.assert_array_equal(table["penalty"].values[0], penalty)
 
 
+@pytest.mark.parametrize("gap", [1, 4, 7])
+@pytest.mark.parametrize("grouped", [True, False])
+def test_a_gap_lies_between_rows_held_out_and_rows_fitted_on(gap, grouped):
+    _, x, y = series(100)
+    run = np.repeat(range(5), 20)
+    table = cs.encode(
+        x, y, delays=[0, 2], penalties=PENALTIES, folds=5, gap=gap, groups=run if grouped else None
+    )
+    folds = reference.with_gap(reference.contiguous(100, 5), gap)
+    for f, held in enumerate(folds):
+        others = np.concatenate([fold for g, fold in enumerate(folds) if g != f])
+        assert np.abs(held[:, None] - others).min() == gap + 1
+    said = json.loads(table.attrs["encoding"])
+    assert (said["gap"], said["fold_rows"]) == (gap, [len(f) for f in folds])
+    z = reference.delayed(x, [0, 2], run if grouped else np.zeros(100))
+    r, r2, penalty = reference.encode(z, y, folds, PENALTIES)
+    np.testing.assert_allclose(table["fold_r"].values[0], r, atol=1e-9)
+    np.testing.assert_allclose(table["fold_r2"].values[0], r2, atol=1e-9)
+    np.testing.assert_array_equal(table["penalty"].values[0], penalty)
+
+
+def test_neighbours_that_are_alike_leak_over_a_border_without_a_gap():
+    rng = np.random.default_rng(0)
+    moment = (np.arange(120) + 6) // 12  # so slow that every border of five folds lies within one
+    x = np.eye(11)[moment]
+    y = rng.normal(size=(11, 40))[moment] * 3 + rng.normal(size=(120, 40))
+    assert cs.encode(x, y, gap=0)["r"].mean() > 0.15
+    assert abs(cs.encode(x, y, gap=12)["r"].fillna(0).mean()) < 0.05
+
+
 @pytest.mark.parametrize("grouped", [True, False])
 def test_delays_end_where_a_run_begins(grouped):
     _, x, y = series(90)
@@ -252,6 +282,10 @@ NAN = np.where(np.arange(90).reshape(30, 3) == 4, np.nan, Y)
         ({"delays": [-1]}, "delays as different whole numbers of samples, from 0"),
         ({"delays": [1, 1]}, "delays as different whole numbers of samples, from 0"),
         ({"delays": [1], "groups": [0, 1, 2, 3, 4] * 6}, "follow each other.*; got 5 groups in 30 stretches"),
+        ({"gap": -1}, "gap of 0 or more, a whole number; got gap=-1. Fix: use gap=0"),
+        ({"gap": 5}, "leaves two samples or more of each of 5 folds; got gap=5, and a fold of 6 samples"),
+        ({"gap": 90}, "leaves two samples or more of each of 5 folds; got gap=90, and a fold of 6 samples"),
+        ({"gap": 1, "groups": [0, 1, 2, 3, 4] * 6}, "follow each other, for a gap; got 5 groups in 30 stretches"),
         ({"joint": True}, "two spaces or more to be fitted together; got one"),
         ({"joint": True, "nuisance": X[:, :1], "permutations": 9}, "joint=True without permutations"),
         ({"bands": 0}, "bands of 1 or more"),

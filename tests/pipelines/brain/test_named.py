@@ -69,6 +69,14 @@ def test_arrays_over_time_are_encoded_by_runs_beyond_their_nuisance(folder: Path
     assert (plain["unique_r2"].sel(space="net") < 0.1).all(), "without the response features come too early"
 
 
+def test_a_gap_of_seconds_lies_between_the_folds(folder: Path) -> None:
+    table = ran(folder, OVER_TIME.replace("folds: 3", "folds: 3, gap: 9"))["encoding"]
+    said = json.loads(table.attrs["encoding"])
+    assert (said["gap"], said["fold_rows"]) == (5, [LENGTH - 3, LENGTH - 5, LENGTH - 2]), "5 volumes of 2 s"
+    with pytest.raises(StudyError, match=r"(?s)encode.gap.*greater than or equal to 0"):
+        ran(folder, OVER_TIME.replace("folds: 3", "folds: 3, gap: -1"))
+
+
 def test_a_subject_without_the_nuisance_that_is_asked_for_is_refused(folder: Path) -> None:
     held = dict(np.load(folder / "scans" / "s2.npz"))
     np.savez(folder / "scans" / "s2.npz", **{k: v for k, v in held.items() if k != "nuisance/motion"})

@@ -89,7 +89,13 @@ def test_all_pairs_are_counted_by_their_corrected_p_and_few_subjects_are_owned_u
     best = of.sel(region="V1", model=rows[0]["models"][0], model_b=rows[0]["models"][1])
     assert rows[0]["models"][1] == "apart"
     assert 10 ** rows[0]["log10_difference_q_stimuli"] == pytest.approx(float(best["difference_q_stimuli"]))
-    assert "With 4 subjects one of 3 pairs has to differ by 4.9 standard errors" in few(4, 3)
+    said = " ".join(aligned(of, "rsa", set()))
+    assert "With 4 subjects one of 3 pairs has to differ by 4.9 standard errors" in said
+    assert "other stimuli of the same kind, in these 4 subjects" in said
+    assert "other people, with these 24 stimuli" in said
+    one = of.sel(region="V1", model="same")
+    assert float(one["p_subjects"]) < 0.05
+    assert " against permuted stimuli, and p " in said
     assert few(6, 3) == ""
 
 
