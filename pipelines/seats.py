@@ -112,7 +112,7 @@ def _seat(
 
     held = _held(entry, shown if stimuli is None else stimuli.name, store)
     try:
-        model = open_model(entry.name)
+        model = open_model(entry.name, entry.options)
     except BadInput as bad:
         if held is None:
             known = sorted({model for model, on in store.names() if on == shown})

@@ -52,12 +52,13 @@ Steps = list[Annotated[Entry, Named]]
 
 class ModelEntry(Strict):
     """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names. `preprocess`: its steps, in
-    place of the study's."""
+    place of the study's. `options`: of its kind of model."""
 
     name: str = Field(min_length=1)
     layers: Patterns = ["*"]
     pool: str = "mean"
     preprocess: Steps | None = None
+    options: dict[str, Any] = Field(default={})
 
     def on(self, stimuli: str) -> str:
         """The stimulus set that the model sees in a study of `stimuli`."""
