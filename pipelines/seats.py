@@ -14,6 +14,7 @@ from consilience.engine.extraction.interfaces import Model, NotInstalled, Stimul
 from consilience.engine.extraction.job import Job, plan_job, table_spec
 from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.features.schema import LayerInfo, digest, layer_infos
+from consilience.pipelines.bills import paid
 from consilience.pipelines.console import Console
 from consilience.pipelines.located import Loc
 from consilience.pipelines.studyfile import ModelEntry, StudyFile
@@ -186,5 +187,9 @@ def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console
         wanted.append(Extraction(seat.model, seat.stimuli, seat.entry.wanted, seat.entry.pool))
     console.say("Extraction")
     with console.watching() as progress:
-        tables = iter(extract_all(wanted, store, progress=progress))
+        made = extract_all(wanted, store, progress=progress)
+    for one, table in zip(wanted, made):
+        if said := paid(one.model, table):
+            console.say(said)
+    tables = iter(made)
     return tuple(replace(seat, table=next(tables)) if seat.table is None else seat for seat in given)

@@ -121,7 +121,7 @@ class TorchModule:
                 "return (module, preprocess), where preprocess makes of a text what the module takes",
             )  # fmt: skip
         self._plain = own is None
-        self._preprocess: Callable[[Any], Any] = own or default
+        self._preprocess: Callable[[Any], Any] = own or default  # type: ignore[assignment]
         return module.eval()
 
     def _found(self, module: "torch.nn.Module") -> list[Layer]:

@@ -103,5 +103,7 @@ def test_what_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "notes.gguf").write_text("not a model")
     with pytest.raises(BadInput, match="a model in GGUF format"):
         open_model(f"gguf:{tmp_path / 'notes.gguf'}")
-    with pytest.raises(BadInput, match=r"an architecture that transformers reads \(.*llama.*Fix: give the folder"):
+    with pytest.raises(
+        BadInput, match=r"an architecture that transformers reads \(.*llama.*Fix: give the folder"
+    ):
         open_model(f"gguf:{write(llama(), tmp_path / 'other.gguf', 'no-such-kind')}")
