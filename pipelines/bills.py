@@ -15,7 +15,7 @@ _READ = 200  # texts, of which the mean length stands for all
 
 def bills(seats: "Sequence[Seat]") -> dict[str, str]:
     """Of every model that has to be asked for features: how many texts, about how many tokens, and for how much."""
-    found = {}
+    found: dict[str, str] = {}
     for seat in seats:
         if seat.table is None and isinstance(seat.model, Remote) and seat.stimuli is not None:
             tokens = _tokens(seat.stimuli)

@@ -168,9 +168,15 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, p) for p in patterns)
 
 
-def cards(seats: Sequence[Seat]) -> dict[str, dict[str, Any]]:
-    """The cards of the models, as their tables hold them; a table of a user's own features may have none."""
-    return {x.name: x.table.meta["card"] for x in seats if x.table is not None and "card" in x.table.meta}
+def cards(seats: Sequence[Seat], study: StudyFile) -> dict[str, dict[str, Any]]:
+    """The cards of the models: what their tables hold, which may be nothing of a user's own features, and what else is
+    known of models of that name."""
+    from consilience.connectors.models.facts import told
+
+    own = study.own_cards()
+    held = {x.name: dict(x.table.meta.get("card", {})) for x in seats if x.table is not None}
+    found = {name: told(name, card, own) for name, card in held.items()}
+    return {name: card for name, card in found.items() if card}
 
 
 def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console) -> tuple[Seat, ...]:

@@ -33,7 +33,7 @@ def options_of(given: list[str] | None) -> dict[str, Any]:
     """KEY=VALUE, each value as it would be read in a study file. Raises BadInput for what is not of that form."""
     import yaml
 
-    found = {}
+    found: dict[str, Any] = {}
     for text in given or ():
         key, equals, value = text.partition("=")
         if not key or not equals:

@@ -38,7 +38,7 @@ def import_(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="npz, npy, safetensors, parquet, h5, pt or txt files; or a folder of thingsvision or Net2Brain."
+            help="npz, npy, safetensors, parquet, h5, pt or txt files, or a folder of thingsvision or Net2Brain."
         ),
     ],
     model: Annotated[str, typer.Option(help="The name of the model whose features these are.")],
