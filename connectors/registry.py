@@ -1,6 +1,7 @@
 """Names for connectors: registered by a decorator here, or by entry points of other packages."""
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 from inspect import Parameter, signature
 from typing import Any, Generic, TypeVar
@@ -53,7 +54,14 @@ class Registry(Generic[T]):
             factory = self._factory(known)
             keywords = _keywords(known, factory, options or {}, offered or {})
             return factory(argument, **keywords) if takes else factory(**keywords)
-        raise unknown(self.kind, name, self.lines())
+        raise self._unknown(name, kind)
+
+    def _unknown(self, name: str, kind: str) -> BadInput:
+        known = self.lines()
+        bad = unknown(self.kind, name, known)
+        kinds = {x.partition(":")[0]: x for x in known if ":" in x}
+        near = get_close_matches(kind, kinds, n=1, cutoff=0.5) if ":" in name else []
+        return BadInput(bad.expected, bad.got, f"did you mean {kinds[near[0]]!r}?") if near else bad
 
     def _factory(self, known: str) -> Callable[..., T]:
         if known in self._made:

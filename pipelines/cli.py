@@ -18,7 +18,7 @@ app = typer.Typer(
 for command in (
     studies.demo, studies.run, studies.plan, studies.brain, tracking.reevaluate, tracking.runs, tracking.sync,
     tables.extract, looking.status, tables.compare,
-    tables.audit, tables.import_, looking.list_, tables.verify, looking.report, looking.doctor,
+    tables.audit, tables.import_, looking.list_, looking.inspect, tables.verify, looking.report, looking.doctor,
 ):  # fmt: skip
     app.command(name=command.__name__.rstrip("_"))(command)
 

@@ -1,7 +1,8 @@
 """`cs.extract`: features of stimuli in a model, each given by name or as an object."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from consilience.engine.extraction.interfaces import Model, StimulusSet
 from consilience.engine.features import FeatureStore, FeatureTable
@@ -20,6 +21,7 @@ def extract(
     replicas: int | None = None,
     gpus: float | None = None,
     batch_size: int | None = None,
+    options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> FeatureTable:
     """The features of `stimuli` in `model`: opened if the store has them, else extracted and stored.
@@ -27,7 +29,7 @@ def extract(
     `model` and `stimuli` are registered names (``minilm``, ``hf:FOLDER``, ``openmoji``, ``images:FOLDER``) or objects
     that offer the interfaces of ``consilience.engine.extraction.interfaces``; `store` a `FeatureStore`, its folder, or
     its URI (``s3://BUCKET/PREFIX``). `address` is that of a Ray cluster; without it the cluster that this process is
-    connected to, or else this machine. The rest is as in
+    connected to, or else this machine. `options` are of the kind of model that is named. The rest is as in
     ``consilience.engine.extraction.extract``.
 
     Raises BadInput, before anything is loaded, for names, layers or a pool that do not exist or do not fit, and
@@ -38,7 +40,7 @@ def extract(
     from consilience.engine import extraction
 
     return extraction.extract(
-        open_model(model) if isinstance(model, str) else model,
+        open_model(model, options) if isinstance(model, str) else model,
         open_stimuli(stimuli) if isinstance(stimuli, str) else stimuli,
         store if isinstance(store, FeatureStore) else FeatureStore(store),
         layers=layers,

@@ -26,7 +26,7 @@ def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, flo
     study = prepared.study
     nested = {
         "tables": [table_facts(x) for x in prepared.seats],
-        "cards": cards(prepared.seats),
+        "cards": cards(prepared.seats, study),
         "stimuli": stimuli_of(prepared.study.stimuli, prepared.seats),
         "layers": {m: x.layers.words() for m, x in zip(prepared.metric_ids(), study.metrics, strict=True)},
         "left_out": prepared.left_out,

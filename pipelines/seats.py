@@ -14,6 +14,7 @@ from consilience.engine.extraction.interfaces import Model, NotInstalled, Stimul
 from consilience.engine.extraction.job import Job, plan_job, table_spec
 from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.features.schema import LayerInfo, digest, layer_infos
+from consilience.pipelines.bills import paid
 from consilience.pipelines.console import Console
 from consilience.pipelines.located import Loc
 from consilience.pipelines.studyfile import ModelEntry, StudyFile
@@ -112,7 +113,7 @@ def _seat(
 
     held = _held(entry, shown if stimuli is None else stimuli.name, store)
     try:
-        model = open_model(entry.name)
+        model = open_model(entry.name, entry.options)
     except BadInput as bad:
         if held is None:
             known = sorted({model for model, on in store.names() if on == shown})
@@ -167,9 +168,15 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, p) for p in patterns)
 
 
-def cards(seats: Sequence[Seat]) -> dict[str, dict[str, Any]]:
-    """The cards of the models, as their tables hold them; a table of a user's own features may have none."""
-    return {x.name: x.table.meta["card"] for x in seats if x.table is not None and "card" in x.table.meta}
+def cards(seats: Sequence[Seat], study: StudyFile) -> dict[str, dict[str, Any]]:
+    """The cards of the models: what their tables hold, which may be nothing of a user's own features, and what else is
+    known of models of that name."""
+    from consilience.connectors.models.facts import told
+
+    own = study.own_cards()
+    held = {x.name: dict(x.table.meta.get("card", {})) for x in seats if x.table is not None}
+    found = {name: told(name, card, own) for name, card in held.items()}
+    return {name: card for name, card in found.items() if card}
 
 
 def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console) -> tuple[Seat, ...]:
@@ -186,5 +193,9 @@ def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console
         wanted.append(Extraction(seat.model, seat.stimuli, seat.entry.wanted, seat.entry.pool))
     console.say("Extraction")
     with console.watching() as progress:
-        tables = iter(extract_all(wanted, store, progress=progress))
+        made = extract_all(wanted, store, progress=progress)
+    for one, table in zip(wanted, made):
+        if said := paid(one.model, table):
+            console.say(said)
+    tables = iter(made)
     return tuple(replace(seat, table=next(tables)) if seat.table is None else seat for seat in given)

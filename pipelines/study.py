@@ -27,6 +27,7 @@ address: null              # of that cluster, such as tcp://host:8786 or host:63
 device: cpu                # of the comparison
 reject_limit: 0.05         # share of rejected samples of one model above which the run ends with exit code 3
 tracking: sqlite:///runs.db   # null: no tracking
+cards: null                # a TOML file of what you know of models (architecture, year, …), to group and regress on
 drift: {}                  # of `consilience reevaluate`: {q: 0.05, change: 0.01, webhook: http://…, or env:NAME}
 output: out
 ```

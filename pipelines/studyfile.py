@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
@@ -11,6 +11,9 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features.location import Location, is_uri, location
 from consilience.pipelines.located import Loc, Located, StudyError, read_yaml
 from consilience.pipelines.mistakes import in_words
+
+if TYPE_CHECKING:
+    from consilience.connectors.models.facts import Facts
 
 
 def _patterns(value: Any) -> Any:
@@ -52,12 +55,13 @@ Steps = list[Annotated[Entry, Named]]
 
 class ModelEntry(Strict):
     """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names. `preprocess`: its steps, in
-    place of the study's."""
+    place of the study's. `options`: of its kind of model."""
 
     name: str = Field(min_length=1)
     layers: Patterns = ["*"]
     pool: str = "mean"
     preprocess: Steps | None = None
+    options: dict[str, Any] = Field(default={})
 
     def on(self, stimuli: str) -> str:
         """The stimulus set that the model sees in a study of `stimuli`."""
@@ -80,6 +84,7 @@ class StudyFile(Strict):
     executor: str = "threads"
     address: str | None = None
     tracking: str | None = "sqlite:///runs.db"
+    cards: str | None = None
     output: str = "out"
 
     _file: Path = PrivateAttr(default=Path("study.yaml"))
@@ -130,9 +135,21 @@ class StudyFile(Strict):
         made._places = tuple(places)
         return made
 
+    def own_cards(self) -> "dict[str, Facts]":
+        """What the user's own file says of models. StudyError for a mistake in it."""
+        if self.cards is None:
+            return {}
+        from consilience.connectors.models.facts import read_facts
+
+        try:
+            return read_facts(self.path(self.cards))
+        except BadInput as bad:
+            raise self.error(("cards",), bad) from bad
+
     def decisive(self) -> dict[str, Any]:
         """All of it that decides the results: where they are computed, and what is said of them later, does not."""
-        return self.model_dump(mode="json", exclude={"executor", "address", "drift"})
+        own = {name: found.known() for name, found in self.own_cards().items()}
+        return {**self.model_dump(mode="json", exclude={"executor", "address", "drift"}), "cards": own}
 
     def told(self) -> dict[str, str]:
         """Its settings as the parameters of a run, without what nobody else may know."""

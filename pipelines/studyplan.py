@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from consilience.engine.features.schema import RDM_KIND, LayerInfo
 from consilience.engine.machine import Speed
 from consilience.engine.pairs import with_own
 from consilience.engine.planning import Plan, gigabytes, needs_of
+from consilience.pipelines.bills import bills
 from consilience.pipelines.console import Console
 from consilience.pipelines.contents import among
 from consilience.pipelines.pairscores import Pairs, Work
@@ -75,7 +76,7 @@ class Passes:
 @dataclass(frozen=True)
 class StudyPlan:
     """What a run will do. `scores` says of every metric how many are there already, and how many are not: pairs of
-    representations, or representations."""
+    representations, or representations. `bills` says what models behind a paid endpoint will cost."""
 
     study: str
     features: tuple[Features, ...]
@@ -84,6 +85,7 @@ class StudyPlan:
     scores: dict[str, tuple[int, int]]
     left_out: dict[str, str]
     pairs: tuple[Pairs, ...] = ()
+    bills: dict[str, str] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -104,6 +106,7 @@ class StudyPlan:
             "profiles": [x.row() for x in self.profiles],
             "scores": {metric: {"known": known, "new": new} for metric, (known, new) in self.scores.items()},
             "left_out": self.left_out,
+            "bills": self.bills,
         }
 
     def show(self, console: Console) -> None:
@@ -113,6 +116,8 @@ class StudyPlan:
             ("model", "state", "samples", "layers", "on disk"),
             [(x.model, x.state, f"{x.samples:,}", x.layers, gigabytes(x.size)) for x in self.features],
         )
+        for model, bill in self.bills.items():
+            console.say(f"{model}: {bill}")
         for model, why in self.left_out.items():
             console.say(f"{model} is left out: {why}", style="yellow")
         console.say()
@@ -159,8 +164,9 @@ def study_plan(prepared: Prepared, rate: Speed | None = None) -> StudyPlan:
             for part in profiled.works()
         ]
     return StudyPlan(
-        prepared.study.name, features, tuple(comparisons), tuple(profiles), scores, prepared.left_out, pairs
-    )
+        prepared.study.name, features, tuple(comparisons), tuple(profiles), scores, prepared.left_out, pairs,
+        bills(prepared.seats),
+    )  # fmt: skip
 
 
 def _passes(prepared: Prepared, work: Work, rate: Speed | None) -> Plan:

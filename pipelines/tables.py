@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from consilience.engine.features.damage import Damage
 
 
-def listing(kind: str, store: str | Path, *, long: bool = False) -> Iterator[tuple[str, ...]]:
-    """The rows of ``consilience list``: name and one line on what it is; of metrics, if `long`, all about them."""
+def listing(
+    kind: str, store: str | Path, *, long: bool = False, family: str | None = None
+) -> Iterator[tuple[str, ...]]:
+    """The rows of ``consilience list``: name and one line on what it is; of metrics, if `long`, all about them; of
+    models those of a `family`, and the kinds of model that may be of it."""
+    if family is not None and kind != "models":
+        raise BadInput("models to be listed by family", kind, "leave --family out")
     if kind == "tables":
         for table in FeatureStore(store).tables():
             layers = f"{len(table.layers)} layers"
@@ -34,6 +39,10 @@ def listing(kind: str, store: str | Path, *, long: bool = False) -> Iterator[tup
     else:
         from consilience.connectors.stimuli import stimuli as known
     names = known()
+    if family is not None:
+        from consilience.connectors.models.families import of_family
+
+        names = of_family(names, family)
     width = max(map(len, names), default=0)
     for name, line in names.items():
         yield name.ljust(width), line

@@ -69,7 +69,7 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: zipfile.ZipFile) -
 
 def test_the_wheel_holds_the_files_that_code_reads(wheel: zipfile.ZipFile) -> None:
     held = set(wheel.namelist())
-    kinds = {".yaml", ".html", ".css", ".js", ".typed", ".sha256"}
+    kinds = {".yaml", ".html", ".css", ".js", ".typed", ".sha256", ".toml"}
     for package, folder in MAPPING.items():
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in kinds:

@@ -1,5 +1,8 @@
 """Models by name."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from consilience.connectors.registry import Registry
 from consilience.engine.extraction.interfaces import Model
 
@@ -13,15 +16,25 @@ def models() -> dict[str, str]:
     return _REGISTRY.lines()
 
 
-def open_model(name: str) -> Model:
-    """The model of that name, not loaded yet.
+def open_model(name: str, options: Mapping[str, Any] | None = None) -> Model:
+    """The model of that name, not loaded yet, with the `options` that its kind takes.
 
-    Raises BadInput for an unknown name, and NotInstalled, with the pip line, when its package is missing.
+    Raises BadInput for an unknown name or option, and NotInstalled, with the pip line, when its package is missing.
     """
     _fill()
-    return _REGISTRY.open(name)
+    return _REGISTRY.open(name, options)
 
 
 def _fill() -> None:
     # Here and not above: these modules import the decorator from this one.
-    from consilience.connectors.models import efficientnet, glove, huggingface, minilm, smollm2  # noqa: F401
+    from consilience.connectors.models import (  # noqa: F401
+        efficientnet,
+        endpoints,
+        gguf_files,
+        glove,
+        huggingface,
+        minilm,
+        onnx_files,
+        smollm2,
+        torch_modules,
+    )

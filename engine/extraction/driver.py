@@ -8,7 +8,7 @@ from typing import Any
 
 from consilience.engine.extraction.actors import RayCrew
 from consilience.engine.extraction.cluster import ray_running
-from consilience.engine.extraction.interfaces import Model, StimulusSet
+from consilience.engine.extraction.interfaces import Model, Remote, StimulusSet
 from consilience.engine.extraction.job import Job, plan_job, table_meta, table_spec
 from consilience.engine.extraction.placement import settle
 from consilience.engine.extraction.recorder import Recorder
@@ -40,8 +40,11 @@ class _Missing:
     writer: TableWriter
     shards: list[Shard]
 
-    def finish(self, began: float) -> FeatureTable:
-        return self.writer.finish(times={"seconds": perf_counter() - began, "shards": len(self.shards)})
+    def finish(self, began: float, tokens: int = 0) -> FeatureTable:
+        paid = {"tokens": tokens} if tokens else {}
+        return self.writer.finish(
+            times={"seconds": perf_counter() - began, "shards": len(self.shards), **paid}
+        )
 
 
 def extract(
@@ -138,7 +141,10 @@ def _run(
     nodes = crew.nodes()
     for table in missing:
         model, stimuli = table.wanted.model, table.wanted.stimuli
-        ask = settle(nodes, device, replicas, gpus, model.card.parameters)
+        if isinstance(model, Remote):  # whatever runs it, it is not here
+            ask = settle(nodes, "cpu", min(model.at_once, replicas or model.at_once))
+        else:
+            ask = settle(nodes, device, replicas, gpus, model.card.parameters)
         work = Work(model.card.name, table.shards, ask)
         parts[work], tables[work] = (model, stimuli, table.job, table.writer), table
     finished = {}
@@ -147,6 +153,6 @@ def _run(
             recorder.open(work, table.writer, table.job, table.shards)
         with closing(Scheduler(list(tables), crew, recorder.tell, recorder.beat).run()) as done:
             for work in done:
-                finished[tables[work].writer.digest] = tables[work].finish(began)
+                finished[tables[work].writer.digest] = tables[work].finish(began, recorder.tokens[work])
                 recorder.finished(work)
     return finished

@@ -87,6 +87,31 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class Choosy(Protocol):
+    """A model that can leave out layers, which costs it less: it is told before `load` which ones are wanted."""
+
+    def only(self, names: Sequence[str]) -> None: ...
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """A model elsewhere, which is asked over a network and paid by the token.
+
+    `at_once` is how many processes may ask at a time; `tokens` how many were paid for in this one so far.
+    """
+
+    @property
+    def at_once(self) -> int: ...
+
+    @property
+    def tokens(self) -> int: ...
+
+    def cost(self, tokens: float) -> float | None:
+        """US dollars for so many tokens; None where the price is not known."""
+        ...
+
+
+@runtime_checkable
 class Picture(Protocol):
     """A picture that waits to be told its size: a drawing is drawn at it, without loss by resampling."""
 

@@ -50,6 +50,11 @@ _POOLS: "dict[str, dict[str, Pool]]" = {
 POOLS = tuple(_POOLS["btd"])
 
 
+def able(axes: str) -> tuple[str, ...]:
+    """The pools that these axes allow."""
+    return tuple(_POOLS[axes])
+
+
 def pooled(pool: str, x: "torch.Tensor", layer: Layer, mask: "torch.Tensor | None" = None) -> "torch.Tensor":
     """One vector a sample, (batch, units) in float32: `x` has the layer's axes, `mask` (batch, token) its tokens.
 

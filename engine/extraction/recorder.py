@@ -1,6 +1,7 @@
 """Who hears of everything that becomes of the shards, and says it: to the logs, and to whoever watches."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -26,6 +27,7 @@ class Recorder:
         self._logs: dict[Work, RunLog] = {}
         self._begun: set[Work] = set()
         self._done: dict[Work, list[int]] = {}  # samples done, and in all
+        self.tokens: Counter[Work] = Counter()  # paid for
 
     def open(self, work: Work, writer: TableWriter, job: Job, missing: Sequence[Shard]) -> None:
         """Begin the log of the table that `work` writes."""
@@ -59,7 +61,8 @@ class Recorder:
                 self._begun.add(work)
                 self._say(work)
         elif isinstance(outcome, Receipt):
-            measured = vars(outcome)
+            measured = {key: value for key, value in vars(outcome).items() if key != "tokens"}
+            self.tokens[work] += outcome.tokens
             log.add(runlog.WRITTEN, **(told | measured | {"ended": outcome.began + outcome.seconds}))
             self._done[work][0] += outcome.rows
             self._say(work)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import Model, StimulusSet
+from consilience.engine.extraction.interfaces import Choosy, Model, Remote, StimulusSet
 from consilience.engine.extraction.job import Job
 from consilience.engine.extraction.pools import pooled
 from consilience.engine.extraction.shards import Shard, batches
@@ -30,7 +30,8 @@ class Receipt:
     """What became of a shard: rows seen, bytes of features written, samples rejected, and where the time went.
 
     Seconds: `wait` of the replica before it was given the shard, `load` of the model until samples were read and
-    preprocessed, `forward` in the model, `write`, and `seconds` of all but the wait. `began` is since 1970.
+    preprocessed, `forward` in the model, `write`, and `seconds` of all but the wait. `began` is since 1970. `tokens`
+    were paid for.
     """
 
     rows: int
@@ -42,6 +43,7 @@ class Receipt:
     write: float
     seconds: float
     began: float
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Replica:
             torch.set_num_threads(self.threads)
         # TF32 would move features by 1e-3 with the hardware they were made on.
         torch.backends.cudnn.allow_tf32 = False
+        if isinstance(self.model, Choosy):
+            self.model.only([layer.name for layer in self.job.layers])
         self.model.load(self.device)
         self._ids = self.stimuli.sample_ids()
         self._free = perf_counter()
@@ -83,7 +87,7 @@ class Replica:
     def run(self, shard: Shard, poison: Collection[int] = ()) -> Receipt:
         """Extract one shard and write its part. Rows in `poison` are rejected without being touched."""
         began, started = perf_counter(), time()
-        wait = began - self._free
+        wait, paid = began - self._free, self._tokens
         self._spent.clear()
         out = {layer.name: np.empty((len(shard), layer.units), np.float32) for layer in self.job.layers}
         kept: list[int] = []
@@ -102,8 +106,13 @@ class Replica:
         nbytes = sum(values.nbytes for values in arrays.values())
         phases = {phase: self._spent[phase] for phase in PHASES}
         return Receipt(
-            len(shard), nbytes, rejected, wait, **phases, seconds=self._free - began, began=started
-        )
+            len(shard), nbytes, rejected, wait, **phases, seconds=self._free - began, began=started,
+            tokens=self._tokens - paid,
+        )  # fmt: skip
+
+    @property
+    def _tokens(self) -> int:
+        return self.model.tokens if isinstance(self.model, Remote) else 0
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.errors import BadInput, unknown
+from consilience.engine.features.layouts import Content, read_folder, rows
 from consilience.engine.features.schema import ID
-
-Content = tuple[Iterable[Any] | None, dict[str, Any]]
 
 
 def read_file(path: Path, stack: ExitStack) -> Content:
@@ -22,10 +21,11 @@ def read_file(path: Path, stack: ExitStack) -> Content:
     Arrays are memory maps or HDF5 datasets where the format allows it. Raises BadInput for a file that is not there,
     of an unknown kind, damaged, or with other than arrays in it.
     """
-    reader = _READERS.get(path.suffix.lower())
+    folder = path.is_dir()
+    reader = _folder if folder else _READERS.get(path.suffix.lower())
     if reader is None:
         raise unknown("kind of feature file", path.suffix or path.name, _READERS)
-    if not path.is_file():
+    if not folder and not path.is_file():
         raise BadInput(f"a {path.suffix} file of features", f"{path}, which is not there", "check the path")
     try:
         return reader(path, stack)
@@ -33,7 +33,7 @@ def read_file(path: Path, stack: ExitStack) -> Content:
         raise
     except Exception as error:  # six libraries with as many ways to say that a file is damaged
         raise BadInput(
-            f"a readable {path.suffix} file",
+            f"a readable {path.suffix or 'folder of'} file" + "s" * folder,
             f"{path}: {error}",
             "write the file again, with plain numeric arrays",
         ) from error
@@ -117,11 +117,46 @@ def _h5(path: Path, stack: ExitStack) -> Content:
     return None if ids is None else ids[()], arrays
 
 
+def _txt(path: Path, stack: ExitStack) -> Content:
+    return None, {path.stem: np.loadtxt(path, ndmin=2)}
+
+
+def _pt(path: Path, stack: ExitStack) -> Content:
+    """A tensor, or a mapping of them, a layer each; or what platonic-rep writes, in which ``feats`` is
+    (samples, layers, units) and the rest is about the model."""
+    import torch
+
+    held = torch.load(path, map_location="cpu", weights_only=True)
+    if isinstance(held, torch.Tensor):
+        return None, {path.stem: rows(held)}
+    if not isinstance(held, dict):
+        raise BadInput(
+            f"a tensor or a mapping of tensors in {path}", type(held).__name__, "save one of the two"
+        )
+    ids = held.pop(ID, None)
+    feats = held.get("feats")
+    if isinstance(feats, torch.Tensor) and feats.ndim == 3:
+        return ids, {f"layer.{i}": feats[:, i] for i in range(feats.shape[1])}
+    odd = [name for name, value in held.items() if not isinstance(value, torch.Tensor) or not value.ndim]
+    if odd:
+        raise BadInput(
+            f"tensors alone in {path}, or `feats` of shape (samples, layers, units)", f"{odd[0]!r}, which is none",
+            "save a mapping of layers' names to tensors",
+        )  # fmt: skip
+    return ids, {str(name): rows(value) for name, value in held.items()}
+
+
+def _folder(path: Path, stack: ExitStack) -> Content:
+    return read_folder(path, stack, _READERS)
+
+
 _READERS: dict[str, Callable[[Path, ExitStack], Content]] = {
     ".npz": _npz,
     ".npy": _npy,
     ".safetensors": _safetensors,
     ".parquet": _parquet,
+    ".txt": _txt,
+    ".pt": _pt,
     ".h5": _h5,
     ".hdf5": _h5,
 }

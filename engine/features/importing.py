@@ -6,6 +6,9 @@
   the file's metadata, or from `ids`
 - ``.parquet``: ``sample_id`` and one column of lists a layer
 - ``.h5``: ``sample_id`` and one dataset a layer, named by its path in the file
+- ``.txt``: one layer, a line a sample; the ids come from `ids`
+- ``.pt``: a tensor or a mapping of tensors, ids as for ``.npy`` or a list ``sample_id``; or what platonic-rep writes
+- a folder as thingsvision or Net2Brain leaves it: see `layouts`
 
 Several files make one table in one of two ways, which their ids decide: files with the same ids, in any order, bring
 their layers together; files with no id in common, but the same layers, are appended. Anything else is refused.
@@ -44,7 +47,9 @@ def import_files(
     paths = [Path(file) for file in files]
     if not paths:
         raise BadInput(
-            "at least one file of features", "none", "name .npz, .npy, .safetensors, .parquet or .h5 files"
+            "at least one file of features",
+            "none",
+            "name .npz, .npy, .safetensors, .parquet, .h5, .pt or .txt files",
         )
     given = read_ids(ids)
     if given is not None:

@@ -42,7 +42,7 @@ def describe(
             "coordinates": _coordinates(prepared), "over_time": brains.on_rows is not None,
         },
         "tables": [table_facts(x) for x in prepared.seats],
-        "cards": cards(prepared.seats),
+        "cards": cards(prepared.seats, study),
         "stimuli": stimuli_of(prepared.stimuli, prepared.seats) if prepared.seats else {},
         "shown": {x.name: x.on(prepared.stimuli) for x in study.models},
         "left_out": prepared.left_out,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from consilience.engine.errors import unknown
-from consilience.pipelines.commands.options import Store
+from consilience.pipelines.commands.options import Options, Store, options_of
 
 
 def status(
@@ -39,6 +39,9 @@ def list_(
     long: Annotated[
         bool, typer.Option("--long", help="Of metrics: parameters, range, invariances, null, costs, source.")
     ] = False,
+    family: Annotated[
+        str | None, typer.Option(help="Of models: vision, language, speech or multimodal.")
+    ] = None,
 ) -> None:
     """List the registered metrics, preprocessing steps, models, stimuli or brains, or the tables of a store."""
     from consilience.pipelines.console import Console
@@ -47,8 +50,35 @@ def list_(
     kinds = ("metrics", "preprocessing", "models", "stimuli", "brains", "tables")
     if kind not in kinds:
         raise unknown("kind of thing to list", kind, kinds)
-    for row in listing(kind, store, long=long):
+    for row in listing(kind, store, long=long, family=family):
         Console().say("  ".join(row))
+
+
+def inspect(
+    model: Annotated[str, typer.Argument(help="A model's name; see `consilience list models`.")],
+    stimuli: Annotated[
+        str | None, typer.Argument(help="Of which the first dozen are tried; default: noise.")
+    ] = None,
+    option: Options = None,
+) -> None:
+    """Say what a model is: its layers, shapes and pools, its memory and its speed, measured on a dozen samples."""
+    from consilience.connectors.models import open_model
+    from consilience.connectors.stimuli import open_stimuli
+    from consilience.pipelines.console import Console
+    from consilience.pipelines.inspecting import inspect as inspect_model
+    from consilience.pipelines.inspecting import lines
+
+    opened, console = open_model(model, options_of(option)), Console()
+    seen = inspect_model(opened, None if stimuli is None else open_stimuli(stimuli))
+    rows = [
+        (x.name, x.axes, " × ".join(map(str, x.shape)), x.units, ", ".join(x.pools), x.meaning)
+        for x in seen.layers
+    ]
+    console.table(
+        f"Layers of {seen.card.name}", ("layer", "axes", "a sample", "units", "pools", "what it is"), rows
+    )
+    for line in lines(seen):
+        console.say(line)
 
 
 def report(

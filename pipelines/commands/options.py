@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from consilience.engine.errors import BadInput
 
 if TYPE_CHECKING:
     from consilience.pipelines.console import Console
@@ -21,6 +23,26 @@ Executor = Annotated[
 Address = Annotated[
     str | None, typer.Option(help="The Dask scheduler or Ray cluster; default: this machine.")
 ]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="KEY=VALUE", help="An option of its kind of model; may be repeated."),
+]
+
+
+def options_of(given: list[str] | None) -> dict[str, Any]:
+    """KEY=VALUE, each value as it would be read in a study file. Raises BadInput for what is not of that form."""
+    import yaml
+
+    found: dict[str, Any] = {}
+    for text in given or ():
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise BadInput("--option KEY=VALUE", repr(text), "write both, as in --option modality=text")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise BadInput(f"a value of {key} as in a study file", repr(value), "put it in quotes") from error
+    return found
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from consilience.engine.errors import BadInput
-from consilience.pipelines.commands.options import Address, Executor, Store
+from consilience.pipelines.commands.options import Address, Executor, Options, Store, options_of
 
 
 def extract(
@@ -18,21 +18,29 @@ def extract(
     ] = None,
     pool: Annotated[str, typer.Option(help="mean, max, cls or last.")] = "mean",
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: this machine.")] = None,
+    option: Options = None,
 ) -> None:
     """Extract one model's features of one stimulus set into a store."""
+    from consilience.connectors.models import open_model
+    from consilience.pipelines.bills import paid
     from consilience.pipelines.console import Console
     from consilience.pipelines.extract import extract as extract_table
 
-    console = Console()
+    console, opened = Console(), open_model(model, options_of(option))
     with console.watching() as progress:
         table = extract_table(
-            model, stimuli, store, layers=layers or "all", pool=pool, address=address, progress=progress
+            opened, stimuli, store, layers=layers or "all", pool=pool, address=address, progress=progress
         )
-    console.say(f"{table!r}\n{table.path}")
+    console.say("\n".join(x for x in (paid(opened, table), repr(table), str(table.path)) if x))
 
 
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="npz, npy, safetensors, parquet or h5 files.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="npz, npy, safetensors, parquet, h5, pt or txt files, or a folder of thingsvision or Net2Brain."
+        ),
+    ],
     model: Annotated[str, typer.Option(help="The name of the model whose features these are.")],
     stimuli: Annotated[str, typer.Option(help="The name of the stimulus set.")],
     store: Store = "features",

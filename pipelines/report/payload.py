@@ -29,7 +29,7 @@ def payload(scores: xr.Dataset, profile: xr.Dataset | None = None) -> dict[str, 
         "b": _layers(scores, "b"),
         "reasons": reasons(scores),
         "metrics": [_metric(scores, str(m)) for m in scores["metric"].values],
-        "traits": traits(profile),
+        "traits": traits(profile, attr(scores, "cards", {})),
         "run": attr(scores, "run", {}),
     }
 

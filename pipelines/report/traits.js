@@ -54,7 +54,8 @@ function traitLine(line, factor, { colour, dash }) {
 
 function traitText(line, k, factor) {
   const note = line.note[k] ? `<br>${escaped(line.note[k])}` : "";
-  return escaped(`${line.model}/${line.layer[k]}`) + measured(line.score[k], line.se[k] ?? NaN, factor) + note;
+  const kind = line.kind ? `<br>${escaped(line.kind)}` : "";
+  return escaped(`${line.model}/${line.layer[k]}`) + kind + measured(line.score[k], line.se[k] ?? NaN, factor) + note;
 }
 
 function traitBand(line, factor, { colour }, logarithmic) {

@@ -1,5 +1,6 @@
 """The layer profile: metrics of one representation, as a line a model over the depth of its layers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ from consilience.pipelines.report.numbers import number
 from consilience.pipelines.report.provenance import attr
 
 
-def traits(profile: xr.Dataset | None) -> list[dict[str, Any]]:
-    """What the charts of a profile are drawn from, one value a metric; none without a profile."""
+def traits(profile: xr.Dataset | None, cards: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the charts of a profile are drawn from, one value a metric; none without a profile. `cards` say what kind of
+    model each is."""
     if profile is None:
         return []
     depth = _depths(profile)
-    return [_trait(profile, str(metric), depth) for metric in profile["metric"].values]
+    return [_trait(profile, str(metric), depth, cards) for metric in profile["metric"].values]
 
 
 def told(profile: xr.Dataset | None) -> list[dict[str, Any]]:
@@ -55,7 +57,9 @@ def _depths(profile: xr.Dataset) -> np.ndarray:
     return depth
 
 
-def _trait(profile: xr.Dataset, metric: str, depth: np.ndarray) -> dict[str, Any]:
+def _trait(
+    profile: xr.Dataset, metric: str, depth: np.ndarray, cards: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     one = profile.sel(metric=metric)
     models, layers = (one[k].values.astype(str) for k in ("model_a", "layer_a"))
     score, se = one["score"].values, one["se"].values
@@ -68,6 +72,7 @@ def _trait(profile: xr.Dataset, metric: str, depth: np.ndarray) -> dict[str, Any
             lines.append(
                 {
                     "model": model,
+                    "kind": _kind(cards.get(model, {})),
                     "layer": layers[at].tolist(),
                     "depth": [number(d) for d in depth[at]],
                     "score": [number(v) for v in score[at]],
@@ -76,6 +81,11 @@ def _trait(profile: xr.Dataset, metric: str, depth: np.ndarray) -> dict[str, Any
                 }
             )
     return {"id": metric, "t": number(quantile(one["groups"].item())), "lines": lines}
+
+
+def _kind(card: Mapping[str, Any]) -> str:
+    """Architecture and year, as far as they are known."""
+    return ", ".join(str(card[key]) for key in ("architecture", "year") if card.get(key))
 
 
 def _said(profile: xr.Dataset, name: str, metric: str) -> dict[str, str]:

@@ -42,7 +42,7 @@ def write(output: Path, folder: Path) -> Path:
         save(text, folder / one["file"])
     text = page(
         HERE / "index.html", {**shared, "title": last.experiment, "runs": past["runs"], "pages": pages, **found},
-        data=history.data({}, runs=past["runs"], **{k: found[k] for k in ("maps", "trends", "metrics")}),
+        data=history.data({}, runs=past["runs"], **{k: found[k] for k in ("maps", "trends", "metrics", "over")}),
         scripts=[*scripts, HERE / "index.js"], styles=[HERE / "zoosite.css"],
     )  # fmt: skip
     return save(text, folder / "index.html")

@@ -1,6 +1,6 @@
 // The map of the zoo at any of its runs, and scores over the size of the models.
 
-const chosen = { metric: 0, run: 0 };
+const chosen = { metric: 0, run: 0, over: 0 };
 const zoo = (id) => document.getElementById(id);
 
 // Where every model has been up to a run, as a faint trail, and where it is in that run.
@@ -49,26 +49,28 @@ function drawMap() {
 
 function drawTrend() {
   const element = zoo("trend-figure");
-  const found = DATA.trends[chosen.metric];
+  const over = DATA.over[chosen.over];
+  const found = DATA.trends[chosen.over * DATA.metrics.length + chosen.metric];
+  const byYear = over.by === "year";
   const kinds = [...new Set(found.modality)];
   const points = kinds.map((kind, k) => {
     const here = found.models.map((_, i) => i).filter((i) => found.modality[i] === kind);
     return {
       x: here.map((i) => found.size[i]), y: here.map((i) => found.score[i]), text: here.map((i) => escaped(found.models[i])), mode: "markers",
       name: escaped(kind || "models"), marker: { size: 10, color: ink(`kind-${k % 6}`), symbol: MARKS[k % MARKS.length] },
-      hovertemplate: "%{text}<br>%{x:.3s} parameters<br>%{y:.3f}<extra></extra>",
+      hovertemplate: `%{text}<br>${byYear ? "%{x}" : `%{x:.3s} ${over.words}`}<br>%{y:.3f}<extra></extra>`,
     };
   });
   const line = found.line && {
     x: found.line.x, y: found.line.y, mode: "lines", line: { color: ink("warm"), width: 2 }, hoverinfo: "skip", showlegend: false,
   };
   zoo("trend-note").textContent = found.line
-    ? `Slope ${found.line.words.slope} for ten times the parameters (95 % interval ${found.line.words.low} to ${found.line.words.high}).`
-    : `A slope takes four models of known, different sizes; there ${found.models.length === 1 ? "is" : "are"} ${found.models.length}.`;
+    ? `Slope ${found.line.words.slope} for ${byYear ? "each year" : `ten times the ${over.words}`} (95 % interval ${found.line.words.low} to ${found.line.words.high}).`
+    : `A slope takes four models of which that is known and differs; there ${found.models.length === 1 ? "is" : "are"} ${found.models.length}.`;
   Plotly.react(element, line ? [line, ...points] : points, layout(element, 360, {
     margin: { l: 8, r: 14, t: 34, b: 8 }, hovermode: "closest", showlegend: true,
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
-    xaxis: axis({ type: "log", automargin: true, zeroline: false, dtick: 1, title: { text: "parameters", standoff: 8 } }),
+    xaxis: axis({ ...(byYear ? { tickformat: "d" } : { type: "log", dtick: 1 }), automargin: true, zeroline: false, title: { text: over.words, standoff: 8 } }),
     yaxis: axis({ automargin: true, zeroline: false, nticks: 6, title: { text: "mean score with the others", standoff: 8 } }),
   }), CONFIG);
 }
@@ -83,6 +85,7 @@ chosen.run = Math.max(0, (DATA.maps[0] ?? []).length - 1);
 zoo("map-run").max = chosen.run;
 zoo("map-run").value = chosen.run;
 zoo("metric").addEventListener("change", (e) => { chosen.metric = Number(e.target.value); drawSite(); });
+zoo("over").addEventListener("change", (e) => { chosen.over = Number(e.target.value); drawTrend(); });
 zoo("map-run").addEventListener("input", (e) => { chosen.run = Number(e.target.value); drawSite(); });
 drawSite();
 DARK.addEventListener("change", drawSite);

@@ -1,6 +1,7 @@
 """What the site tells: maps over time, trends, groups, and of every model its neighbours and its past."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ from consilience.pipelines.zoosite.statistics import aligned, grouping, means, t
 if TYPE_CHECKING:
     import xarray as xr
 
-GROUPS = ("modality", "objective", "architecture")
+GROUPS = ("modality", "family", "architecture", "lineage", "objective", "training_data")
+OVER = ("parameters", "training_size", "year")  # what mean scores are regressed on
 
 
 def tables(entries: Sequence[Entry]) -> "list[xr.Dataset]":
@@ -37,7 +39,8 @@ def site(entries: Sequence[Entry]) -> dict[str, Any]:
     return {
         "metrics": [{"id": m, "words": metric_words(m)} for m in metrics],
         "maps": [_maps(m, every) for m in metrics],
-        "trends": [_trend(m, last) for m in metrics],
+        "trends": [_trend(m, last, by) for by in OVER for m in metrics],
+        "over": [{"by": by, "words": _over(by, last)} for by in OVER],
         "groups": _groups(metrics, last),
     }
 
@@ -74,28 +77,55 @@ def _maps(metric: str, every: "Sequence[xr.Dataset]") -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _trend(metric: str, scores: "xr.Dataset") -> dict[str, Any]:
-    """Mean scores over sizes; models with random weights have learned nothing from theirs, and are left out."""
+def _over(by: str, scores: "xr.Dataset") -> str:
+    """What an axis of it says."""
+    unit = _unit(cards(scores))
+    return {"parameters": "parameters", "training_size": f"{unit or 'samples'} of training", "year": "year"}[
+        by
+    ]
+
+
+def _unit(told: dict[str, dict[str, Any]]) -> str:
+    """In what the training data of most models are counted: sizes in other units are not comparable with those."""
+    units = Counter(str(card["training_unit"]) for card in told.values() if card.get("training_unit"))
+    return units.most_common(1)[0][0] if units else ""
+
+
+def _value(by: str, card: dict[str, Any], unit: str) -> float:
+    if by == "training_size" and card.get("training_unit") != unit:
+        return np.nan
+    return float(card.get(by) or np.nan)
+
+
+def _trend(metric: str, scores: "xr.Dataset", by: str) -> dict[str, Any]:
+    """Mean scores over sizes or years; models with random weights learned nothing from theirs, and are left out."""
     models, values = square(scores, metric)
     told = cards(scores)
     kept = [i for i, m in enumerate(models) if not is_control(told.get(m, {}))]
     models, values = [models[i] for i in kept], values[np.ix_(kept, kept)]
-    size = np.array([float(told.get(m, {}).get("parameters") or np.nan) for m in models])
+    size = np.array([_value(by, told.get(m, {}), _unit(told)) for m in models])
     own = means(values)
     there = np.flatnonzero(np.isfinite(size) & np.isfinite(own))
-    line = trend(size, values)
+    line = trend(size, values, decades=by != "year")
     found: dict[str, Any] = {
         "models": [models[i] for i in there], "size": size[there].tolist(), "score": [number(x) for x in own[there]],
         "modality": [str(told.get(models[i], {}).get("modality", "")) for i in there],
     }  # fmt: skip
     if line is None:
         return found | {"line": None}
-    x = np.log10(size[there])
+    x = size[there] if by == "year" else np.log10(size[there])
     ends = np.array([x.min(), x.max()])
     fit = line.intercept + line.slope * (ends - x.mean())
     told_line = {k: number(getattr(line, k)) for k in ("slope", "se", "low", "high")}
     words = {k: rounded(getattr(line, k), line.se) for k in ("slope", "low", "high")}
-    return found | {"line": {**told_line, "x": (10**ends).tolist(), "y": fit.tolist(), "words": words}}
+    return found | {
+        "line": {
+            **told_line,
+            "x": (ends if by == "year" else 10**ends).tolist(),
+            "y": fit.tolist(),
+            "words": words,
+        }
+    }
 
 
 def _groups(metrics: Sequence[str], scores: "xr.Dataset") -> list[dict[str, Any]]:

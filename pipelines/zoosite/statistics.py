@@ -14,7 +14,8 @@ PERMUTATIONS = 999
 
 @dataclass(frozen=True)
 class Trend:
-    """A straight line of the models' mean scores over the decimal logarithm of their sizes, with its 95 % interval."""
+    """A straight line of the models' mean scores over their years, or the decimal logarithm of their sizes, with its
+    95 % interval."""
 
     slope: float
     intercept: float
@@ -30,14 +31,16 @@ def means(scores: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, np.nansum(others, axis=1) / np.maximum(counts, 1), np.nan)
 
 
-def trend(size: np.ndarray, scores: np.ndarray) -> Trend | None:
-    """The least-squares line of `means(scores)` over log10 `size` (M,); None for fewer than four models, or one size.
+def trend(size: np.ndarray, scores: np.ndarray, decades: bool = True) -> Trend | None:
+    """The least-squares line of `means(scores)` over log10 `size` (M,), or over `size` as it is without `decades`; None
+    for fewer than four models, or one size.
 
     Scores of pairs are not independent: one model is in many. So the error is that of the jackknife over models, each
     left out with all its pairs, and the interval that of Student's t with M - 1 degrees of freedom.
     """
     known = np.isfinite(size) & (size > 0) & np.isfinite(means(scores))
-    x, scores = np.log10(size[known]), scores[np.ix_(known, known)]
+    x = np.log10(size[known]) if decades else size[known]
+    scores = scores[np.ix_(known, known)]
     if len(x) < LEAST or np.ptp(x) < 1e-9:
         return None
     slope, intercept = _line(x, means(scores))

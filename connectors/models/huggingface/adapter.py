@@ -10,7 +10,7 @@ from typing import Any
 from consilience.connectors.files import sha256
 from consilience.connectors.models.huggingface.families import Config
 from consilience.connectors.models.huggingface.hub import located
-from consilience.connectors.models.huggingface.inputs import INPUTS, padded
+from consilience.connectors.models.huggingface.inputs import INPUTS, PLAIN, padded, refuse_bare
 from consilience.connectors.models.huggingface.towers import tower
 from consilience.connectors.models.registry import register
 from consilience.engine.errors import BadInput
@@ -55,6 +55,8 @@ class HuggingFace:
             raise BadInput(
                 "weights (*.safetensors or *.bin)", f"{self.folder}, which has none", "save the model there"
             )
+        if self.tower.kind not in PLAIN:
+            refuse_bare(self.folder, self.family.modality)
         settings = [path for name in SETTINGS if (path := self.folder / name).is_file()]
         fields = {
             "name": self.folder.name,

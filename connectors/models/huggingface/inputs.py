@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from consilience.connectors.models.huggingface.families import Config, Family
 from consilience.connectors.models.pictures import rgb
+from consilience.engine.errors import BadInput
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
 Part = tuple[list[int], dict[str, Any], "list[int] | None"]
 LOCAL = {"local_files_only": True, "trust_remote_code": False}  # a module beside the weights is not run
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+
+
+PLAIN = ("dinov3_vit",)  # made here: DINOv3's processor asks for torchvision
+TOKENIZER = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.txt", "vocab.json")
+PROCESSOR = ("preprocessor_config.json", "processor_config.json")
+
+
+def refuse_bare(folder: Path, modality: str) -> None:
+    """Raise BadInput for a folder without what makes stimuli into inputs."""
+    what, names = ("tokenizer", TOKENIZER) if modality == "text" else ("processor", PROCESSOR)
+    if not any((folder / name).is_file() for name in names):
+        raise BadInput(
+            f"a {what} in {folder} ({' or '.join(names)})", "none",
+            "copy it there from where the model comes from, or save it with the model",
+        )  # fmt: skip
 
 
 class Inputs(Protocol):
@@ -90,8 +106,8 @@ class Pictures:
 
     @property
     def _plain(self) -> bool:
-        """Whether it is done here: DINOv3's processor asks for torchvision."""
-        return self.kind == "dinov3_vit"
+        """Whether it is done here."""
+        return self.kind in PLAIN
 
     def load(self) -> None:
         import transformers

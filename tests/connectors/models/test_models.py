@@ -4,6 +4,7 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
+import small_models
 import torch
 import transformers
 
@@ -157,6 +158,18 @@ def test_an_unknown_family_and_a_folder_without_weights_are_refused(tmp_path):
         open_model(f"hf:{tmp_path}")
     (tmp_path / "config.json").write_text('{"model_type": "bert", "hidden_size": 8, "num_hidden_layers": 2}')
     with pytest.raises(BadInput, match="weights"):
+        _ = open_model(f"hf:{tmp_path}").card
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"), [("bert", "tokenizer"), ("vit", "processor"), ("wav2vec2", "processor")]
+)
+def test_a_folder_without_tokenizer_or_processor_is_refused_before_anything_is_loaded(tmp_path, kind, what):
+    small_models.save(kind, tmp_path)
+    assert open_model(f"hf:{tmp_path}").card.modality
+    for name in ("tokenizer.json", "vocab.txt", "preprocessor_config.json", "processor_config.json"):
+        (tmp_path / name).unlink(missing_ok=True)
+    with pytest.raises(BadInput, match=rf"a {what} in .*got none. Fix: copy it there"):
         _ = open_model(f"hf:{tmp_path}").card
 
 

@@ -55,6 +55,15 @@ def test_the_mean_of_a_model_leaves_itself_and_what_is_missing_out() -> None:
     assert np.isnan(means(np.full((2, 2), np.nan))).all()
 
 
+def test_a_trend_over_years_is_over_years_as_they_are() -> None:
+    _, scores = zoo(6)
+    years = 2015.0 + np.arange(6)
+    found, log = trend(years, scores, decades=False), trend(10 ** (years - 2015), scores)
+    assert found is not None
+    assert log is not None
+    assert (found.slope, found.se) == pytest.approx((log.slope, log.se))
+
+
 def test_groups_that_hold_together_are_found_and_their_chance_is_exact() -> None:
     labels = ["a", "a", "a", "b", "b", "b", ""]
     same = np.equal.outer(labels, labels)
@@ -92,12 +101,18 @@ def test_maps_are_turned_and_mirrored_onto_the_last() -> None:
     np.testing.assert_allclose(found, xy[:4], atol=1e-12)
 
 
+KNOWN = ("eye", "ear", "nose", "hand")
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     for k, model in enumerate(("eye", "ear", "nose", "a/b <i>"), 1):
         write_toys(folder, model, parameters=10**k)
-    study = toy_study(folder, metrics=["cka", "procrustes"])
+    (folder / "mine.toml").write_text(
+        "".join(f"[{x}]\nyear = {2015 + k}\narchitecture = 'net {k % 2}'\n" for k, x in enumerate(KNOWN))
+    )
+    study = toy_study(folder, metrics=["cka", "procrustes"], more="cards: mine.toml")
     run(study)
     write_toys(folder, "ear", share=0.2, parameters=100)
     run(study)
@@ -123,7 +138,19 @@ def test_the_pages_draw_and_lead_to_each_other(site: Path, open_report: Any, sch
     assert page.evaluate("document.getElementById('zoo-map').data.at(-1).x.length") == 4
     page.select_option("#metric", "1")
     page.wait_for_function("document.documentElement.dataset.ready === '1|0'")
-    assert page.locator("#trend-note").text_content().startswith("Slope ")
+    assert " for ten times the parameters " in page.locator("#trend-note").text_content()
+    page.select_option("#over", "2")
+    assert " for each year " in page.locator("#trend-note").text_content()
+    axis = "document.getElementById('trend-figure')._fullLayout.xaxis"
+    assert page.evaluate(f"[{axis}.type, {axis}.title.text]") == ["linear", "year"]
+    assert page.evaluate("document.getElementById('trend-figure').data[0].x") == [2015, 2018]
+    page.select_option("#over", "1")
+    assert (
+        page.locator("#trend-note")
+        .text_content()
+        .startswith("A slope takes four models of which that is known")
+    )
+    assert "architecture" in page.locator("#groups tbody").text_content()
     assert page.locator("#model-list tbody tr").count() == 5
     assert page.locator("i").count() == 0, "names are text"
     page.get_by_role("link", name="a/b <i>").click()
