@@ -1,6 +1,7 @@
 """Names for connectors: registered by a decorator here, or by entry points of other packages."""
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 from inspect import Parameter, signature
 from typing import Any, Generic, TypeVar
@@ -53,7 +54,15 @@ class Registry(Generic[T]):
             factory = self._factory(known)
             keywords = _keywords(known, factory, options or {}, offered or {})
             return factory(argument, **keywords) if takes else factory(**keywords)
-        raise unknown(self.kind, name, self.lines())
+        raise self._unknown(name)
+
+    def _unknown(self, name: str) -> BadInput:
+        """Of a kind with its argument the kind is compared with those there are: no argument is like another."""
+        error = unknown(self.kind, name, self.lines())
+        kind, colon, _ = name.partition(":")
+        stems = {known.partition(":")[0]: known for known in self.lines() if ":" in known}
+        near = get_close_matches(kind, stems, n=1, cutoff=0.5) if colon else []
+        return BadInput(error.expected, error.got, f"did you mean {stems[near[0]]!r}?") if near else error
 
     def _factory(self, known: str) -> Callable[..., T]:
         if known in self._made:

@@ -3,7 +3,7 @@
 A plain class: Ray makes an actor of it, a test or a benchmark can call it in its own process.
 """
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import Model, StimulusSet
+from consilience.engine.extraction.interfaces import Model, StimulusSet, noted
 from consilience.engine.extraction.job import Job
 from consilience.engine.extraction.pools import pooled
 from consilience.engine.extraction.shards import Shard, batches
@@ -31,6 +31,7 @@ class Receipt:
 
     Seconds: `wait` of the replica before it was given the shard, `load` of the model until samples were read and
     preprocessed, `forward` in the model, `write`, and `seconds` of all but the wait. `began` is since 1970.
+    `notes` says of how many samples what was noted, or None.
     """
 
     rows: int
@@ -42,6 +43,7 @@ class Receipt:
     write: float
     seconds: float
     began: float
+    notes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,14 @@ class Unreadable:
     """In place of a model input: why there is none."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Read:
+    """A model input, and what was noted while it was made."""
+
+    value: Any
+    notes: Sequence[str]
 
 
 class Replica:
@@ -63,6 +73,7 @@ class Replica:
         self.batch_limit = job.batch_size  # halved when the device is out of memory, for good
         self._ids: Sequence[str] = ()
         self._spent: dict[str, float] = defaultdict(float)  # phase -> seconds, of the shard at hand
+        self._notes: Counter[str] = Counter()  # of the shard at hand
         self._free = perf_counter()  # since then there was nothing to do
 
     def load(self) -> None:
@@ -85,6 +96,7 @@ class Replica:
         began, started = perf_counter(), time()
         wait = began - self._free
         self._spent.clear()
+        self._notes.clear()
         out = {layer.name: np.empty((len(shard), layer.units), np.float32) for layer in self.job.layers}
         kept: list[int] = []
         reasons = dict.fromkeys(poison, "the process died whenever this sample was in it")
@@ -101,9 +113,11 @@ class Replica:
         self._free = perf_counter()
         nbytes = sum(values.nbytes for values in arrays.values())
         phases = {phase: self._spent[phase] for phase in PHASES}
+        notes = "; ".join(f"{count} {text}" for text, count in sorted(self._notes.items())) or None
         return Receipt(
-            len(shard), nbytes, rejected, wait, **phases, seconds=self._free - began, began=started
-        )
+            len(shard), nbytes, rejected, wait, **phases,
+            seconds=self._free - began, began=started, notes=notes,
+        )  # fmt: skip
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
@@ -135,7 +149,7 @@ class Replica:
         """Rows and their pooled features, batch after batch; `reasons` gains a line for every row that has none."""
         poison = set(reasons)
         todo = deque(batches(start, stop, self.job.batch_size))
-        ahead: deque[list[tuple[int, Future[Any]]]] = deque()
+        ahead: deque[list[tuple[int, Future[Read | Unreadable]]]] = deque()
         while todo or ahead:
             while todo and len(ahead) < _AHEAD + 1:
                 rows = [row for row in todo.popleft() if row not in poison]
@@ -147,19 +161,21 @@ class Replica:
                 if isinstance(value, Unreadable):
                     reasons[row] = value.reason
                 else:
-                    inputs[row] = value
+                    inputs[row] = value.value
+                    self._notes.update(value.notes)
             if inputs:
                 yield from self._forward(list(inputs), list(inputs.values()), reasons)
 
-    def _read(self, row: int) -> Any:
-        try:
-            item = self.stimuli.get(self.job.view, row)
-        except Exception as error:
-            return Unreadable(f"cannot be read: {_words(error)}")
-        try:
-            return self.model.preprocess(item)
-        except Exception as error:
-            return Unreadable(f"cannot be preprocessed: {_words(error)}")
+    def _read(self, row: int) -> Read | Unreadable:
+        with noted() as notes:
+            try:
+                item = self.stimuli.get(self.job.view, row)
+            except Exception as error:
+                return Unreadable(f"cannot be read: {_words(error)}")
+            try:
+                return Read(self.model.preprocess(item), notes)
+            except Exception as error:
+                return Unreadable(f"cannot be preprocessed: {_words(error)}")
 
     def _forward(
         self, rows: list[int], inputs: list[Any], reasons: dict[int, str]

@@ -46,6 +46,7 @@ SCHEMA = pa.schema(
         ("began", pa.timestamp("us", "UTC")),
         ("ended", pa.timestamp("us", "UTC")),
         ("reason", pa.string()),  # of a death
+        ("notes", pa.string()),  # what was done to samples unasked, and to how many
     ]
 )
 
