@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from consilience.connectors.files import sha256
-from consilience.connectors.stimuli.decoding import picture, sound, text, view_of, view_of_bytes, wants
+from consilience.connectors.stimuli.decoding import DECODED, view_of, view_of_bytes, wants
 from consilience.connectors.stimuli.fragments import a_part_each_view, titled
 from consilience.connectors.stimuli.rows import Rows
 from consilience.connectors.stimuli.strings import Strings, ids_of, numbers
@@ -55,17 +55,11 @@ class Columns:
     def get(self, view: str, index: int) -> Any:
         value = self._rows.value(self._chosen[view], index)
         if isinstance(value, dict):
-            value = (
-                self._folder / value["path"]
-                if value["bytes"] is None and value.get("path")
-                else value["bytes"]
-            )
+            inside, path = value["bytes"], value.get("path")
+            value = self._folder / path if inside is None and path else inside
         if value is None:
             raise ValueError(f"the row has no {self._chosen[view]}")
-        return _DECODED[view](value)
-
-
-_DECODED = {"image": picture, "speech": sound, "text": text}
+        return DECODED[view](value)
 
 
 def _view(rows: Rows, column: str) -> str | None:

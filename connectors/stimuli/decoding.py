@@ -1,5 +1,6 @@
 """What stands in a file, or in the bytes of one, as a stimulus. What is raised here rejects the sample."""
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -61,6 +62,9 @@ def text(value: str | bytes) -> str:
     if not found:
         raise ValueError("the text is empty")
     return found
+
+
+DECODED: dict[str, Callable[[Any], Any]] = {"image": picture, "speech": sound, "text": text}
 
 
 def view_of(suffix: str) -> str | None:

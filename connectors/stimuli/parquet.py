@@ -8,7 +8,12 @@ from consilience.connectors.stimuli.registry import register
 from consilience.connectors.stimuli.rows import ArrowRows, ParquetRows
 from consilience.engine.errors import BadInput
 
-_ROWS = {".parquet": ParquetRows, ".pq": ParquetRows, ".arrow": ArrowRows, ".feather": ArrowRows}
+_ROWS: dict[str, type[ParquetRows] | type[ArrowRows]] = {
+    ".parquet": ParquetRows,
+    ".pq": ParquetRows,
+    ".arrow": ArrowRows,
+    ".feather": ArrowRows,
+}
 
 
 @register(

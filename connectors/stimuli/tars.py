@@ -52,7 +52,8 @@ def indexed(shards: Sequence[Path], fields: frozenset[str] | None) -> Index:
         )
     places: dict[str, tuple[array[int], array[int]]] = {}
     ends: list[int] = []
-    ids = Strings(_placed(shards, fields, views, places, ends, seen := Counter()))
+    seen: Counter[str] = Counter()
+    ids = Strings(_placed(shards, fields, views, places, ends, seen))
     if fields and (absent := sorted(fields - set(seen))):
         raise unknown("field of these shards", absent[0], list(seen))
     if not places:
@@ -101,7 +102,7 @@ def _members(shard: Path) -> Iterator[Member]:
     try:
         with tarfile.open(shard, "r:") as tar:
             while (info := tar.next()) is not None:
-                tar.members.clear()  # it would keep an object for each
+                tar.members.clear()  # type: ignore[attr-defined]  # it would keep an object for each
                 if info.isreg() and (found := _NAME.fullmatch(info.name)):
                     yield Member(found[1], found[2].lower(), info.offset_data, info.size)
     except (tarfile.TarError, EOFError) as error:

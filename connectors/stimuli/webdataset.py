@@ -12,13 +12,11 @@ import numpy as np
 
 from consilience.connectors.files import sha256
 from consilience.connectors.stimuli.braces import expanded
-from consilience.connectors.stimuli.decoding import picture, sound, text, wants
+from consilience.connectors.stimuli.decoding import DECODED, wants
 from consilience.connectors.stimuli.fragments import divided, titled
 from consilience.connectors.stimuli.registry import register
 from consilience.connectors.stimuli.tars import Index, indexed
 from consilience.engine.errors import BadInput
-
-_DECODED = {"image": picture, "speech": sound, "text": text}
 
 
 @register(
@@ -69,7 +67,7 @@ class WebDataset:
         shard = int(np.searchsorted(self._index.ends, index, side="right"))
         with self._shards[shard].open("rb") as file:
             file.seek(offset)
-            return _DECODED[view](file.read(size))
+            return DECODED[view](file.read(size))
 
 
 def _expanded(pattern: str) -> list[Path]:

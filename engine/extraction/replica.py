@@ -31,7 +31,7 @@ class Receipt:
 
     Seconds: `wait` of the replica before it was given the shard, `load` of the model until samples were read and
     preprocessed, `forward` in the model, `write`, and `seconds` of all but the wait. `began` is since 1970.
-    `notes` says of how many samples what was noted, or None.
+    `notes` says what was noted, and of how many samples.
     """
 
     rows: int
@@ -43,7 +43,7 @@ class Receipt:
     write: float
     seconds: float
     began: float
-    notes: str | None = None
+    notes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,9 @@ class Replica:
         self._free = perf_counter()
         nbytes = sum(values.nbytes for values in arrays.values())
         phases = {phase: self._spent[phase] for phase in PHASES}
-        notes = "; ".join(f"{count} {text}" for text, count in sorted(self._notes.items())) or None
         return Receipt(
             len(shard), nbytes, rejected, wait, **phases,
-            seconds=self._free - began, began=started, notes=notes,
+            seconds=self._free - began, began=started, notes=tuple(sorted(self._notes.items())),
         )  # fmt: skip
 
     @contextmanager

@@ -20,6 +20,7 @@ def extract(
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: this machine.")] = None,
 ) -> None:
     """Extract one model's features of one stimulus set into a store."""
+    from consilience.engine.extraction.runlog import notes
     from consilience.pipelines.console import Console
     from consilience.pipelines.extract import extract as extract_table
 
@@ -29,6 +30,8 @@ def extract(
             model, stimuli, store, layers=layers or "all", pool=pool, address=address, progress=progress
         )
     console.say(f"{table!r}\n{table.path}")
+    for what, count in notes(table.path).items():
+        console.say(f"{count:,} of the samples {what}")
 
 
 def import_(

@@ -24,8 +24,7 @@ def coco(tmp_path):
     said = [(25, 3, "b one"), (9, 2, "a two"), (9, 1, "a one"), (25, 4, "b two "), (30, 5, "c one")]
     whole = {
         "info": {},
-        "images": [{"id": int(x[:12]), "file_name": x} for x in reversed(names)]
-       ,
+        "images": [{"id": int(x[:12]), "file_name": x} for x in reversed(names)],
         "annotations": [{"image_id": image, "id": key, "caption": text} for image, key, text in said],
     }
     path = tmp_path / "annotations" / "captions_val2017.json"
@@ -113,9 +112,7 @@ def test_a_picture_that_is_missing_is_rejected_and_all_of_them_refused(coco):
     with pytest.raises(FileNotFoundError):
         stimuli.get("image", 1)
     pictures.rename(pictures.with_name("elsewhere"))
-    with pytest.raises(
-        BadInput, match=r"or one folder above, in val2017, images, .*texts alone: #text"
-    ):
+    with pytest.raises(BadInput, match=r"or one folder above, in val2017, images, .*texts alone: #text"):
         open_stimuli(f"captions:{coco}")
     assert open_stimuli(f"captions:{coco}#text").get("text", 0) == "a one"
 

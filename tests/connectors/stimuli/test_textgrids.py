@@ -5,6 +5,7 @@ import pytest
 
 from consilience.connectors.stimuli import open_stimuli
 from consilience.connectors.stimuli.praat import Interval, read_textgrid
+from consilience.connectors.stimuli.textgrid import TextGrids
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import StimulusSet
 
@@ -122,6 +123,7 @@ def test_an_interval_is_a_sample_with_its_text_and_its_sound(tmp_path):
     for path in (tmp_path / "day" / "story.wav", tmp_path / "end.flac"):
         soundfile.write(path, tone, 1000)
     stimuli = open_stimuli(f"textgrid:{tmp_path}#words")
+    assert isinstance(stimuli, TextGrids)
     assert isinstance(stimuli, StimulusSet)
     assert list(stimuli.views()) == ["text", "speech"]
     assert list(stimuli.sample_ids()) == ["day/story/0002", "day/story/0004", "end/0002", "end/0004"]
