@@ -4,10 +4,13 @@ import hashlib
 from collections.abc import Iterable
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 from consilience.connectors.digests import digests
 from consilience.engine.extraction.interfaces import NotInstalled
+
+_TOGETHER = 4096
 
 
 def package_folder(module: str, distribution: str, wanted_by: str) -> Path:
@@ -32,4 +35,7 @@ def revision(distribution: str) -> str:
 
 def sha256(paths: Iterable[Path]) -> str:
     """One hash over the contents of files, in the order given; see `digests` for what that takes."""
-    return hashlib.sha256(b"".join(map(bytes.fromhex, digests(paths)))).hexdigest()
+    whole, rest = hashlib.sha256(), iter(paths)
+    while some := list(islice(rest, _TOGETHER)):  # of a million files no list of digests is held
+        whole.update(b"".join(map(bytes.fromhex, digests(some))))
+    return whole.hexdigest()

@@ -54,14 +54,15 @@ class Registry(Generic[T]):
             factory = self._factory(known)
             keywords = _keywords(known, factory, options or {}, offered or {})
             return factory(argument, **keywords) if takes else factory(**keywords)
-        raise self._unknown(name, kind)
+        raise self._unknown(name)
 
-    def _unknown(self, name: str, kind: str) -> BadInput:
-        known = self.lines()
-        bad = unknown(self.kind, name, known)
-        kinds = {x.partition(":")[0]: x for x in known if ":" in x}
-        near = get_close_matches(kind, kinds, n=1, cutoff=0.5) if ":" in name else []
-        return BadInput(bad.expected, bad.got, f"did you mean {kinds[near[0]]!r}?") if near else bad
+    def _unknown(self, name: str) -> BadInput:
+        """Of a kind with its argument the kind is compared with those there are: no argument is like another."""
+        error = unknown(self.kind, name, self.lines())
+        kind, colon, _ = name.partition(":")
+        stems = {known.partition(":")[0]: known for known in self.lines() if ":" in known}
+        near = get_close_matches(kind, stems, n=1, cutoff=0.5) if colon else []
+        return BadInput(error.expected, error.got, f"did you mean {stems[near[0]]!r}?") if near else error
 
     def _factory(self, known: str) -> Callable[..., T]:
         if known in self._made:

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from consilience.engine.extraction.runlog import notes
 from consilience.engine.tracking import Record
 from consilience.engine.usage import Stages
 from consilience.pipelines.prepare import Prepared
@@ -96,6 +97,8 @@ def table_facts(seat: Seat) -> dict[str, Any]:
     assert table is not None
     rejected = table.rejected.to_pylist() if table.manifest["rejected"] else []
     about: dict[str, Any] = {k: table.meta[k] for k in ("licence", "citation") if k in table.meta}
+    if noted := notes(table.path):
+        about["noted"] = noted
     return {
         "model": seat.name,
         "stimuli": table.stimuli,

@@ -130,6 +130,8 @@ def _losses(scores: xr.Dataset) -> list[str]:
             found.append(
                 f"{table['model']}: {_count(len(rejected), 'sample')} rejected, the first {sample} ({reason})."
             )
+        for what, count in table.get("noted", {}).items():
+            found.append(f"{table['model']}: {_count(count, 'sample')} {what}.")
     for model, count in _attr(scores, "join", {}).get("dropped", {}).items():
         if count:
             found.append(

@@ -1,13 +1,15 @@
 """What folders of files have in common, whatever is in the files."""
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from hashlib import sha256 as sha
 from pathlib import Path
 from typing import Any, ClassVar
 
 from consilience.connectors.files import sha256
+from consilience.connectors.stimuli.strings import Strings
 from consilience.engine.errors import BadInput
 
 
@@ -27,10 +29,12 @@ class Folder(ABC):
                 f"a folder of {self.kind}", f"{self.folder}, which is not a folder", "check the path"
             )
         self.name = self.folder.name
-        found = (
-            path for path in self.folder.rglob("*") if path.suffix.lower() in self.endings and path.is_file()
-        )
-        self._ids = sorted(path.relative_to(self.folder).as_posix() for path in found)
+        try:
+            self._ids = Strings(self._listed()).sorted()
+        except UnicodeEncodeError as error:
+            raise BadInput(
+                f"file names in UTF-8 in {self.folder}", repr(error.object), "rename it"
+            ) from error
         if not self._ids:
             endings = ", ".join(sorted(self.endings))
             raise BadInput(f"{self.kind} ({endings})", f"{self.folder}, which has none", "check the path")
@@ -38,8 +42,20 @@ class Folder(ABC):
     @cached_property
     def fingerprint(self) -> str:
         """Over names and contents: a file that was changed in place is another stimulus."""
-        names = sha("\n".join(self._ids).encode()).hexdigest()
-        return sha(f"{names} {sha256(self.folder / i for i in self._ids)}".encode()).hexdigest()
+        names = sha()
+        for k, name in enumerate(self._ids):
+            names.update(f"\n{name}".encode() if k else name.encode())
+        contents = sha256(self.folder / i for i in self._ids)
+        return sha(f"{names.hexdigest()} {contents}".encode()).hexdigest()
+
+    def _listed(self, within: str = "") -> Iterator[str]:
+        """Paths within the folder, in no order. Nothing is held of them: there may be millions in one folder."""
+        with os.scandir(self.folder / within) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._listed(f"{within}{entry.name}/")
+                elif os.path.splitext(entry.name)[1].lower() in self.endings and entry.is_file():
+                    yield within + entry.name
 
     def views(self) -> Sequence[str]:
         return (self.view,)

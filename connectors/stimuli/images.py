@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from consilience.connectors.stimuli.decoding import PICTURES, picture
 from consilience.connectors.stimuli.folders import Folder
 from consilience.connectors.stimuli.registry import register
 
@@ -12,10 +13,7 @@ class ImageFolder(Folder):
     """The pictures under a folder."""
 
     view, kind = "image", "pictures"
-    endings = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+    endings = PICTURES
 
     def read(self, path: Path) -> Any:
-        from PIL import Image, ImageOps
-
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image)  # reads the pixels, the right way up
+        return picture(path)

@@ -24,4 +24,16 @@ def open_stimuli(name: str) -> StimulusSet:
 
 def _fill() -> None:
     # Here and not above: these modules import the decorator from this one.
-    from consilience.connectors.stimuli import alice, audio, images, kriegeskorte92, openmoji, text  # noqa: F401
+    from consilience.connectors.stimuli import (  # noqa: F401
+        alice,
+        audio,
+        captions,
+        datasets,
+        images,
+        kriegeskorte92,
+        openmoji,
+        parquet,
+        text,
+        textgrid,
+        webdataset,
+    )

@@ -1,17 +1,39 @@
-"""A file of texts, one a line."""
+"""A file of texts: one a line, or one a row in a column."""
 
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from consilience.connectors.stimuli.fragments import divided
 from consilience.connectors.stimuli.registry import register
+from consilience.connectors.stimuli.tables import TABLES, TextColumn
 from consilience.engine.errors import BadInput
 
 
-@register("text:FILE", "the lines of a UTF-8 file; with tabs, id<TAB>text")
+@register(
+    "text:FILE", "the lines of a UTF-8 file; with tabs, id<TAB>text; of a CSV, TSV or JSONL a column: #COLUMN"
+)
+def text_file(argument: str | Path) -> "TextFile | TextColumn":
+    """The lines, or a column: of a CSV or JSONL always, of a TSV where one is named.
+
+    Raises BadInput as the two do, and for a column of what is no table.
+    """
+    place, column = divided(argument)
+    path = Path(place).expanduser().absolute()
+    if not path.is_file():
+        raise BadInput("a text file", f"{path}, which is not a file", "check the path")
+    ending = path.suffix.lower()
+    if column and ending not in TABLES:
+        raise BadInput(
+            f"a table ({', '.join(sorted(TABLES))}) where a column is named", path.name,
+            f"rename the file, or leave out #{column}",
+        )  # fmt: skip
+    return TextColumn(path, column) if column or ending in TABLES - {".tsv"} else TextFile(path)
+
+
 class TextFile:
-    """The lines of `file`, without the empty ones. Sample ids are line numbers, from 1.
+    """The lines of `path`, without the empty ones. Sample ids are line numbers, from 1.
 
     If the first line has a tab, every line is ``id<TAB>text``. Raises BadInput for a line that is not, for an id
     that occurs twice, and for bytes that are not UTF-8.
@@ -20,10 +42,7 @@ class TextFile:
     licence = "not stated"
     citation = "not stated"
 
-    def __init__(self, file: str | Path):
-        path = Path(file).expanduser().absolute()
-        if not path.is_file():
-            raise BadInput("a text file", f"{path}, which is not a file", "check the path")
+    def __init__(self, path: Path):
         self.name = path.stem
         self._texts = _read(path)
         whole = "\n".join(f"{key}\t{text}" for key, text in self._texts.items())

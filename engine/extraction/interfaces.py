@@ -3,7 +3,9 @@
 Nothing here imports torch: a card, its layers and a digest must be there in milliseconds when the table already exists.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -15,6 +17,29 @@ if TYPE_CHECKING:
 
 MODALITIES = ("image", "text", "speech")
 AXES = ("bchw", "bhwc", "btd", "bd")
+
+_NOTES: ContextVar[list[str] | None] = ContextVar("notes", default=None)
+
+
+def note(text: str) -> None:
+    """Say of the sample at hand what was done to it that nobody asked for, as by a model that resamples it.
+
+    To be called while a stimulus is read or preprocessed. Samples of the same note are counted, in the log of the run.
+    """
+    notes = _NOTES.get()
+    if notes is not None and text not in notes:
+        notes.append(text)
+
+
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """What is noted in this thread meanwhile."""
+    notes: list[str] = []
+    token = _NOTES.set(notes)
+    try:
+        yield notes
+    finally:
+        _NOTES.reset(token)
 
 
 class NotInstalled(BadInput):

@@ -3,7 +3,7 @@
 A plain class: Ray makes an actor of it, a test or a benchmark can call it in its own process.
 """
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import Choosy, Model, Remote, StimulusSet
+from consilience.engine.extraction.interfaces import Choosy, Model, Remote, StimulusSet, noted
 from consilience.engine.extraction.job import Job
 from consilience.engine.extraction.pools import pooled
 from consilience.engine.extraction.shards import Shard, batches
@@ -31,7 +31,7 @@ class Receipt:
 
     Seconds: `wait` of the replica before it was given the shard, `load` of the model until samples were read and
     preprocessed, `forward` in the model, `write`, and `seconds` of all but the wait. `began` is since 1970. `tokens`
-    were paid for.
+    were paid for. `notes` says what was noted, and of how many samples.
     """
 
     rows: int
@@ -44,6 +44,7 @@ class Receipt:
     seconds: float
     began: float
     tokens: int = 0
+    notes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,14 @@ class Unreadable:
     """In place of a model input: why there is none."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Read:
+    """A model input, and what was noted while it was made."""
+
+    value: Any
+    notes: Sequence[str]
 
 
 class Replica:
@@ -65,6 +74,7 @@ class Replica:
         self.batch_limit = job.batch_size  # halved when the device is out of memory, for good
         self._ids: Sequence[str] = ()
         self._spent: dict[str, float] = defaultdict(float)  # phase -> seconds, of the shard at hand
+        self._notes: Counter[str] = Counter()  # of the shard at hand
         self._free = perf_counter()  # since then there was nothing to do
 
     def load(self) -> None:
@@ -89,6 +99,7 @@ class Replica:
         began, started = perf_counter(), time()
         wait, paid = began - self._free, self._tokens
         self._spent.clear()
+        self._notes.clear()
         out = {layer.name: np.empty((len(shard), layer.units), np.float32) for layer in self.job.layers}
         kept: list[int] = []
         reasons = dict.fromkeys(poison, "the process died whenever this sample was in it")
@@ -107,7 +118,7 @@ class Replica:
         phases = {phase: self._spent[phase] for phase in PHASES}
         return Receipt(
             len(shard), nbytes, rejected, wait, **phases, seconds=self._free - began, began=started,
-            tokens=self._tokens - paid,
+            tokens=self._tokens - paid, notes=tuple(sorted(self._notes.items())),
         )  # fmt: skip
 
     @property
@@ -144,7 +155,7 @@ class Replica:
         """Rows and their pooled features, batch after batch; `reasons` gains a line for every row that has none."""
         poison = set(reasons)
         todo = deque(batches(start, stop, self.job.batch_size))
-        ahead: deque[list[tuple[int, Future[Any]]]] = deque()
+        ahead: deque[list[tuple[int, Future[Read | Unreadable]]]] = deque()
         while todo or ahead:
             while todo and len(ahead) < _AHEAD + 1:
                 rows = [row for row in todo.popleft() if row not in poison]
@@ -156,19 +167,21 @@ class Replica:
                 if isinstance(value, Unreadable):
                     reasons[row] = value.reason
                 else:
-                    inputs[row] = value
+                    inputs[row] = value.value
+                    self._notes.update(value.notes)
             if inputs:
                 yield from self._forward(list(inputs), list(inputs.values()), reasons)
 
-    def _read(self, row: int) -> Any:
-        try:
-            item = self.stimuli.get(self.job.view, row)
-        except Exception as error:
-            return Unreadable(f"cannot be read: {_words(error)}")
-        try:
-            return self.model.preprocess(item)
-        except Exception as error:
-            return Unreadable(f"cannot be preprocessed: {_words(error)}")
+    def _read(self, row: int) -> Read | Unreadable:
+        with noted() as notes:
+            try:
+                item = self.stimuli.get(self.job.view, row)
+            except Exception as error:
+                return Unreadable(f"cannot be read: {_words(error)}")
+            try:
+                return Read(self.model.preprocess(item), notes)
+            except Exception as error:
+                return Unreadable(f"cannot be preprocessed: {_words(error)}")
 
     def _forward(
         self, rows: list[int], inputs: list[Any], reasons: dict[int, str]

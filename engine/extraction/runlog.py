@@ -8,6 +8,7 @@ The log is no part of the table: its digest and its manifest know nothing of it.
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,6 +47,7 @@ SCHEMA = pa.schema(
         ("began", pa.timestamp("us", "UTC")),
         ("ended", pa.timestamp("us", "UTC")),
         ("reason", pa.string()),  # of a death
+        ("notes", pa.map_(pa.string(), pa.int64())),  # what was done to samples unasked -> to how many
     ]
 )
 
@@ -115,9 +117,19 @@ def read_runs(table: Location) -> list[RunRecord]:
     return [_record(tables) for tables in files.values()]
 
 
+def notes(table: Location) -> dict[str, int]:
+    """What the runs that wrote a table noted, as "resampled from 8000 to 16000 Hz": of how many samples."""
+    found: Counter[str] = Counter()
+    for run in read_runs(table):
+        for of_shard in run.lines["notes"].to_pylist():
+            found.update(dict(of_shard or ()))
+    return dict(sorted(found.items()))
+
+
 def _record(tables: list[pa.Table]) -> RunRecord:
     head = json.loads(tables[-1].schema.metadata[b"run"])
-    lines = pa.concat_tables([table.replace_schema_metadata() for table in tables])
+    tables = [SCHEMA.empty_table(), *(table.replace_schema_metadata() for table in tables)]
+    lines = pa.concat_tables(tables, promote_options="default")  # an older log has fewer columns
     return RunRecord(head["about"], head["state"], datetime.fromisoformat(head["beat"]), lines)
 
 

