@@ -24,4 +24,12 @@ def open_model(name: str) -> Model:
 
 def _fill() -> None:
     # Here and not above: these modules import the decorator from this one.
-    from consilience.connectors.models import efficientnet, glove, huggingface, minilm, smollm2  # noqa: F401
+    from consilience.connectors.models import (  # noqa: F401
+        efficientnet,
+        glove,
+        huggingface,
+        minilm,
+        resemblyzer,
+        smollm2,
+        whisper,
+    )

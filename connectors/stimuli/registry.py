@@ -24,4 +24,12 @@ def open_stimuli(name: str) -> StimulusSet:
 
 def _fill() -> None:
     # Here and not above: these modules import the decorator from this one.
-    from consilience.connectors.stimuli import alice, audio, images, kriegeskorte92, openmoji, text  # noqa: F401
+    from consilience.connectors.stimuli import (  # noqa: F401
+        alice,
+        audio,
+        images,
+        kriegeskorte92,
+        openmoji,
+        spoken,
+        text,
+    )
