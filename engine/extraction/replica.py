@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import Model, StimulusSet
+from consilience.engine.extraction.interfaces import Measured, Model, Outputs, StimulusSet
 from consilience.engine.extraction.job import Job
 from consilience.engine.extraction.pools import pooled
 from consilience.engine.extraction.shards import Shard, batches
@@ -22,7 +22,7 @@ from consilience.engine.features.writer import TableWriter
 
 _RAISED = "the model raised"
 PHASES = ("load", "forward", "write")
-_AHEAD = 2  # batches that are prepared while one is in the model
+_AHEAD = 2  # batches that are prepared while one is in the model; of those in order of length, one lot
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Receipt:
     """What became of a shard: rows seen, bytes of features written, samples rejected, and where the time went.
 
     Seconds: `wait` of the replica before it was given the shard, `load` of the model until samples were read and
-    preprocessed, `forward` in the model, `write`, and `seconds` of all but the wait. `began` is since 1970.
+    preprocessed, `forward` in the model, `write`, and `seconds` of all but the wait. `began` is since 1970. `tokens`
+    went through the model and are of samples, `padding` went through it beside them; both 0 where there are no tokens.
     """
 
     rows: int
@@ -42,6 +43,8 @@ class Receipt:
     write: float
     seconds: float
     began: float
+    tokens: int = 0
+    padding: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Replica:
         self.batch_limit = job.batch_size  # halved when the device is out of memory, for good
         self._ids: Sequence[str] = ()
         self._spent: dict[str, float] = defaultdict(float)  # phase -> seconds, of the shard at hand
+        self._tokens = self._positions = 0  # of it: tokens of samples, and all that went through the model
         self._free = perf_counter()  # since then there was nothing to do
 
     def load(self) -> None:
@@ -85,25 +89,30 @@ class Replica:
         began, started = perf_counter(), time()
         wait = began - self._free
         self._spent.clear()
+        self._tokens = self._positions = 0
         out = {layer.name: np.empty((len(shard), layer.units), np.float32) for layer in self.job.layers}
         kept: list[int] = []
         reasons = dict.fromkeys(poison, "the process died whenever this sample was in it")
         for rows, features in self._features(shard.start, shard.stop, reasons):
+            places = [row - shard.start for row in rows]
             for name, values in features.items():
-                out[name][len(kept) : len(kept) + len(rows)] = values
+                out[name][places] = values
             kept += rows
         if not kept:
             self._refuse_hopeless(shard, reasons)
         rejects = [(self._ids[row], reasons[row]) for row in sorted(reasons)]
-        arrays = {name: values[: len(kept)] for name, values in out.items()}
+        kept.sort()
+        whole = len(kept) == len(shard)
+        arrays = {n: x if whole else x[[row - shard.start for row in kept]] for n, x in out.items()}
         with self._timed("write"):
             rejected = self.writer.write_part(shard.index, [self._ids[row] for row in kept], arrays, rejects)
         self._free = perf_counter()
         nbytes = sum(values.nbytes for values in arrays.values())
         phases = {phase: self._spent[phase] for phase in PHASES}
         return Receipt(
-            len(shard), nbytes, rejected, wait, **phases, seconds=self._free - began, began=started
-        )
+            len(shard), nbytes, rejected, wait, **phases, seconds=self._free - began, began=started,
+            tokens=self._tokens, padding=self._positions - self._tokens,
+        )  # fmt: skip
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
@@ -134,10 +143,11 @@ class Replica:
     ) -> Iterator[tuple[list[int], dict[str, np.ndarray]]]:
         """Rows and their pooled features, batch after batch; `reasons` gains a line for every row that has none."""
         poison = set(reasons)
-        todo = deque(batches(start, stop, self.job.batch_size))
+        size, lots = self.job.batch_size, self.job.together
+        todo = deque(batches(start, stop, size * lots))
         ahead: deque[list[tuple[int, Future[Any]]]] = deque()
         while todo or ahead:
-            while todo and len(ahead) < _AHEAD + 1:
+            while todo and len(ahead) < (_AHEAD if lots == 1 else 1) + 1:
                 rows = [row for row in todo.popleft() if row not in poison]
                 ahead.append([(row, self._readers.submit(self._read, row)) for row in rows])
             inputs = {}
@@ -148,8 +158,16 @@ class Replica:
                     reasons[row] = value.reason
                 else:
                     inputs[row] = value
-            if inputs:
-                yield from self._forward(list(inputs), list(inputs.values()), reasons)
+            for lot in self._by_length(inputs):
+                yield from self._forward(lot, [inputs[row] for row in lot], reasons)
+
+    def _by_length(self, inputs: dict[int, Any]) -> Iterator[list[int]]:
+        """The rows of `inputs` in batches: in their order, or those of nearly one length together."""
+        rows, model = list(inputs), self.model
+        if self.job.together > 1 and isinstance(model, Measured):
+            rows.sort(key=lambda row: model.length(inputs[row]))
+        for first in range(0, len(rows), self.job.batch_size):
+            yield rows[first : first + self.job.batch_size]
 
     def _read(self, row: int) -> Any:
         try:
@@ -198,8 +216,14 @@ class Replica:
                 f"no output for {', '.join(missing)}",
                 "make the model's layers() and forward() agree",
             )
+        self._count(out)
         vectors = {x.name: pooled(self.job.pool, out.layers[x.name], x, out.mask) for x in self.job.layers}
         return {name: vector.cpu().numpy() for name, vector in vectors.items()}
+
+    def _count(self, out: Outputs) -> None:
+        if out.mask is not None:
+            self._tokens += int(out.mask.sum())
+            self._positions += out.mask.numel() if out.positions is None else out.positions
 
 
 def _words(error: Exception) -> str:

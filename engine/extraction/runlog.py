@@ -46,6 +46,8 @@ SCHEMA = pa.schema(
         ("began", pa.timestamp("us", "UTC")),
         ("ended", pa.timestamp("us", "UTC")),
         ("reason", pa.string()),  # of a death
+        ("tokens", pa.int64()),  # that went through the model: of samples
+        ("padding", pa.int64()),  # and beside them
     ]
 )
 
