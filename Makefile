@@ -29,7 +29,7 @@ $(READY): pyproject.toml constraints.txt requirements-demo.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps -r requirements-demo.txt
 	@touch $@
 
-demo: $(READY)  ## compare six models on OpenMoji and leave a report in ./consilience-demo
+demo: $(READY)  ## compare eight models on OpenMoji and leave a report in ./consilience-demo
 	$(BIN)/consilience demo --output "$(OUTPUT)"
 
 test: $(READY)  ## run the tests (TESTS=tests/engine for a part, WORKERS=0 in one process)

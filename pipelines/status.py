@@ -20,7 +20,8 @@ class Status:
     """Of one table.
 
     `shards` and `samples` are done and in all, `rate` samples and `left` seconds, `retries` processes that died;
-    `slowest` are (seconds, shard, node).
+    `padding` is the share of tokens that are of no sample, None where there are none; `slowest` are (seconds, shard,
+    node).
     """
 
     model: str
@@ -33,6 +34,7 @@ class Status:
     rejects: int
     retries: int
     replicas: int
+    padding: float | None
     slowest: tuple[tuple[float, int, str], ...]
     beat: datetime
 
@@ -48,13 +50,15 @@ class Status:
             str(self.rejects),
             str(self.retries),
             str(self.replicas or ""),
+            "" if self.padding is None else f"{self.padding:.0%}",
             self.state,
             f"{_span((now - self.beat).total_seconds())} ago",
         )
 
 
 HEADER = (
-    "model", "stimuli", "shards", "samples/s", "left", "rejects", "retries", "replicas", "state", "last sign",
+    "model", "stimuli", "shards", "samples/s", "left", "rejects", "retries", "replicas", "padding", "state",
+    "last sign",
 )  # fmt: skip
 
 
@@ -112,9 +116,16 @@ def _status(runs: Sequence[RunRecord], now: datetime) -> Status:
         sum(x["rejects"] for x in every if x["event"] == WRITTEN),
         sum(x["event"] == DIED for x in every),
         about["replicas"] if state == RUNNING else 0,
+        _padding(every),
         tuple((x["seconds"], x["shard"], x["node"]) for x in slowest),
         last.beat,
     )
+
+
+def _padding(lines: Sequence[dict[str, Any]]) -> float | None:
+    """Of what went through the model the share that was of no sample; a log of an earlier version does not say."""
+    tokens, padding = (sum(x.get(name) or 0 for x in lines) for name in ("tokens", "padding"))
+    return padding / (tokens + padding) if tokens else None
 
 
 def _rate(written: Sequence[dict[str, Any]], until: datetime) -> float:

@@ -3,7 +3,10 @@
 ```yaml
 name: openmoji
 stimuli: openmoji
-models: [efficientnet-lite0, {name: minilm, layers: all, pool: mean}]
+models:
+  - efficientnet-lite0
+  - {name: minilm, layers: all, pool: mean}
+  - {name: whisper-tiny.en, stimuli: "spoken:openmoji"}   # shown another set, under the ids of the study's
 metrics:
   - cka
   - {name: cka, estimator: biased}            # parameters of the metric, as in `cka:estimator=biased`

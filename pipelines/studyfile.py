@@ -55,17 +55,19 @@ Steps = list[Annotated[Entry, Named]]
 
 class ModelEntry(Strict):
     """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names. `preprocess`: its steps, in
-    place of the study's. `options`: of its kind of model."""
+    place of the study's. `options`: of its kind of model. `stimuli`: the set that it is shown, under the ids of the
+    study's, in its place."""
 
     name: str = Field(min_length=1)
     layers: Patterns = ["*"]
     pool: str = "mean"
     preprocess: Steps | None = None
     options: dict[str, Any] = Field(default={})
+    stimuli: str | None = None
 
     def on(self, stimuli: str) -> str:
-        """The stimulus set that the model sees in a study of `stimuli`."""
-        return stimuli
+        """The stimulus set that the model is shown in a study of `stimuli`."""
+        return self.stimuli or stimuli
 
     @property
     def wanted(self) -> "Literal['all'] | list[str]":

@@ -35,6 +35,8 @@ def _fill() -> None:
         huggingface,
         minilm,
         onnx_files,
+        resemblyzer,
         smollm2,
         torch_modules,
+        whisper,
     )

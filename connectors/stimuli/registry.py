@@ -33,6 +33,7 @@ def _fill() -> None:
         kriegeskorte92,
         openmoji,
         parquet,
+        spoken,
         text,
         textgrid,
         webdataset,

@@ -26,6 +26,7 @@ class ShardCosts:
         forward: seconds in the model, pooling included.
         write: seconds to write, read back and sum the part.
         seconds: from the first sample to the written part: load, forward, write, and what lies between.
+        padding: the share of what went through the model that was of no sample; NaN where there are no tokens.
         start: seconds from when a replica was asked for until its model stood; NaN where the log holds none.
     """
 
@@ -37,6 +38,7 @@ class ShardCosts:
     forward: float
     write: float
     seconds: float
+    padding: float
     start: float
 
 
@@ -45,7 +47,8 @@ def shard_costs(runs: Iterable[RunRecord]) -> ShardCosts:
     there are others. Raises BadInput when no shard was written.
     """
     tables = [run.lines for run in runs]
-    lines = pa.concat_tables([runlog.SCHEMA.empty_table(), *tables])
+    # A log of an earlier version has fewer columns.
+    lines = pa.concat_tables([runlog.SCHEMA.empty_table(), *tables], promote_options="default")
     written = lines.filter(pc.equal(lines["event"], runlog.WRITTEN))
     if not len(written):
         raise BadInput("the log of a run that wrote a shard", "none", "extract a table first")
@@ -53,4 +56,10 @@ def shard_costs(runs: Iterable[RunRecord]) -> ShardCosts:
     loaded = lines.filter(pc.equal(lines["event"], runlog.LOADED))
     starts = pc.add(loaded["seconds"], pc.fill_null(loaded["wait"], 0.0)).to_numpy()
     medians = {name: float(np.median(whole[name].to_numpy())) for name in _MEDIANS}
-    return ShardCosts(len(whole), start=float(np.median(starts)) if len(starts) else float("nan"), **medians)
+    tokens, padding = (float(pc.sum(written[name]).as_py() or 0) for name in ("tokens", "padding"))
+    return ShardCosts(
+        len(whole),
+        padding=padding / (tokens + padding) if tokens else float("nan"),
+        start=float(np.median(starts)) if len(starts) else float("nan"),
+        **medians,
+    )

@@ -153,6 +153,6 @@ def _run(
             recorder.open(work, table.writer, table.job, table.shards)
         with closing(Scheduler(list(tables), crew, recorder.tell, recorder.beat).run()) as done:
             for work in done:
-                finished[tables[work].writer.digest] = tables[work].finish(began, recorder.tokens[work])
+                finished[tables[work].writer.digest] = tables[work].finish(began, recorder.paid[work])
                 recorder.finished(work)
     return finished

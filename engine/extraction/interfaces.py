@@ -78,10 +78,14 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What one forward pass gives: raw tensors by layer name, and the token mask (batch, token) if there is one."""
+    """What one forward pass gives: raw tensors by layer name, and the token mask (batch, token) if there is one.
+
+    `positions` is how many tokens went through the model, padding included; None: as many as the mask has places.
+    """
 
     layers: "Mapping[str, torch.Tensor]"
     mask: "torch.Tensor | None" = None
+    positions: int | None = None
 
 
 @runtime_checkable
@@ -133,6 +137,15 @@ class Remote(Protocol):
 
     def cost(self, tokens: float) -> float | None:
         """US dollars for so many tokens; None where the price is not known."""
+        ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A model whose inputs have a length: those of nearly one go through it together, so that little is padded."""
+
+    def length(self, given: Any) -> int:
+        """Of a model input, as `preprocess` made it: how many tokens, or whatever the model's time grows with."""
         ...
 
 

@@ -27,7 +27,7 @@ class Recorder:
         self._logs: dict[Work, RunLog] = {}
         self._begun: set[Work] = set()
         self._done: dict[Work, list[int]] = {}  # samples done, and in all
-        self.tokens: Counter[Work] = Counter()  # paid for
+        self.paid: Counter[Work] = Counter()  # tokens
 
     def open(self, work: Work, writer: TableWriter, job: Job, missing: Sequence[Shard]) -> None:
         """Begin the log of the table that `work` writes."""
@@ -61,8 +61,8 @@ class Recorder:
                 self._begun.add(work)
                 self._say(work)
         elif isinstance(outcome, Receipt):
-            measured = {key: value for key, value in vars(outcome).items() if key != "tokens"}
-            self.tokens[work] += outcome.tokens
+            measured = {key: value for key, value in vars(outcome).items() if key != "paid"}
+            self.paid[work] += outcome.paid
             log.add(runlog.WRITTEN, **(told | measured | {"ended": outcome.began + outcome.seconds}))
             self._done[work][0] += outcome.rows
             self._say(work)

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import Choosy, Model, Remote, StimulusSet, noted
+from consilience.engine.extraction.interfaces import (
+    Choosy,
+    Measured,
+    Model,
+    Outputs,
+    Remote,
+    StimulusSet,
+    noted,
+)
 from consilience.engine.extraction.job import Job
 from consilience.engine.extraction.pools import pooled
 from consilience.engine.extraction.shards import Shard, batches
@@ -22,7 +30,7 @@ from consilience.engine.features.writer import TableWriter
 
 _RAISED = "the model raised"
 PHASES = ("load", "forward", "write")
-_AHEAD = 2  # batches that are prepared while one is in the model
+_AHEAD = 2  # batches that are prepared while one is in the model; of those in order of length, one lot
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,8 @@ class Receipt:
 
     Seconds: `wait` of the replica before it was given the shard, `load` of the model until samples were read and
     preprocessed, `forward` in the model, `write`, and `seconds` of all but the wait. `began` is since 1970. `tokens`
-    were paid for. `notes` says what was noted, and of how many samples.
+    went through the model and are of samples, `padding` went through it beside them; both 0 where there are no tokens.
+    `paid` tokens were asked of a model elsewhere. `notes` says what was noted, and of how many samples.
     """
 
     rows: int
@@ -44,6 +53,8 @@ class Receipt:
     seconds: float
     began: float
     tokens: int = 0
+    padding: int = 0
+    paid: int = 0
     notes: tuple[tuple[str, int], ...] = ()
 
 
@@ -75,6 +86,7 @@ class Replica:
         self._ids: Sequence[str] = ()
         self._spent: dict[str, float] = defaultdict(float)  # phase -> seconds, of the shard at hand
         self._notes: Counter[str] = Counter()  # of the shard at hand
+        self._tokens = self._positions = 0  # of it: tokens of samples, and all that went through the model
         self._free = perf_counter()  # since then there was nothing to do
 
     def load(self) -> None:
@@ -97,20 +109,24 @@ class Replica:
     def run(self, shard: Shard, poison: Collection[int] = ()) -> Receipt:
         """Extract one shard and write its part. Rows in `poison` are rejected without being touched."""
         began, started = perf_counter(), time()
-        wait, paid = began - self._free, self._tokens
+        wait, paid = began - self._free, self._paid
         self._spent.clear()
         self._notes.clear()
+        self._tokens = self._positions = 0
         out = {layer.name: np.empty((len(shard), layer.units), np.float32) for layer in self.job.layers}
         kept: list[int] = []
         reasons = dict.fromkeys(poison, "the process died whenever this sample was in it")
         for rows, features in self._features(shard.start, shard.stop, reasons):
+            places = [row - shard.start for row in rows]
             for name, values in features.items():
-                out[name][len(kept) : len(kept) + len(rows)] = values
+                out[name][places] = values
             kept += rows
         if not kept:
             self._refuse_hopeless(shard, reasons)
         rejects = [(self._ids[row], reasons[row]) for row in sorted(reasons)]
-        arrays = {name: values[: len(kept)] for name, values in out.items()}
+        kept.sort()
+        whole = len(kept) == len(shard)
+        arrays = {n: x if whole else x[[row - shard.start for row in kept]] for n, x in out.items()}
         with self._timed("write"):
             rejected = self.writer.write_part(shard.index, [self._ids[row] for row in kept], arrays, rejects)
         self._free = perf_counter()
@@ -118,11 +134,12 @@ class Replica:
         phases = {phase: self._spent[phase] for phase in PHASES}
         return Receipt(
             len(shard), nbytes, rejected, wait, **phases, seconds=self._free - began, began=started,
-            tokens=self._tokens - paid, notes=tuple(sorted(self._notes.items())),
+            tokens=self._tokens, padding=self._positions - self._tokens, paid=self._paid - paid,
+            notes=tuple(sorted(self._notes.items())),
         )  # fmt: skip
 
     @property
-    def _tokens(self) -> int:
+    def _paid(self) -> int:
         return self.model.tokens if isinstance(self.model, Remote) else 0
 
     @contextmanager
@@ -154,10 +171,11 @@ class Replica:
     ) -> Iterator[tuple[list[int], dict[str, np.ndarray]]]:
         """Rows and their pooled features, batch after batch; `reasons` gains a line for every row that has none."""
         poison = set(reasons)
-        todo = deque(batches(start, stop, self.job.batch_size))
+        size, lots = self.job.batch_size, self.job.together
+        todo = deque(batches(start, stop, size * lots))
         ahead: deque[list[tuple[int, Future[Read | Unreadable]]]] = deque()
         while todo or ahead:
-            while todo and len(ahead) < _AHEAD + 1:
+            while todo and len(ahead) < (_AHEAD if lots == 1 else 1) + 1:
                 rows = [row for row in todo.popleft() if row not in poison]
                 ahead.append([(row, self._readers.submit(self._read, row)) for row in rows])
             inputs = {}
@@ -169,8 +187,16 @@ class Replica:
                 else:
                     inputs[row] = value.value
                     self._notes.update(value.notes)
-            if inputs:
-                yield from self._forward(list(inputs), list(inputs.values()), reasons)
+            for lot in self._by_length(inputs):
+                yield from self._forward(lot, [inputs[row] for row in lot], reasons)
+
+    def _by_length(self, inputs: dict[int, Any]) -> Iterator[list[int]]:
+        """The rows of `inputs` in batches: in their order, or those of nearly one length together."""
+        rows, model = list(inputs), self.model
+        if self.job.together > 1 and isinstance(model, Measured):
+            rows.sort(key=lambda row: model.length(inputs[row]))
+        for first in range(0, len(rows), self.job.batch_size):
+            yield rows[first : first + self.job.batch_size]
 
     def _read(self, row: int) -> Read | Unreadable:
         with noted() as notes:
@@ -220,8 +246,14 @@ class Replica:
                 f"no output for {', '.join(missing)}",
                 "make the model's layers() and forward() agree",
             )
+        self._count(out)
         vectors = {x.name: pooled(self.job.pool, out.layers[x.name], x, out.mask) for x in self.job.layers}
         return {name: vector.cpu().numpy() for name, vector in vectors.items()}
+
+    def _count(self, out: Outputs) -> None:
+        if out.mask is not None:
+            self._tokens += int(out.mask.sum())
+            self._positions += out.mask.numel() if out.positions is None else out.positions
 
 
 def _words(error: Exception) -> str:

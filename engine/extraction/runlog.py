@@ -48,6 +48,8 @@ SCHEMA = pa.schema(
         ("ended", pa.timestamp("us", "UTC")),
         ("reason", pa.string()),  # of a death
         ("notes", pa.map_(pa.string(), pa.int64())),  # what was done to samples unasked -> to how many
+        ("tokens", pa.int64()),  # that went through the model: of samples
+        ("padding", pa.int64()),  # and beside them
     ]
 )
 

@@ -64,15 +64,6 @@ from consilience.pipelines.studyfile import (
 SHIPPED = ("brain92", "alice", "haxby")
 
 
-class BrainModel(ModelEntry):
-    """One model. `stimuli`: the set that it sees, under the ids of the study's, in its place."""
-
-    stimuli: str | None = None
-
-    def on(self, stimuli: str) -> str:
-        return self.stimuli or stimuli
-
-
 class Encode(Strict):
     """How responses are predicted from features; see the module's text for the keys."""
 
@@ -106,7 +97,7 @@ class BrainStudy(StudyFile):
 
     brain: Annotated[Entry, Named]
     stimuli: str | None = None
-    models: list[Annotated[BrainModel, Named]] = Field(default=[])
+    models: list[Annotated[ModelEntry, Named]] = Field(default=[])
     metrics: list[Annotated[Entry, Named]] | None = None
     regions: Patterns = Field(["*"], min_length=1)
     hierarchy: list[str] | None = None
@@ -189,7 +180,7 @@ def study_file(given: str, output: Path | None = None) -> tuple[Path, bool]:
 _MODELS: dict[Loc, type[BaseModel]] = {
     (): BrainStudy,
     ("brain",): Entry,
-    ("models", "*"): BrainModel,
+    ("models", "*"): ModelEntry,
     ("models", "*", "preprocess", "*"): Entry,
     ("metrics", "*"): Entry,
     ("encode",): Encode,

@@ -4,6 +4,9 @@ And what the driver costs by itself: seconds of its own loop and log a shard, wi
 are no processes, of which this machine would not hold so many; what Ray takes for one call and its answer is measured
 apart, on a real actor.
 
+Texts of mixed length, in order of length and as they arrive: the seconds in the model, the padding, and that the
+features are the same.
+
 The rate of extraction is taken between the first receipt of every replica and the last one, so that what is paid once
 however many samples there are (processes, imports, weights) is left out, on both sides. The bare loop draws,
 preprocesses, runs the model and pools, batch by batch, and writes nothing. Each figure is the best of rounds in turn.
@@ -17,12 +20,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from consilience.connectors.models import open_model
 from consilience.connectors.stimuli import open_stimuli
-from consilience.engine.extraction import extract, plan_job
+from consilience.engine.extraction import extract, plan_job, table_spec
 from consilience.engine.extraction.actors import RayCrew
 from consilience.engine.extraction.cluster import usable_cores
 from consilience.engine.extraction.interfaces import Model, StimulusSet
@@ -31,7 +35,7 @@ from consilience.engine.extraction.placement import Ask, Node
 from consilience.engine.extraction.pools import pooled
 from consilience.engine.extraction.queue import Run
 from consilience.engine.extraction.recorder import Recorder
-from consilience.engine.extraction.replica import Receipt
+from consilience.engine.extraction.replica import Receipt, Replica
 from consilience.engine.extraction.scheduler import Loaded, Outcome, Scheduler
 from consilience.engine.extraction.shards import Shard
 from consilience.engine.extraction.work import Member, Work
@@ -106,6 +110,77 @@ def test_ray_costs_at_most_a_twentieth(cores: int, tmp_path: Path) -> None:
     print(f"\n{cores} core(s): bare loop {max(loop):.1f}, extraction {max(ray):.1f} samples/s: ", end="")
     print(f"{ratio:.2f} times the loop's time")
     assert ratio <= 1.05
+
+
+class Mixed:
+    """Texts whose lengths differ as those of documents do: their logarithm is normal, around 30 words."""
+
+    name, licence, citation, fingerprint = "mixed", "", "", "mixed 1"
+
+    def __init__(self, n: int):
+        rng = np.random.default_rng(0)
+        words = [
+            "the",
+            "cat",
+            "saw",
+            "a",
+            "house",
+            "by",
+            "old",
+            "trees",
+            "while",
+            "rain",
+            "fell",
+            "on",
+            "hills",
+        ]
+        sizes = np.clip(np.exp(rng.normal(3.4, 1.0, n)), 1, 480).astype(int)
+        self.texts = [" ".join(rng.choice(words, size)) for size in sizes]
+
+    def views(self) -> tuple[str, ...]:
+        return ("text",)
+
+    def sample_ids(self) -> list[str]:
+        return [f"{i:05d}" for i in range(len(self.texts))]
+
+    def get(self, view: str, index: int) -> str:
+        return self.texts[index]
+
+
+def test_texts_of_mixed_length_take_at_most_two_thirds_of_the_time_in_order_of_length(tmp_path: Path) -> None:
+    model, stimuli = open_model("minilm"), Mixed(512)
+    plan = replace(plan_job(model, stimuli), rows=512)
+    seconds: dict[int, float] = {}
+    shares, tables = {}, {}
+    for turn in range(2):
+        for together in (1, plan.together):
+            job = replace(plan, together=together)
+            spec = table_spec(model, stimuli, job)
+            writer = FeatureStore(tmp_path / str(turn)).writer("m", "s", spec, job.schema())
+            writer.missing(1)
+            replica = Replica(model, stimuli, job, writer, "cpu", 1)
+            replica.load()
+            receipt = replica.run(job.shards()[0])
+            seconds[together] = min(seconds.get(together, np.inf), receipt.forward)
+            shares[together] = receipt.padding / (receipt.tokens + receipt.padding)
+            tables[together] = writer.finish()
+    arrived, sorted_ = tables.values()
+    assert list(arrived.sample_ids) == list(sorted_.sample_ids)
+    rows = np.arange(arrived.n)
+    error = max(
+        np.abs(arrived.take(name, rows) - x).max() / np.abs(x).max()
+        for name in sorted_.layers
+        for x in [sorted_.take(name, rows)]
+    )
+    first, second = seconds.values()
+    paddings = " and ".join(f"{share:.0%}" for share in shares.values())
+    print(
+        f"\n512 texts: {first:.1f} s as they arrive, {second:.1f} s in order of length, {paddings} padding: ",
+        end="",
+    )
+    print(f"{first / second:.2f} times as fast, largest difference {error:.1e}")
+    assert error <= 1e-6
+    assert first / second >= 1.5
 
 
 class Instant:

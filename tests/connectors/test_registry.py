@@ -20,9 +20,11 @@ def test_what_is_registered_has_a_line_each():
         "efficientnet-lite0-random",
         "hf:NAME_OR_FOLDER",
         "minilm",
+        "resemblyzer",
         "smollm2",
+        "whisper-tiny.en",
     } <= set(models())
-    assert {"images:FOLDER", "openmoji", "text:FILE"} <= set(stimuli())
+    assert {"images:FOLDER", "openmoji", "spoken:SET", "text:FILE"} <= set(stimuli())
     assert all(len(line) > 10 for line in {**models(), **stimuli()}.values())
 
 
@@ -64,11 +66,12 @@ def test_cards_layers_and_fingerprints_load_no_framework():
         "from consilience.connectors.models import models, open_model\n"
         "from consilience.connectors.stimuli import open_stimuli\n"
         "from consilience.engine.extraction import plan_job, table_spec\n"
-        "moji = open_stimuli('openmoji')\n"
+        "drawn, spoken = open_stimuli('openmoji'), open_stimuli('spoken:openmoji')\n"
         "for name in models():\n"
         "    if ':' not in name:\n"
         "        model = open_model(name)\n"
-        "        table_spec(model, moji, plan_job(model, moji))\n"
+        "        shown = spoken if model.card.modality == 'speech' else drawn\n"
+        "        table_spec(model, shown, plan_job(model, shown))\n"
         "print(sorted({'torch', 'transformers', 'ray'} & set(sys.modules)))\n"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == "[]"

@@ -311,7 +311,7 @@ def test_the_demo_study_asks_for_what_the_readme_says(tmp_path: Path) -> None:
     study = load_study(study_file(tmp_path)[0])
     assert [x.name for x in study.models] == [
         "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2", "efficientnet-lite0-random", "minilm",
-        "smollm2",
+        "smollm2", "whisper-tiny.en-3s", "resemblyzer",
     ]  # fmt: skip
     assert [(x.name, x.layers.every) for x in study.metrics] == [
         ("cka", 1), ("cka", 1), ("mutual_knn", 1), ("rsa", 1), ("svcca", 4), ("procrustes", 4),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import consilience as cs
+from consilience.connectors import files
 from consilience.engine.comparison import Comparison
 from consilience.engine.machine import Speed
 from consilience.pipelines.located import StudyError
@@ -128,3 +129,22 @@ def test_a_study_plans_what_its_comparison_does(tmp_path, monkeypatch, n, dtypes
     with pytest.raises(KeyboardInterrupt):
         cs.run(study(tmp_path, metrics, more))
     assert said.plan == done[0]
+
+
+def test_a_model_is_shown_stimuli_of_its_own_and_left_out_where_they_are_not_installed(tmp_path, monkeypatch):
+    text = """
+name: s
+stimuli: openmoji
+models: [minilm, {name: resemblyzer, stimuli: "spoken:openmoji"}]
+metrics: [cka]
+tracking: null
+"""
+    prepared = prepare(parse_study(text, tmp_path / "study.yaml"))
+    read, heard = prepared.seats
+    assert (read.spec["stimuli"]["name"], heard.spec["stimuli"]["name"]) == ("openmoji", "openmoji-spoken")
+    assert list(read.sample_ids) == list(heard.sample_ids)
+    real = files.find_spec
+    monkeypatch.setattr(files, "find_spec", lambda name: None if name == "espeakng_loader" else real(name))
+    silent = prepare(parse_study(text, tmp_path / "study.yaml"))
+    assert [seat.name for seat in silent.seats] == ["minilm"]
+    assert "pip install --no-deps espeakng-loader" in silent.left_out["resemblyzer"]

@@ -104,14 +104,19 @@ class HuggingFace:
         """A text -> its token ids; a picture or a sound -> what the folder's processor makes of it."""
         return self._inputs.preprocess(item)
 
+    def length(self, given: Any) -> int:
+        """Of an input: its tokens or samples. Pictures are of one size."""
+        return self._inputs.length(given)
+
     def forward(self, batch: Sequence[Any]) -> Outputs:
         import torch
 
-        parts, lengths = [], [0] * len(batch)
+        parts, lengths, positions = [], [0] * len(batch), 0
         for rows, given, tokens in self._inputs.together(batch):
             given = {name: value.to(self._device) for name, value in given.items()}
             states = self._net(**given, **self._more(len(rows)), output_hidden_states=True).hidden_states
             parts.append((rows, states))
+            positions += len(rows) * states[0].shape[1]
             for row, count in zip(rows, tokens or [states[0].shape[1]] * len(rows)):
                 lengths[row] = count
         found = [
@@ -121,7 +126,7 @@ class HuggingFace:
         if self.family.modality != "image" and self.family.axes == "btd":
             longest = torch.arange(found[0].shape[1], device=self._device)
             mask = (longest < torch.tensor(lengths, device=self._device)[:, None]).long()
-        return Outputs({f"hidden.{i}": state for i, state in enumerate(found)}, mask)
+        return Outputs({f"hidden.{i}": state for i, state in enumerate(found)}, mask, positions)
 
     def _more(self, count: int) -> dict[str, Any]:
         """What a forward pass of that many samples takes beside them."""

@@ -46,6 +46,8 @@ class Inputs(Protocol):
 
     def preprocess(self, item: Any) -> Any: ...
 
+    def length(self, given: Any) -> int: ...
+
     def together(self, batch: Sequence[Any]) -> Iterator[Part]: ...
 
 
@@ -74,6 +76,9 @@ class Texts:
         if not ids:
             raise ValueError("the text has no token")
         return ids
+
+    def length(self, given: list[int]) -> int:
+        return self.most if self.family.filled else len(given)
 
     def together(self, batch: Sequence[list[int]]) -> Iterator[Part]:
         import torch
@@ -136,6 +141,9 @@ class Pictures:
         mean, spread = (self._settings.get(k, v) for k, v in (("image_mean", MEAN), ("image_std", SPREAD)))
         return ((pixels - np.float32(mean)) / np.float32(spread)).transpose(2, 0, 1)
 
+    def length(self, given: Any) -> int:
+        return 1
+
     def together(self, batch: Sequence[Any]) -> Iterator[Part]:
         import numpy as np
         import torch
@@ -183,6 +191,9 @@ class Sounds:
             raise ValueError(f"the sound lasts {seconds:.1f} s, and the model takes {self.most:g} s")
         made = self._extractor(samples, sampling_rate=self.rate, return_tensors="np")
         return made[self._extractor.model_input_names[0]][0], len(samples)
+
+    def length(self, given: tuple[Any, int]) -> int:
+        return int(given[0].shape[-1])
 
     def together(self, batch: Sequence[tuple[Any, int]]) -> Iterator[Part]:
         import numpy as np

@@ -4,7 +4,7 @@ import torch
 from tiny import Numbers, Tiny
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import Layer, Outputs
+from consilience.engine.extraction.interfaces import Layer, ModelCard, Outputs
 from consilience.engine.extraction.job import plan_job, table_spec
 from consilience.engine.extraction.replica import Replica
 from consilience.engine.features import FeatureStore
@@ -27,6 +27,67 @@ def run(tmp_path):
         return writer.finish(), replica
 
     return run
+
+
+class Padded:
+    """Numbers as texts of so many tokens, of which none is told apart from padding but by the mask."""
+
+    def __init__(self, name="padded", raising=()):
+        self.card, self.raising = (
+            ModelCard(name, "text", "1", "0", "number", "none", 60, "none", "none"),
+            raising,
+        )
+        self.sizes = []
+
+    def layers(self):
+        return [Layer("tokens", "btd", 2, "tokens")]
+
+    def load(self, device):
+        pass
+
+    def preprocess(self, item):
+        return torch.arange(1 + int(item) * 7 % 50, dtype=torch.float32)
+
+    def length(self, given):
+        return len(given)
+
+    def forward(self, batch):
+        if any(len(x) in self.raising for x in batch):
+            raise RuntimeError("raised")
+        self.sizes.append([len(x) for x in batch])
+        x = torch.nn.utils.rnn.pad_sequence(batch, batch_first=True, padding_value=float("nan"))
+        return Outputs({"tokens": torch.stack([x, x + 1], -1)}, (~x.isnan()).long())
+
+
+def test_inputs_of_nearly_one_length_go_together_and_rows_keep_their_order(run):
+    model, stimuli = Padded(), Numbers(200, unreadable=frozenset({5}))
+    table, replica = run(model, stimuli, batch_size=8)
+    want = [i * 7 % 50 / 2 for i in range(200) if i != 5]
+    np.testing.assert_array_equal(table.take("tokens", np.arange(199))[:, 0], want)
+    assert list(table.sample_ids) == [f"s{i}" for i in range(200) if i != 5]
+    assert reasons(table) == {"s5": "cannot be read: OSError: bad file 5"}
+    # Sixteen batches are sorted together: from the shortest to the longest in each lot.
+    lot = [size for sizes in model.sizes[:16] for size in sizes]
+    assert lot == sorted(lot)
+    assert len(lot) == 127
+    tokens, padding = replica._tokens, replica._positions - replica._tokens  # of the last shard
+    last = model.sizes[16:]
+    assert tokens == sum(map(sum, last))
+    assert padding == sum(len(sizes) * max(sizes) for sizes in last) - tokens
+
+
+def test_a_sample_that_raises_among_sorted_ones_is_the_one_rejected(run):
+    table, _ = run(Padded(raising={8}), Numbers(60), batch_size=4)
+    assert set(reasons(table)) == {"s1", "s51"}  # 7 and 357 % 50 numbers before the last
+    want = [i * 7 % 50 / 2 for i in range(60) if i not in (1, 51)]
+    np.testing.assert_array_equal(table.take("tokens", np.arange(58))[:, 0], want)
+
+
+def test_how_they_are_put_together_names_the_table():
+    stimuli = Numbers(40)
+    plain, sorted_ = (table_spec(m, stimuli, plan_job(m, stimuli)) for m in (Tiny(), Padded()))
+    assert "together" not in plain
+    assert sorted_["together"] == 16
 
 
 def reasons(table):
