@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import combinations
 from typing import Any
 
 import xarray as xr
@@ -10,14 +11,16 @@ from consilience.engine.inference.interval import quantile
 from consilience.engine.scores import WIDE
 from consilience.pipelines.report.best import Best, best_pairs, names, sign
 
+FIELDS = {"image": "vision", "text": "language", "speech": "speech"}  # by what a model is shown
+
 
 def summary(scores: xr.Dataset) -> list[str]:
     """The findings of `scores`, most important first.
 
     Of the first metric: the pair of layers of two models that agrees best, chosen on one half of the samples and
-    scored on the other, with interval and p (where both pictures and text were seen, the pair of a vision and a
-    language model), and how far it lies from a control with random weights. Then what was compared, the same of each
-    other metric, and what was rejected or does not appear.
+    scored on the other, with interval and p, and how far it lies from a control with random weights; where models of
+    several modalities were compared, of each two of them. Then what was compared, the same of each other metric, and
+    what was rejected or does not appear.
     """
     cards = _attr(scores, "cards", {})
     first, *others = (str(m) for m in scores["metric"].values)
@@ -44,25 +47,36 @@ def metric_words(metric: str) -> str:
 
 
 def _finding(scores: xr.Dataset, metric: str, cards: dict[str, Any], whole: bool) -> list[str]:
+    """Sentences on each two modalities, on the first two unless `whole`; or on any two models of one modality."""
     pairs = best_pairs(scores, metric)
     controls = {m for m in names(scores, "a") + names(scores, "b") if is_control(cards.get(m, {}))}
     trained = {k: v for k, v in pairs.items() if not controls & set(k)}
     kinds = {m: str(cards.get(m, {}).get("modality", "")) for pair in pairs for m in pair}
-    across = {k: v for k, v in trained.items() if (kinds[k[0]], kinds[k[1]]) == ("image", "text")}
-    # In a rectangular table language may stand on side a alone.
-    across = across or {k: v for k, v in trained.items() if (kinds[k[0]], kinds[k[1]]) == ("text", "image")}
-    best = _choose(across or trained, scores, metric)
-    if best is None:
-        return (
-            [f"By {metric_words(metric)} no pair of models has a held-out score."]
-            if pairs == {} and len(kinds) > 1
-            else []
+    across = {
+        fields: {k: v for k, v in trained.items() if {kinds[k[0]], kinds[k[1]]} == set(fields)}
+        for fields in combinations(FIELDS, 2)
+    }
+    found: list[str] = []
+    groups: dict[tuple[str, ...], dict[tuple[str, str], Best]] = {k: v for k, v in across.items() if v}
+    for fields, some in (groups or {(): trained}).items():
+        best = _choose(some, scores, metric)
+        if best is None:
+            alone = pairs == {} and len(kinds) > 1
+            return [f"By {metric_words(metric)} no pair of models has a held-out score."] if alone else []
+        who = " and ".join(FIELDS[field] for field in fields) or "two models"
+        agree = "lie closest" if sign(scores, metric) < 0 else "agree best"
+        how = (
+            ", the pair chosen on one half of the samples and scored on the other"
+            if whole and not found
+            else ""
         )
-    who = "vision and language" if across else "two models"
-    agree = "lie closest" if sign(scores, metric) < 0 else "agree best"
-    how = ", the pair chosen on one half of the samples and scored on the other" if whole else ""
-    sentence = f"By {metric_words(metric)}, {who} {agree} between {_name(best)}: {_numbers(best)}{how}."
-    return [sentence, *_control(scores, metric, best, pairs, controls, kinds)]
+        found += [
+            f"By {metric_words(metric)}, {who} {agree} between {_name(best)}: {_numbers(best)}{how}.",
+            *_control(scores, metric, best, pairs, controls, kinds),
+        ]
+        if not whole:
+            break
+    return found
 
 
 def _control(
@@ -70,9 +84,9 @@ def _control(
     kinds: dict[str, str],
 ) -> list[str]:  # fmt: skip
     """How far the best pair lies from the best that random weights reach in the same seats."""
-    seats = (kinds[best.model_a], kinds[best.model_b])
+    seats = {kinds[best.model_a], kinds[best.model_b]}
     rivals = {
-        k: v for k, v in pairs.items() if len(controls & set(k)) == 1 and (kinds[k[0]], kinds[k[1]]) == seats
+        k: v for k, v in pairs.items() if len(controls & set(k)) == 1 and {kinds[k[0]], kinds[k[1]]} == seats
     }
     rival = _choose(rivals, scores, metric)
     if rival is None:

@@ -6,26 +6,20 @@ PYTHONPATH or from the folder it was found in here, where they can see that.
 """
 
 import hashlib
-import inspect
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from consilience.connectors.models import probing
 from consilience.connectors.models.collating import Part, in_order, stacked
 from consilience.connectors.models.defaults import DEFAULTS
+from consilience.connectors.models.hooks import WHOLE, watching
 from consilience.connectors.models.registry import register
+from consilience.connectors.models.user_code import folder_of, imported, source_of
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.extraction.interfaces import MODALITIES, Layer, ModelCard, Outputs
 
 if TYPE_CHECKING:
     import torch
-
-WHOLE = "output"  # the name of what the module itself gives
 
 
 @register(
@@ -54,15 +48,15 @@ class TorchModule:
         if modality not in MODALITIES:
             raise unknown("modality", modality, MODALITIES)
         self.modality, self.axes = modality, axes or {}
-        make = _imported(self.module, self.function, "")
-        self._folder = _folder(self.module)
+        make = imported(self.module, self.function, "")
+        self._folder = folder_of(self.module)
         self._wanted: frozenset[str] | None = None
         module = self._made(make)
         self._layers = self._found(module)
         self.card = ModelCard(
             name=name or f"{self.module}.{self.function}",
             modality=modality,
-            revision=f"source {_source(self.module)}",
+            revision=f"source {source_of(self.module)}",
             weights_hash=_weights(module),
             preprocessing=DEFAULTS[modality][1] if self._plain else f"that of {place}",
             objective=objective,
@@ -79,7 +73,7 @@ class TorchModule:
         self._wanted = frozenset(names)
 
     def load(self, device: str) -> None:
-        module = self._made(_imported(self.module, self.function, self._folder))
+        module = self._made(imported(self.module, self.function, self._folder))
         if _weights(module) != self.card.weights_hash:
             raise BadInput(
                 f"the same weights each time {self.module}:{self.function} is called", "others in another process",
@@ -162,40 +156,13 @@ class TorchModule:
     ) -> "dict[str, torch.Tensor]":
         """Copies, since a module may go on to write into what another gave; of one that runs several times the last."""
         found: dict[str, torch.Tensor] = {}
-        with _watching(module, wanted) as seen:
+        with watching(module, wanted) as seen:
             if isinstance(given, Mapping):
                 module(**given)
             else:
                 module(*given) if isinstance(given, tuple) else module(given)
             found.update(seen)
         return found
-
-
-@contextmanager
-def _watching(module: "torch.nn.Module", wanted: Sequence[str] | None) -> "Iterator[dict[str, torch.Tensor]]":
-    """What comes out of the modules while the block runs, of those layers or of all."""
-    seen: dict[str, torch.Tensor] = {}
-
-    def hook(name: str) -> Any:
-        def keep(_module: Any, _given: Any, output: Any) -> None:
-            for layer, value in probing.tensors(name, output):
-                if value.is_floating_point() and (wanted is None or layer in wanted):
-                    seen.pop(layer, None)
-                    seen[layer] = value.detach().clone()
-
-        return keep
-
-    names = [(name or WHOLE, each) for name, each in module.named_modules()]
-    hooks = [
-        each.register_forward_hook(hook(name))
-        for name, each in names
-        if wanted is None or any(x == name or x.startswith(name + ".") for x in wanted)
-    ]
-    try:
-        yield seen
-    finally:
-        for each in hooks:
-            each.remove()
 
 
 def _kind_of(layer: str, kinds: Mapping[str, str]) -> str:
@@ -209,37 +176,6 @@ def _on(given: Any, device: str) -> Any:
     if isinstance(given, Mapping):
         return {name: value.to(device) for name, value in given.items()}
     return tuple(x.to(device) for x in given) if isinstance(given, tuple) else given.to(device)
-
-
-def _imported(module: str, function: str, folder: str) -> Callable[[], Any]:
-    """The function; `folder` is where its module was found elsewhere."""
-    if find_spec(module.partition(".")[0]) is None:
-        sys.path.append(folder or str(Path.cwd()))  # last, where it hides nothing
-    try:
-        found = import_module(module)
-    except ImportError as error:
-        raise BadInput(
-            f"the Python module {module} where models are made and features extracted", str(error),
-            "install it there, put its folder on PYTHONPATH, or start where it lies",
-        ) from error  # fmt: skip
-    if not callable(getattr(found, function, None)):
-        names = [k for k, v in vars(found).items() if callable(v) and not k.startswith("_")]
-        raise unknown(f"function of {module}", function, names)
-    made: Callable[[], Any] = getattr(found, function)
-    return made
-
-
-def _folder(module: str) -> str:
-    """The folder from which the module is imported."""
-    file = inspect.getsourcefile(sys.modules[module.partition(".")[0]])
-    path = Path(file or ".").absolute()
-    return str(path.parents[1] if path.name == "__init__.py" else path.parent)
-
-
-def _source(module: str) -> str:
-    """A digest of the file with the function: other code may make other features of the same weights."""
-    file = inspect.getsourcefile(sys.modules[module])
-    return hashlib.sha256(Path(file).read_bytes() if file else module.encode()).hexdigest()[:16]
 
 
 def _weights(module: "torch.nn.Module") -> str:

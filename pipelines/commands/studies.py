@@ -20,7 +20,7 @@ def demo(
         "consilience-demo"
     ),
 ) -> None:
-    """Compare six vision and language models on OpenMoji, and leave a report."""
+    """Compare eight vision, language and speech models on OpenMoji, and leave a report."""
     from consilience.pipelines.console import Console
     from consilience.pipelines.demo import study_file
 

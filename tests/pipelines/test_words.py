@@ -59,6 +59,15 @@ def test_a_distance_is_best_where_it_is_smallest() -> None:
     assert "0.160; the trained pair is 0.100 closer" in control
 
 
+def test_each_two_modalities_have_their_sentence_and_the_way_of_choosing_is_said_once() -> None:
+    said = summary(table(cards=CARDS | {"blank": {"modality": "speech", "objective": "contrastive"}}))
+    assert [x.partition(" agree")[0] for x in said[:3]] == [
+        "By cka, vision and language", "By cka, vision and speech", "By cka, language and speech",
+    ]  # fmt: skip
+    assert "between blank/l0 and ear/l0: 0.040" in said[2]
+    assert sum("chosen on one half" in x for x in said) == 1
+
+
 def test_without_modalities_any_two_models_are_compared() -> None:
     scores = table(cards={})
     assert "two models agree best between eye/l1 and ear/l0" in summary(scores)[0]
