@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 TORCH := $(shell grep -m1 '^torch==' constraints.txt)
 OUTPUT ?= consilience-demo
 TESTS ?= tests
-WORKERS ?= 2
+WORKERS ?= 3
 
 .PHONY: help setup demo test chaos check bench docs clean
 

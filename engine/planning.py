@@ -107,7 +107,7 @@ def make_plan(
         steps.append(moment_step(size, budget, speed))
     elif tiles.spaces or tiles.searches:
         tile_rows, strip_rows = _blocks(size, tiles, budget, speed)
-        steps += tile_steps(size, tiles, tile_rows, strip_rows, speed)
+        steps += tile_steps(size, tiles, tile_rows, strip_rows, budget, speed)
     if apart and not sampled:
         searched = Needs(searches=needs.searches)
         unknown = size.unknown(searched)
@@ -115,7 +115,7 @@ def make_plan(
             unknown = replace(unknown, beside=unknown.beside + state_memory(size, tiles))
         rows, strip = _blocks(unknown, searched, budget, speed) if unknown.count else (tile_rows, strip_rows)
         tile_rows, strip_rows = min(rows, tile_rows), min(strip, strip_rows)
-        steps += search_steps(size, unknown, searched, tile_rows, strip_rows, speed)
+        steps += search_steps(size, unknown, searched, tile_rows, strip_rows, budget, speed)
     few = subsets(first_order_groups(size.groups, size.whole), se=se)
     every = subsets(size.groups, se=se)
     if needs.lists and not sampled:
@@ -156,9 +156,9 @@ def _blocks(size: Size, needs: Needs, budget: float, speed: Speed) -> tuple[int,
     few = size.count <= FEW
     tile, longest = (LARGE_TILE_ROWS, LONG_STRIP_ROWS) if few else (TILE_ROWS, STRIP_ROWS)
     strip = min(longest, max(TILE_ROWS // 4, size.n // (2 * speed.threads)))
-    while tile_memory(size, needs, tile, strip, speed.sharing) > budget and tile > LEAST_ROWS:
+    while tile_memory(size, needs, tile, strip, speed.sharing, budget) > budget and tile > LEAST_ROWS:
         tile, strip = tile // 2, strip // 2
-    least = tile_memory(size, needs, tile, strip, speed.sharing)
+    least = tile_memory(size, needs, tile, strip, speed.sharing, budget)
     if least > budget:
         raise BadInput(
             f"a tile pass within the budget of {gigabytes(budget)}",

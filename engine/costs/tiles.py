@@ -9,7 +9,8 @@ from consilience.engine.machine import Speed
 TILE_ROWS, STRIP_ROWS, LEAST_ROWS = 512, 768, 16
 # Of few representations large tiles and long strips are small enough: fewer, larger products.
 FEW, LARGE_TILE_ROWS, LONG_STRIP_ROWS = 4, 1024, 2560
-KEPT_BYTES = 2**26  # rows that take no more are read once, and kept until the sweep is over
+# Rows that take no more, and no more than this share of the budget, are read once and kept until the sweep is over.
+KEPT_BYTES, KEPT_SHARE = 2**26, 1 / 16
 # Measured per element on the kernels as they are; they enter the estimates only.
 NEIGHBOUR_NS, SPACE_NS, ENTRY_NS, OVERLAP_RATE, COUNT_NS = 12.0, 2.5, 40.0, 0.6, 8.0
 CUT_NS = 25.0  # an entry of the lists, cut down to one subset
@@ -25,15 +26,17 @@ def state_memory(size: Size, needs: Needs) -> float:
     return len(needs.spaces) * sums + lists + tables
 
 
-def kept_memory(n: int, units: int, itemsize: int) -> float:
+def kept_memory(n: int, units: int, itemsize: int, budget: float) -> float:
     """Bytes that n rows of so many units take where they are kept; 0 where they are too many."""
     size = float(n * units * itemsize)
-    return size if size <= KEPT_BYTES else 0.0
+    return size if size <= min(KEPT_BYTES, KEPT_SHARE * budget) else 0.0
 
 
-def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threads: int) -> float:
+def tile_memory(
+    size: Size, needs: Needs, tile_rows: int, strip_rows: int, threads: int, budget: float
+) -> float:
     """Peak bytes above the inputs: rows held, tiles in every space wanted, and the statistics."""
-    kept = kept_memory(size.n, size.units, size.itemsize)
+    kept = kept_memory(size.n, size.units, size.itemsize, budget)
     rows = 0.0 if kept else float((strip_rows + 2 * tile_rows) * size.units * size.itemsize)
     spaces = {s.removesuffix("/ranks") for s in needs.spaces} | {s for s, _ in needs.searches} | {"linear"}
     tiles = 1 + 2 * len(spaces - {"linear"}) + 3 * len(needs.ranked)
@@ -46,14 +49,15 @@ def tile_memory(size: Size, needs: Needs, tile_rows: int, strip_rows: int, threa
     return kept + held + ALLOCATOR * threads + size.beside
 
 
-def tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) -> list[Step]:
+def tile_steps(size: Size, needs: Needs, tile: int, strip: int, budget: float, speed: Speed) -> list[Step]:
     elements = float(size.n) ** 2 / 2 * size.count
     block = f"{tile} × {tile}"
     read = (
-        kept_memory(size.n, size.units, size.itemsize) or size.n**2 / 2 * size.units / strip * size.itemsize
+        kept_memory(size.n, size.units, size.itemsize, budget)
+        or size.n**2 / 2 * size.units / strip * size.itemsize
     )
     loads = read + size.n**2 / 2 * size.rdms * size.itemsize
-    memory = tile_memory(size, needs, tile, strip, speed.sharing)
+    memory = tile_memory(size, needs, tile, strip, speed.sharing, budget)
     rate = speed.float32 if size.itemsize == 4 else speed.float64
     flops = float(size.n) ** 2 * (size.units + size.products * len(needs.spaces))
     # Narrow representations do not reach the full rate of a large product.
@@ -75,12 +79,14 @@ def tile_steps(size: Size, needs: Needs, tile: int, strip: int, speed: Speed) ->
     return [step]
 
 
-def search_steps(whole: Size, unknown: Size, needs: Needs, tile: int, strip: int, speed: Speed) -> list[Step]:
+def search_steps(
+    whole: Size, unknown: Size, needs: Needs, tile: int, strip: int, budget: float, speed: Speed
+) -> list[Step]:
     """The search of those whose neighbours are not known, and what is counted on the lists of the whole."""
     seconds = overlap_seconds(whole, needs, speed)
     if not unknown.count:
         return [Step("neighbours", "known", "", 0.0, 0.0, unknown.beside, seconds)]
-    (step,) = tile_steps(unknown, needs, tile, strip, speed)
+    (step,) = tile_steps(unknown, needs, tile, strip, budget, speed)
     return [replace(step, name="neighbours", seconds=step.seconds + seconds)]
 
 

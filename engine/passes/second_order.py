@@ -52,6 +52,7 @@ def second_order(
     fast: bool = False,
     lefts: tuple[int, ...] | None = None,
     dtype: np.dtype[Any] | None = None,
+    budget: float = 0.0,
 ) -> SecondOrder:
     """Sums of each of `spaces`, and the k nearest neighbours for each space: k of `searches`.
 
@@ -62,10 +63,11 @@ def second_order(
         medians: pairwise distances in the frames, for the spaces of kernels that have a bandwidth.
         lefts: the representations of which one is in every pair wanted; sums of other pairs stay NaN.
         dtype: of the tiles, where these representations are some of several.
+        budget: bytes, of which rows that are read once and kept may take a share.
     """
     work = TilePass(
         tuple(representations), tuple(frames), groups, layout, (), dtype or compute_dtype(representations), device,
-        medians, (Bfloat16(),) * len(representations) if fast else (),
+        medians, (Bfloat16(),) * len(representations) if fast else (), budget,
     )  # fmt: skip
     spaces = sorted(spaces)
     tables = rank_tables(work, spaces, seed=seed, strip_rows=strip_rows, run=run)

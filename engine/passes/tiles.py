@@ -46,6 +46,7 @@ class TilePass:
     device: str
     medians: tuple[float, ...] | None = None  # pairwise distances in the frames, where a space wants them
     low: tuple[Low, ...] = ()  # how Gram tiles are made of fewer digits than `dtype` has, if they are
+    budget: float = 0.0  # bytes, of which rows may take a share
     pool: Pool = field(default_factory=Pool, compare=False)
 
     @cached_property
@@ -81,7 +82,7 @@ class TilePass:
     def keeps(self) -> bool:
         """Whether all rows are so few that each is read once and kept, for all tasks of a process."""
         units = sum(1 if r.rdm else r.d for r in self.representations)
-        return kept_memory(self.groups.n, units, self.dtype.itemsize) > 0
+        return kept_memory(self.groups.n, units, self.dtype.itemsize, self.budget) > 0
 
     def strip(self, blocks: range, memory: Workspace) -> Block:
         """The rows of a strip of blocks, not read again where they are kept or the last task left them in `memory`."""

@@ -52,7 +52,7 @@ def neighbours(searches: Sequence[tuple[str, int]], setting: Setting) -> dict[st
             [setting.representations[r] for r in new], [setting.frames[r] for r in new], setting.groups,
             setting.subsets, layout(setting.groups, setting.plan.tile_rows), searches=dict(searches), null=False,
             strip_rows=setting.plan.strip_rows, device=setting.device, seed=setting.seed, run=setting.run,
-            dtype=compute_dtype(setting.representations),
+            dtype=compute_dtype(setting.representations), budget=setting.plan.budget,
         ).neighbours  # fmt: skip
         keep(
             searches, found, replace(setting, representations=tuple(setting.representations[r] for r in new))

@@ -118,6 +118,7 @@ def fast_neighbours(k: int, setting: Setting) -> tuple[Neighbours, dict[str, Any
         exact = second_order(
             *_some(rest, setting), groups, setting.subsets, work.layout, searches={COSINE: k}, null=False,
             strip_rows=plan.strip_rows, device=setting.device, seed=setting.seed, run=setting.run,
+            budget=plan.budget,
         )  # fmt: skip
         parts.append((rest, exact.neighbours[COSINE]))
     if not low:
@@ -130,6 +131,7 @@ def fast_neighbours(k: int, setting: Setting) -> tuple[Neighbours, dict[str, Any
         found = candidates.neighbours(
             fast, count, max(low[r][1].extra for r in numbers), halves=halves,
             strip_rows=plan.strip_rows, run=setting.run,
+            budget=plan.budget,
         )  # fmt: skip
         parts.append((numbers, found))
     told = {

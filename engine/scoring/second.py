@@ -109,6 +109,7 @@ def statistics(requests: Sequence[Request], setting: Setting, fast: bool = False
             searches={} if setting.known else dict(searches),
             null=setting.null, strip_rows=setting.plan.strip_rows, device=setting.device, seed=setting.seed,
             run=setting.run, medians=setting.medians, fast=fast, lefts=setting.lefts,
+            budget=setting.plan.budget,
         )  # fmt: skip
         sums, neighbours = found.sums, found.neighbours
         if not setting.known:

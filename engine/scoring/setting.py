@@ -62,7 +62,7 @@ class Setting:
         """What tasks on whole matrices of some rows need, apart from a sweep."""
         return TilePass(
             self.representations, self.frames, groups, layout(groups, groups.n), (),
-            compute_dtype(self.representations), self.device, self.medians,
+            compute_dtype(self.representations), self.device, self.medians, budget=self.plan.budget,
         )  # fmt: skip
 
     def distances(self, request: Request) -> dict[str, dict[str, float]]:
