@@ -131,7 +131,6 @@ def fast_neighbours(k: int, setting: Setting) -> tuple[Neighbours, dict[str, Any
         found = candidates.neighbours(
             fast, count, max(low[r][1].extra for r in numbers), halves=halves,
             strip_rows=plan.strip_rows, run=setting.run,
-            budget=plan.budget,
         )  # fmt: skip
         parts.append((numbers, found))
     told = {
