@@ -8,6 +8,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features.join import Joined, join
 from consilience.engine.features.repeats import crossed, refuse_repeats
 from consilience.engine.features.representation import Representation, check, representations
+from consilience.engine.features.same import same_features
 from consilience.engine.metrics.registry import Request, parse
 from consilience.engine.scoring.refusals import refuse, refuse_rdm
 
@@ -23,6 +24,22 @@ def read(features: Features) -> list[Representation]:
         if features and all(isinstance(f, Representation) for f in features):
             return features
     return representations(features)
+
+
+def beside(left: Sequence[Representation], right: Sequence[Representation]) -> list[Representation]:
+    """Those on the right that are not on the left.
+
+    Raises:
+        BadInput: where one name stands for different features.
+    """
+    known = {r.name: r for r in left}
+    for r in right:
+        if r.name in known and not same_features(r, known[r.name]):
+            raise BadInput(
+                "one representation a name", f"{r.name!r} on both sides, of different features",
+                "give each its own name",
+            )  # fmt: skip
+    return [r for r in right if r.name not in known]
 
 
 def _listed(features: Any) -> list[Any]:

@@ -18,7 +18,7 @@ from consilience.engine.passes.low import Low, highest_cosines
 from consilience.engine.passes.near import MARGIN, cosines, nearest_first, reordered
 from consilience.engine.passes.nearest import Nearest
 from consilience.engine.passes.neighbours import CLOSE, Neighbours, close
-from consilience.engine.passes.queries import best, nearest_of
+from consilience.engine.passes.queries import best, best_of_both
 from consilience.engine.passes.sample import sample_rows
 from consilience.engine.passes.spaces import COSINE
 from consilience.engine.passes.tiles import TilePass, sweep
@@ -76,13 +76,12 @@ def trials(work: TilePass, wanted: int, halves: bool, seed: int, run: Run) -> li
 def _tried(work: TilePass, low: Low, queries: np.ndarray, wanted: int, most: float) -> list[Trial]:
     n, order, extras = work.groups.n, work.groups.order, [extra for extra in EXTRA if extra <= most]
     width = min(wanted + extras[-1], n - 1)
-    keys = best(replace(work, low=(low,)), "cosine", queries, width, slice(0, n))
+    keys, exact = best_of_both(work, low, queries, width, wanted)
     for extra in extras:
         some = largest(torch.from_numpy(keys[None]), wanted + extra)[0]
         lists, _, certain = _scored(work, 0, queries, some, wanted, wanted + MARGIN)
         if certain.mean() >= MOSTLY:
             break
-    exact = nearest_of(work, COSINE, queries, wanted, executors.serial)[0]
     alike = nearest_first(work, COSINE, 0, order[queries], order[lists])[:, :wanted] == exact
     return [Trial(extra, float(certain.mean()), float((alike | ~certain[:, None]).mean()))]
 

@@ -17,7 +17,6 @@ from consilience.engine.passes.tiles import TilePass
 
 MARGIN = 8  # candidates more than are wanted, where float32 ranks them
 CHUNK_ELEMENTS = 2**20
-FEW_ELEMENTS = 2**18  # that stay in the cache from their reading to their product
 
 
 def nearest_first(work: TilePass, space: str, r: int, own: np.ndarray, near: np.ndarray) -> np.ndarray:
@@ -101,19 +100,26 @@ def cosines(work: TilePass, r: int, own: np.ndarray, near: np.ndarray) -> np.nda
     """As `similarities` of the space of cosines, in float32."""
     representation, scale = work.representations[r], np.float32(work.frames[r].scale)
     (m, k), d = near.shape, representation.d
-    values = np.empty((m, k), np.float32)
-    step = max(1, FEW_ELEMENTS // (k * d))
+    values, squares, own_squares = (
+        np.empty((m, k), np.float32),
+        np.empty((m, k), np.float32),
+        np.empty(m, np.float32),
+    )
+    step = max(1, CHUNK_ELEMENTS // (k * d))
     held = np.empty((min(step, m) * k, d), np.float32)
-    for start in range(0, m, step):
+    for start in range(0, m, step):  # in few calls: threads that call NumPy often wait for each other
         rows = slice(start, start + step)
-        x = representation.take(own[rows]).astype(np.float32)
-        y = representation.take(near[rows].ravel(), held[: len(x) * k]).reshape(len(x), k, d)
+        x = representation.take(own[rows]).astype(np.float32, copy=False)
+        y = representation.take(near[rows].ravel(), held[: len(x) * k])
         if scale != 1:
-            x *= scale
+            x = x * scale
             y *= scale
-        lengths = np.linalg.norm(x, axis=1)[:, None] * np.sqrt(np.vecdot(y, y))
-        values[rows] = np.matmul(y, x[:, :, None])[:, :, 0] / np.where(lengths > 0, lengths, np.inf)
-    return values
+        y = y.reshape(len(x), k, d)
+        np.vecdot(x, x, out=own_squares[rows])
+        np.vecdot(y, y, out=squares[rows])
+        np.matmul(y, x[:, :, None], out=values[rows, :, None])
+    lengths = np.sqrt(own_squares)[:, None] * np.sqrt(squares)
+    return values / np.where(lengths > 0, lengths, np.inf)
 
 
 def of_rdm(work: TilePass, space: str, r: int, own: np.ndarray, near: np.ndarray) -> np.ndarray:

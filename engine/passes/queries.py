@@ -6,11 +6,13 @@ from functools import partial
 import numpy as np
 import torch
 
-from consilience.engine.passes.blocks import TORCH_DTYPE
+from consilience.engine.passes.blocks import TORCH_DTYPE, Block
 from consilience.engine.passes.executors import Run
-from consilience.engine.passes.keys import LOW, NOTHING, encoded, largest
+from consilience.engine.passes.keys import LOW, NOTHING, encoded, largest, reached_by, reaching, rectangular
+from consilience.engine.passes.low import Low
 from consilience.engine.passes.near import MARGIN, nearest_first
 from consilience.engine.passes.nearest import Nearest
+from consilience.engine.passes.spaces import COSINE
 from consilience.engine.passes.tile import Tile
 from consilience.engine.passes.tiles import TilePass
 
@@ -31,9 +33,30 @@ def nearest_of(work: TilePass, space: str, queries: np.ndarray, k: int, run: Run
 
 def best(work: TilePass, space: str, queries: np.ndarray, width: int, among: slice) -> np.ndarray:
     """The best keys (q, <= width) of the pass rows `queries` among others, of the only representation."""
+    return _best([_among(work, space, queries, width, rows) for rows in _blocks(among)], width)[0]
+
+
+def best_of_both(
+    work: TilePass, low: Low, queries: np.ndarray, width: int, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best keys (q, width) by cosines in few digits, and the k nearest by those in full (q, k), as `nearest_of` has
+    them, of the only representation among all; each row is read once."""
+    wide = min(k + MARGIN, work.groups.n - 1)
+    full, short = _searching(work, COSINE, wide), replace(_searching(work, "cosine", width), low=(low,))
+    own, own_short = full.load(queries), short.load(queries)
+    found: list[list[np.ndarray]] = [[], []]
+    for rows in _blocks(slice(0, work.groups.n)):
+        others = np.arange(rows.start, rows.stop)
+        block = full.load(rows)
+        found[0].append(_nearest(full, own, block, queries, others)[None])
+        found[1].append(_nearest(short, own_short, short.shortened(block), queries, others)[None])
+    near = (LOW - (_best(found[0], wide)[0] & LOW)).astype(np.int64)
+    return _best(found[1], width)[0], nearest_first(work, COSINE, 0, work.groups.order[queries], near)[:, :k]
+
+
+def _blocks(among: slice) -> list[slice]:
     starts = range(among.start, among.stop, BLOCK_ROWS)
-    blocks = [slice(start, min(start + BLOCK_ROWS, among.stop)) for start in starts]
-    return _best([_among(work, space, queries, width, rows) for rows in blocks], width)[0]
+    return [slice(start, min(start + BLOCK_ROWS, among.stop)) for start in starts]
 
 
 def _best(parts: list[np.ndarray], width: int) -> np.ndarray:
@@ -44,17 +67,27 @@ def _among(work: TilePass, space: str, queries: np.ndarray, width: int, block: s
     """The best (R, q, <= width) keys among a block of pass rows, one representation after the other."""
     if work.device == "cpu":
         torch.set_num_threads(1)  # the tasks are the threads
-    search = Nearest(space, width, work.groups.order, False, work.groups.count)
-    rows = np.arange(work.groups.n)[block]
-    others = torch.from_numpy(work.groups.order[rows]).to(work.device)
-    found = []
-    for r in range(len(work.representations)):
-        one = replace(work.only(r), statistics=(search,))
-        i, j = one.load(queries), one.load(rows)
-        gram = torch.empty(1, len(queries), len(rows), dtype=TORCH_DTYPE[work.dtype], device=work.device)
-        one.gram(0, i, j, gram[0])
-        tile = Tile(0, 1, work.layout, gram, i, j, *one.constants(), unit=one.unit)
-        keys = encoded(search.similar(tile), others)
-        keys[0, torch.from_numpy(queries[:, None] == rows[None, :])] = NOTHING
-        found.append(largest(keys, width)[0])
-    return np.stack(found)
+    rows, work = np.arange(work.groups.n)[block], _searching(work, space, width)
+    ones = map(work.only, range(len(work.representations)))
+    return np.stack([_nearest(one, one.load(queries), one.load(rows), queries, rows) for one in ones])
+
+
+def _searching(work: TilePass, space: str, width: int) -> TilePass:
+    return replace(work, statistics=(Nearest(space, width, work.groups.order, False, work.groups.count),))
+
+
+def _nearest(work: TilePass, i: Block, j: Block, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The best (q, <= width) keys among the pass rows of block j for those of block i, of the only representation."""
+    (search,) = work.statistics
+    assert isinstance(search, Nearest)
+    gram = torch.empty(1, len(queries), len(rows), dtype=TORCH_DTYPE[work.dtype], device=work.device)
+    work.gram(0, i, j, gram[0])
+    similar = search.similar(Tile(0, 1, work.layout, gram, i, j, *work.constants(), unit=work.unit))
+    itself = queries[:, None] == rows
+    similar[0, torch.from_numpy(itself).to(work.device)] = -torch.inf
+    bound = torch.from_numpy(reached_by(similar, search.width, 2, 1)).to(work.device)
+    _, own, other, values = reaching(similar, bound[:, :, None])
+    others = torch.from_numpy(work.groups.order[rows[other]]).to(work.device)
+    keys = encoded(values, others).cpu().numpy()
+    keys[itself[own, other]] = NOTHING
+    return largest(torch.from_numpy(rectangular(keys, own, (1, len(queries)))), search.width)[0]

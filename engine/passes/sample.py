@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from consilience.engine.costs.moments import shape_rows
+from consilience.engine.linalg import product
 from consilience.engine.passes.blocks import TORCH_DTYPE, load, products
 from consilience.engine.passes.ranks_table import RankTable
 from consilience.engine.passes.tile import Tile
@@ -90,5 +91,7 @@ def _third_order(values: torch.Tensor) -> tuple[float, float]:
     mean = row.sum() / (m * (m - 1))
     effect = (row - (m - 1) * mean) / (m - 2)
     centred = (values - effect[:, None] - effect[None, :] - mean).fill_diagonal_(0)
-    third = ((centred @ centred) * centred).sum() / (m * (m - 1) * (m - 2))
+    third = (
+        product(centred.T, centred) * centred
+    ).sum()  # it is symmetric: half the work / (m * (m - 1) * (m - 2))
     return float(third), float(effect @ centred @ effect / (m * (m - 1)))

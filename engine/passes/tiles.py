@@ -73,8 +73,10 @@ class TilePass:
         block = load(self.representations, frames, order, self.dtype, self.device, self.norms, self.raw, into)
         if self.unit:
             block = normalised(block)
-        if not self.low:
-            return block
+        return self.shortened(block) if self.low else block
+
+    def shortened(self, block: Block) -> Block:
+        """The same in few digits, for which its rows are used up."""
         low = [low.rows(x) for low, x in zip(self.low, block.x)]
         return replace(block, x=[x.new_empty(len(x), 0) for x in block.x], low=low)
 

@@ -59,5 +59,5 @@ def test_one_pair(n: int, d: int) -> None:
     print(f"\nn = {n}, {d} units: the package {theirs:.2f} s, {documented:.2f} s as documented")
     for name, time in best.items():
         print(f"  ours, {name}: {time:.3f} s, {theirs / time:.1f} and {documented / time:.1f} times quicker")
-    assert theirs > 20 * best["exact"]
-    assert theirs > 1.5 * best["permuted"]
+    assert documented > 20 * best["exact"]
+    assert documented > 1.5 * best["permuted"]

@@ -110,10 +110,14 @@ def test_one_metric_more(metrics: list[str], more: str, at_most: float | None) -
     assert at_most is None or ours < at_most * theirs
 
 
-@pytest.mark.parametrize("metric", ["cka", "cka:kernel=rbf", "rsa:compare=pearson", "mutual_knn"])
-def test_sampled_pairs(metric: str) -> None:
+# The exact CKA of linear kernels takes no pairs at all; of its sampled one, half the time is the check of all rows.
+@pytest.mark.parametrize(
+    ("metric", "at_least"),
+    [("cka", 4), ("cka:kernel=rbf", 20), ("rsa:compare=pearson", 20), ("mutual_knn", 20)],
+)
+def test_sampled_pairs(metric: str, at_least: float) -> None:
     """A standard error of 0.005 at n = 200,000, d = 512, and once the exact score."""
-    x, y = ({"x": z} for z in pair(200_000, 512))
+    x, y = ({name: z} for name, z in zip("xy", pair(200_000, 512)))
     table = cs.compare(x, y, [metric], until_se=0.005)
     drawn = min(seconds(lambda: cs.compare(x, y, [metric], until_se=0.005)) for _ in range(3))
     exact = []
@@ -124,4 +128,4 @@ def test_sampled_pairs(metric: str) -> None:
     )
     assert float(table["se"][0, 0, 0]) <= 0.005
     assert abs(away) < 4 * 0.005
-    assert whole > 20 * drawn
+    assert whole > at_least * drawn

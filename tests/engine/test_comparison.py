@@ -185,6 +185,21 @@ def test_input_refused(case):
         cs.compare(features)
 
 
+def test_a_name_on_both_sides_stands_for_the_same_features():
+    x, y = data()["model/5"], data()["model/7"]
+    other = x.copy()
+    other[-1, -1] += 1
+    for different in (y, other, x[:, :-1]):
+        with pytest.raises(cs.BadInput, match="'a' on both sides, of different features"):
+            cs.compare({"a": x}, {"a": different})
+    ids = [f"s{i}" for i in range(len(x))]
+    named, turned = (xr.DataArray(x, dims=("sample", "unit"), coords={"sample": i}) for i in (ids, ids[::-1]))
+    with pytest.raises(cs.BadInput, match="of different features"):
+        cs.compare({"a": named}, {"a": turned})
+    for same in (x, x.copy(), da.from_array(x)):
+        assert float(cs.compare({"a": x}, {"a": same, "b": y})["score"][0, 0, 0]) == 1
+
+
 def test_ids_that_do_not_fit():
     def named(ids):
         return xr.DataArray(np.eye(len(ids)), dims=("sample", "unit"), coords={"sample": ids})
