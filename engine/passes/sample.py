@@ -91,7 +91,5 @@ def _third_order(values: torch.Tensor) -> tuple[float, float]:
     mean = row.sum() / (m * (m - 1))
     effect = (row - (m - 1) * mean) / (m - 2)
     centred = (values - effect[:, None] - effect[None, :] - mean).fill_diagonal_(0)
-    third = (
-        product(centred.T, centred) * centred
-    ).sum()  # it is symmetric: half the work / (m * (m - 1) * (m - 2))
+    third = (product(centred.T, centred) * centred).sum() / (m * (m - 1) * (m - 2))
     return float(third), float(effect @ centred @ effect / (m * (m - 1)))
