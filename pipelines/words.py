@@ -19,16 +19,19 @@ def summary(scores: xr.Dataset) -> list[str]:
 
     Of the first metric: the pair of layers of two models that agrees best, chosen on one half of the samples and
     scored on the other, with interval and p, and how far it lies from a control with random weights; where models of
-    several modalities were compared, of each two of them. Then what was compared, the same of each other metric, and
-    what was rejected or does not appear.
+    several modalities were compared, of each two of them. Then what was compared, the same `by_others`, and what was
+    rejected or does not appear.
     """
+    first = str(scores["metric"].values[0])
+    found = [*_finding(scores, first, _attr(scores, "cards", {}), whole=True), _size(scores)]
+    return found + by_others(scores) + _wide(scores) + _losses(scores)
+
+
+def by_others(scores: xr.Dataset) -> list[str]:
+    """Of each metric but the first one sentence or two: its best pair of the first two modalities, and the control."""
     cards = _attr(scores, "cards", {})
-    first, *others = (str(m) for m in scores["metric"].values)
-    found = [*_finding(scores, first, cards, whole=True), _size(scores)]
-    for metric in others:
-        sentences = _finding(scores, metric, cards, whole=False)
-        found += [" ".join(sentences)] if sentences else []
-    return found + _wide(scores) + _losses(scores)
+    found = (_finding(scores, str(m), cards, whole=False) for m in scores["metric"].values[1:])
+    return [" ".join(sentences) for sentences in found if sentences]
 
 
 def is_control(card: dict[str, Any]) -> bool:

@@ -10,15 +10,18 @@ from consilience.pipelines.report.best import names
 from consilience.pipelines.report.chains import chains
 from consilience.pipelines.report.provenance import attr, compared
 from consilience.pipelines.report.traits import told
+from consilience.pipelines.words import by_others
 
 
 def about(scores: xr.Dataset, profile: xr.Dataset | None = None) -> dict[str, Any]:
     """The template's context, but for the figures' data; every part may be empty."""
     version = str(scores.attrs.get("version", ""))
     n = scores["n"].values
+    others = by_others(scores)
     return {
         "title": str(scores.attrs.get("study", "")) or "Representations compared",
-        "summary": attr(scores, "summary", []),
+        "summary": [sentence for sentence in attr(scores, "summary", []) if sentence not in others],
+        "others": others,
         "created": str(scores.attrs.get("created", ""))[:10],
         "version": version,
         "seed": scores.attrs.get("seed"),
