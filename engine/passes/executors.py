@@ -1,7 +1,7 @@
 """Run the tasks of a pass as one Dask graph, on threads or on a cluster; see `consilience.engine.execution`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -133,6 +133,11 @@ class Serial:
 
 run = Executor()
 serial = Serial()
+
+
+def in_turn(run: Run) -> Run:
+    """The same on one thread, if it is on threads."""
+    return replace(run, threads=1) if isinstance(run, Executor) and run.executor == "threads" else run
 
 
 def joined(parts: list[list[Any]]) -> list[Any]:

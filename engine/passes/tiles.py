@@ -23,6 +23,8 @@ from consilience.engine.passes.spaces import COSINE, needs_raw, normalised
 from consilience.engine.passes.tile import Statistic, Tile
 from consilience.engine.passes.workspace import Pool, Workspace
 
+FEW_ENTRIES, RANKED = 2**15, 16  # entries of a tile, and how many of them take as long as one that is ranked
+
 
 @runtime_checkable
 class Aside(Protocol):
@@ -86,6 +88,13 @@ class TilePass:
         units = sum(1 if r.rdm else r.d for r in self.representations)
         return kept_memory(self.groups.n, units, self.dtype.itemsize, self.budget) > 0
 
+    @cached_property
+    def small(self) -> bool:
+        """Whether tiles are so small that threads would wait for each other's turn in Python longer than compute."""
+        ranked = any(s.space.endswith("/ranks") for s in self.statistics)
+        rows = self.groups.n / self.layout.count
+        return len(self.representations) * rows**2 * (RANKED if ranked else 1) < FEW_ENTRIES
+
     def strip(self, blocks: range, memory: Workspace) -> Block:
         """The rows of a strip of blocks, not read again where they are kept or the last task left them in `memory`."""
         rows = self.layout.span(blocks)
@@ -146,6 +155,8 @@ def sweep(
         if isinstance(statistic, Aside):
             calls += [(_aside, work, s, k) for k in statistic.aside(work)]
     costs += [0.0] * (len(calls) - len(costs))
+    if work.small:
+        run = executors.in_turn(run)
     try:
         return run(_call, calls, _Combine(work.statistics), costs=costs, stage=stage)
     finally:

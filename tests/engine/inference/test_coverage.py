@@ -1,5 +1,5 @@
-"""Intervals cover the value of the population as often as they say: simulated for every metric whose error is not of
-one drawing of anchors, classes or halves alone.
+"""Intervals cover the value of the population as often as they say: simulated for metrics of every kind whose error is
+not of one drawing of anchors, classes or halves alone.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from consilience.engine.inference.interval import interval
 
 DRAWS = 100
 PAIRS = [
-    "cka:estimator=biased", "cka:kernel=rbf", "distance_correlation", "rsa", "mutual_knn", "jaccard_knn", "cycle_knn",
+    "cka:estimator=biased", "rsa", "mutual_knn", "jaccard_knn",
     "cca", "svcca", "pwcca", "procrustes", "procrustes:whiten=0.5", "bures", "linreg", "unit_match",
 ]  # fmt: skip
 SINGLE = [
@@ -24,7 +24,7 @@ SINGLE = [
 # The jackknife of a score that is not smooth in the samples (neighbours, matched units), that rests on many small
 # eigenvalues (canonical correlations), or that is near the end of its range errs to the safe side.
 SAFE_SIDE = {
-    "mutual_knn", "jaccard_knn", "cycle_knn", "cca", "svcca", "pwcca", "procrustes:whiten=0.5", "concentricity",
+    "mutual_knn", "jaccard_knn", "cca", "svcca", "pwcca", "procrustes:whiten=0.5", "concentricity",
     "magnitude",
 }  # fmt: skip
 
@@ -62,7 +62,7 @@ def test_coverage_of_the_nominal_95_per_cent(simulated, metric):
     share = covered(score, se, groups, score.mean())
     assert share >= 0.9, share
     assert share < 1 or metric in SAFE_SIDE, share
-    assert se.mean() < 2.1 * score.std()
+    assert se.mean() < 2 * score.std()
 
 
 def test_coverage_of_cka():

@@ -32,6 +32,15 @@ def literal(x):
     return reference.neighbours(np.concatenate([x.astype(np.float64), own], axis=1), K)
 
 
+def alike(x, lists, want):
+    """The share of entries that agree: those whose cosines float32 does not tell apart are as good as each other."""
+    unit = x.astype(np.float64) / np.maximum(
+        np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True), 1e-300
+    )
+    near = [np.vecdot(unit[:, None], unit[found]) for found in (lists, want)]
+    return ((lists == want) | (np.abs(near[0] - near[1]) < 2**-24)).mean()
+
+
 def lists_of(x, **options):
     """For every subset of the rows: its rows, and their lists, both as row numbers of the features; and the notes."""
     c, setting = compared({"x": x}, **options)
@@ -49,7 +58,7 @@ def lists_of(x, **options):
 def test_lists_of_all_rows_are_those_of_a_search_through_all(name):
     x = hard.CASES[name](np.random.default_rng(0), 1300)
     ((_, found),), notes = lists_of(x, se=False, groups=1)
-    assert (found == literal(x)).mean() >= 0.9999
+    assert alike(x, found, literal(x)) >= 0.9999
     assert notes["precision"] == "fast" or name in ("tight clusters", "very few dimensions")
 
 
@@ -60,8 +69,8 @@ def test_lists_of_every_subset_are_those_of_a_search_through_it(seed, name):
     found, notes = lists_of(x, groups=4)
     assert notes["precision"] == "fast"
     for rows, lists in found:
-        want = rows[literal(x[rows])]
-        assert (lists == want).mean() >= 0.9999
+        within = np.searchsorted(rows, lists)
+        assert alike(x[rows], within, literal(x[rows])) >= 0.9999
 
 
 def test_lists_that_are_not_certain_are_searched_for_again(monkeypatch):
