@@ -23,7 +23,7 @@ from consilience.engine.passes.sample import sample_rows
 from consilience.engine.passes.spaces import COSINE
 from consilience.engine.passes.tiles import TilePass, sweep
 
-EXTRA = (8, 16, 64)  # candidates more than are wanted: as few as serve
+EXTRA = (6, 16, 64)  # candidates more than are wanted: as few as serve
 SAMPLE_ROWS = 128
 MOSTLY, LEAST_CERTAIN = 0.98, 0.9  # shares of lists that are certain: enough, and not worth it
 LEAST_ALIKE = 0.9999  # share of the entries of the certain lists
@@ -96,7 +96,7 @@ def neighbours(
             half are wanted too.
     """
     groups = work.groups
-    n, width, keep = groups.n, *(min(wanted + more, groups.n - 1) for more in (extra, MARGIN))
+    n, width, keep = groups.n, *(min(wanted + more, groups.n - 1) for more in (extra, min(extra, MARGIN)))
     search = Nearest("cosine", width, groups.order, halves, groups.count)
     (state,) = sweep(replace(work, statistics=(search,)), strip_rows=strip_rows, run=run)
     work = replace(work, low=())

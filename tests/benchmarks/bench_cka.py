@@ -45,18 +45,18 @@ def test_all_pairs_of_24_layers(n: int) -> None:
 
     x = layers(n)
     flops = float(n) ** 2 * (LAYERS * D + LAYERS**2)
-    ours, alone, fast, rates, peaks, loops, packages = [], [], [], [], [], [], []
+    ours, alone, fast, rates, loops, packages = [], [], [], [], [], []
     for _ in range(3):
         rates.append(matmul_rate())
-        with peak() as rise:
-            ours.append(seconds(lambda: cs.compare(x)))
-        peaks.append(rise[0])
+        ours.append(seconds(lambda: cs.compare(x)))
         if n == 5000:
             loops.append(seconds(lambda: feature_space_loop(list(x.values()))))
             alone.append(seconds(lambda: cs.compare(x, se=False, null=False, groups=1)))
         fast.append(seconds(lambda: cs.compare(x, precision="fast")))
+    with peak() as rise:  # apart: who looks at it takes time
+        cs.compare(x)
     share, quick = (flops / min(times) / max(rates) for times in (ours, fast))
-    print(f"\nn = {n}: {min(ours):.2f} s, {share:.0%} of the matmul rate, peak {max(peaks) / 1e6:.0f} MB")
+    print(f"\nn = {n}: {min(ours):.2f} s, {share:.0%} of the matmul rate, peak {rise[0] / 1e6:.0f} MB")
     print(
         f"  fast: {quick:.0%} of the float32 matmul rate, whose bfloat16 rate is {low_gain():.1f} times that"
     )
@@ -72,7 +72,7 @@ def test_all_pairs_of_24_layers(n: int) -> None:
         assert min(packages) > 8 * min(fast)
     assert share > 0.6
     assert quick > 1 or n == 5000 or low_gain() < LEAST_GAIN
-    assert max(peaks) < 300e6
+    assert rise[0] < 300e6
 
 
 @pytest.fixture
@@ -94,16 +94,16 @@ def test_one_pair_from_disk(stored: list[cs.FeatureTable]) -> None:
     def products() -> None:
         x.T @ x, x.T @ y, y.T @ y
 
-    bare, ours, peaks = [], [], []
+    bare, ours = [], []
     for _ in range(3):
         bare.append(seconds(products))
-        with peak() as rise:
-            ours.append(seconds(lambda: cs.compare(stored)))
-        peaks.append(rise[0])
+        ours.append(seconds(lambda: cs.compare(stored)))
+    with peak() as rise:  # apart: who looks at it takes time
+        cs.compare(stored)
     ratio = min(ours) / min(bare)
     print(
         f"\nn = {len(x):,}, {x.shape[1]} and {y.shape[1]} units: {min(ours):.2f} s, {ratio:.2f} times the bare"
     )
-    print(f"  products ({min(bare):.2f} s), peak {max(peaks) / 1e6:.0f} MB")
+    print(f"  products ({min(bare):.2f} s), peak {rise[0] / 1e6:.0f} MB")
     assert ratio < 1.3
-    assert max(peaks) < 1e9
+    assert rise[0] < 1e9
