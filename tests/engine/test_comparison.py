@@ -10,6 +10,7 @@ import xarray as xr
 
 import consilience as cs
 from consilience.engine.comparison import Comparison
+from consilience.engine.passes import executors, tiles
 from consilience.engine.scores import VARIABLES, open_scores, save
 
 
@@ -198,6 +199,25 @@ def test_a_name_on_both_sides_stands_for_the_same_features():
         cs.compare({"a": named}, {"a": turned})
     for same in (x, x.copy(), da.from_array(x)):
         assert float(cs.compare({"a": x}, {"a": same, "b": y})["score"][0, 0, 0]) == 1
+
+
+def test_small_tiles_are_swept_on_one_thread_with_the_same_scores(monkeypatch):
+    metrics, taken, in_turn = ["cka:kernel=rbf", "rsa", "mutual_knn:k=4"], [], executors.in_turn
+
+    def noticed(run):
+        taken.append(run)
+        return in_turn(run)
+
+    monkeypatch.setattr(executors, "in_turn", noticed)
+    small = cs.compare(data(), metrics=metrics, threads=2)
+    assert in_turn(taken[0]).workers == 1
+    assert in_turn(executors.serial) is executors.serial
+    monkeypatch.setattr(tiles, "FEW_ENTRIES", 0)
+    taken.clear()
+    large = cs.compare(data(), metrics=metrics, threads=2)
+    assert not taken
+    np.testing.assert_allclose(small["score"], large["score"], rtol=1e-12)
+    np.testing.assert_allclose(small["se"], large["se"], rtol=1e-9, atol=1e-15)
 
 
 def test_ids_that_do_not_fit():
