@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference_alignment as reference
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
@@ -17,6 +17,7 @@ from consilience.engine.metrics.registry import parse
 
 @pytest.mark.parametrize("compare", ["spearman", "rho_a", "pearson", "cosine"])
 @given(n=st.integers(5, 14), ties=st.booleans(), seed=st.integers(0, 2**32 - 1))
+@example(n=5, ties=True, seed=2_522_817_096)  # one RDM is constant over the stimuli drawn
 @settings(max_examples=20, deadline=None)
 def test_the_scores_are_those_of_the_drawn_rdms(compare, n, ties, seed):
     rng = np.random.default_rng(seed)
@@ -30,7 +31,8 @@ def test_the_scores_are_those_of_the_drawn_rdms(compare, n, ties, seed):
         for i in range(3):
             for j in range(2):
                 rdms = squareform(values[i]), squareform(values[3 + j])
-                want = reference.of_copies(*rdms, counts[d], compare)
+                with np.errstate(invalid="ignore"):  # all drawn entries may be the same
+                    want = reference.of_copies(*rdms, counts[d], compare)
                 np.testing.assert_allclose(got[d, i, j], want, atol=2e-5)
 
 
