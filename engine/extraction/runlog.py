@@ -121,10 +121,13 @@ def read_runs(table: Location) -> list[RunRecord]:
 
 def notes(table: Location) -> dict[str, int]:
     """What the runs that wrote a table noted, as "resampled from 8000 to 16000 Hz": of how many samples."""
-    found: Counter[str] = Counter()
+    shards: dict[int, dict[str, int]] = {}  # one that was written again counts once
     for run in read_runs(table):
-        for of_shard in run.lines["notes"].to_pylist():
-            found.update(dict(of_shard or ()))
+        lines = run.lines.select(["event", "shard", "notes"]).to_pylist()
+        shards.update((x["shard"], dict(x["notes"] or ())) for x in lines if x["event"] == WRITTEN)
+    found: Counter[str] = Counter()
+    for of_shard in shards.values():
+        found.update(of_shard)
     return dict(sorted(found.items()))
 
 

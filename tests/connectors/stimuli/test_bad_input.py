@@ -16,7 +16,8 @@ from consilience.connectors.models import open_model
 from consilience.connectors.models.pictures import rgb
 from consilience.connectors.stimuli.decoding import MOST_PIXELS, picture, sound, text
 from consilience.engine.extraction.interfaces import note, noted
-from consilience.engine.extraction.runlog import notes
+from consilience.engine.extraction.runlog import notes, read_runs
+from consilience.engine.features.damage import repair
 
 
 def encoded(image, form, **options):
@@ -172,4 +173,11 @@ def test_tables_of_bad_stimuli_hold_the_good_ones_and_every_reason(folders, tmp_
         soundfile.write(tmp_path / "sounds" / f"{k}.wav", tone, rate)
     heard = cs.extract(f"hf:{folders / 'wav2vec2'}", f"audio:{tmp_path}/sounds", tmp_path / "store")
     assert len(heard.sample_ids) == 4
-    assert notes(heard.path) == {"resampled from 44100 to 16000 Hz": 1, "resampled from 8000 to 16000 Hz": 2}
+    resampled = {"resampled from 44100 to 16000 Hz": 1, "resampled from 8000 to 16000 Hz": 2}
+    assert notes(heard.path) == resampled
+    (part,) = heard.path.glob("part-*.arrow")
+    part.write_bytes(part.read_bytes()[:-100])
+    repair(heard.path)
+    again = cs.extract(f"hf:{folders / 'wav2vec2'}", f"audio:{tmp_path}/sounds", tmp_path / "store")
+    assert len(read_runs(again.path)) == 2
+    assert notes(again.path) == resampled, "a shard that is written again counts once"
