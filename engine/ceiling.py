@@ -10,7 +10,8 @@ from scipy.spatial.distance import squareform
 from consilience.engine.comparison import Comparison
 from consilience.engine.errors import BadInput
 from consilience.engine.features.rdm import RDM
-from consilience.engine.features.representation import Representation, representations
+from consilience.engine.features.representation import Representation
+from consilience.engine.features.representations import representations
 from consilience.engine.inference.pooling import joined_units, normalised, scale
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import executors

@@ -23,7 +23,7 @@ from consilience.engine.passes.blocks import frame
 from consilience.engine.passes.executors import Executor, on_executor
 from consilience.engine.planning import Plan, needs_of
 from consilience.engine.progress import Progress, silent
-from consilience.engine.reading import Features, Metrics, asked, beside, on_same_samples, read
+from consilience.engine.reading import Features, Metrics, asked, not_on_left, on_same_samples, read
 from consilience.engine.scores import WIDE
 from consilience.engine.scoring import batches, classes, first, held_out, sampled, second, triangles
 from consilience.engine.scoring.evaluated import Evaluated
@@ -85,7 +85,7 @@ class Comparison:
             )  # fmt: skip
         left = read(a)
         right = left if b is None else read(b)
-        self.joined = on_same_samples([*left, *beside(left, right)], self.requests)
+        self.joined = on_same_samples([*left, *not_on_left(left, right)], self.requests)
         self.representations = self.joined.representations
         if until_se is not None:
             sampled.check(self.requests, until_se)

@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from consilience.engine.errors import BadInput
+from consilience.engine.features.finite import check
 from consilience.engine.features.join import Joined, join
 from consilience.engine.features.repeats import crossed, refuse_repeats
-from consilience.engine.features.representation import Representation, check, representations
+from consilience.engine.features.representation import Representation
+from consilience.engine.features.representations import representations
 from consilience.engine.features.same import same_features
 from consilience.engine.metrics.registry import Request, parse
 from consilience.engine.scoring.refusals import refuse, refuse_rdm
@@ -26,7 +28,7 @@ def read(features: Features) -> list[Representation]:
     return representations(features)
 
 
-def beside(left: Sequence[Representation], right: Sequence[Representation]) -> list[Representation]:
+def not_on_left(left: Sequence[Representation], right: Sequence[Representation]) -> list[Representation]:
     """Those on the right that are not on the left.
 
     Raises:

@@ -7,7 +7,8 @@ import numpy as np
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features.rdm import RDM
-from consilience.engine.features.representation import Representation, representations
+from consilience.engine.features.representation import Representation
+from consilience.engine.features.representations import representations
 from consilience.engine.features.table import FeatureTable
 
 Subjects = Mapping[str, Any] | Iterable[Any]

@@ -142,7 +142,7 @@ class Prepared:
 
     def representations(self, names: Sequence[Name]) -> "list[Representation]":
         """Those layers of the tables."""
-        from consilience.engine.features.representation import representations
+        from consilience.engine.features.representations import representations
 
         wanted = set(names)
         tables = {x.name: x.table for x in self.seats if any(x.name == model for model, _ in names)}

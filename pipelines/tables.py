@@ -111,7 +111,7 @@ def open_layer(text: str) -> Any:
     """One side of an audit: ``STORE/MODEL/STIMULI[/DIGEST]:LAYER``, or a ``.npy`` file. The layer may be left out of a
     table that has one."""
     from consilience.engine.features.files import read_file
-    from consilience.engine.features.representation import representations
+    from consilience.engine.features.representations import representations
 
     if text.endswith(".npy"):
         return read_file(Path(text), ExitStack())[1]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.errors import BadInput, unknown
-from consilience.engine.features.representation import Representation, representations
+from consilience.engine.features.representation import Representation
+from consilience.engine.features.representations import representations
 from consilience.engine.features.table import FeatureTable
 from consilience.engine.reading import Features, read
 from consilience.engine.scoring.models import by_model

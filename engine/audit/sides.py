@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.errors import BadInput
+from consilience.engine.features.finite import check
 from consilience.engine.features.join import join
-from consilience.engine.features.representation import Representation, check, representations
+from consilience.engine.features.representation import Representation
+from consilience.engine.features.representations import representations
 from consilience.engine.features.source import Source, given
 from consilience.engine.features.table import FeatureTable
 

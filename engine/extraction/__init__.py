@@ -4,7 +4,7 @@
 - ``pools``       one vector a sample, by the layer's axes
 - ``shards``      the fixed split into parts and batches
 - ``job``         what is to be extracted, settled before anything is loaded; the digest
-- ``replica``     one loaded model: read, preprocess, forward, pool, write
+- ``replica``     one loaded model: read, preprocess, forward, pool, write; a ``receipt`` for every shard
 - ``queue``       which shard is next, and what a death means
 - ``placement``   what a replica asks of the cluster, and whether there is room
 - ``work``        one table: its shards, its replicas, which shard is late

@@ -11,7 +11,8 @@ from typing import Any
 from consilience.engine.execution.code import Code, check, running
 from consilience.engine.extraction.placement import Node
 from consilience.engine.extraction.queue import Run
-from consilience.engine.extraction.replica import Receipt, Replica
+from consilience.engine.extraction.receipt import Receipt
+from consilience.engine.extraction.replica import Replica
 from consilience.engine.extraction.scheduler import Loaded, Lost, Outcome
 from consilience.engine.extraction.unloadable import not_made, unsendable
 from consilience.engine.extraction.work import Member, Work

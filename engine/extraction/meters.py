@@ -1,6 +1,6 @@
 """What a replica counts for Prometheus, through Ray's own metrics endpoint (each node's ``MetricsExportPort``)."""
 
-from consilience.engine.extraction.replica import PHASES, Receipt
+from consilience.engine.extraction.receipt import PHASES, Receipt
 
 _BOUNDS = [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000]  # seconds
 

@@ -10,7 +10,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.extraction import runlog
 from consilience.engine.extraction.job import Job
 from consilience.engine.extraction.queue import Run
-from consilience.engine.extraction.replica import Receipt
+from consilience.engine.extraction.receipt import Receipt
 from consilience.engine.extraction.runlog import RunLog
 from consilience.engine.extraction.scheduler import Loaded, Lost, Outcome
 from consilience.engine.extraction.shards import Shard

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from consilience.engine.extraction.placement import Node, fits
-from consilience.engine.extraction.replica import Receipt
+from consilience.engine.extraction.receipt import Receipt
 from consilience.engine.extraction.work import Member, Work
 
 LOOK = 1.0  # seconds between two looks at the nodes, and at shards that are late

@@ -13,9 +13,10 @@
 - ``damage``      damaged parts found, and taken out to be made again
 - ``table``       a table read; ``gather`` its rows, ``lazy`` as Dask and xarray, ``html`` in a notebook
 - ``store``       the folder of tables; ``arrays`` a user's own arrays written into it
-- ``importing``   tables from users' own ``files``
+- ``importing``   tables from users' own ``files``, and the ``layouts`` of other packages
 - ``rdm``         dissimilarities in place of features
-- ``representation``, ``join``  what the passes read: one layer wherever it is kept, and the samples in common
+- ``representation``  what the passes read: one layer wherever it is kept; ``representations`` of what a user gives,
+                  which are ``finite``, the ``same`` on both sides or not, and ``join``ed on the samples in common
 """
 
 from consilience.engine.features.importing import import_files

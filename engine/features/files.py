@@ -33,7 +33,7 @@ def read_file(path: Path, stack: ExitStack) -> Content:
         raise
     except Exception as error:  # six libraries with as many ways to say that a file is damaged
         raise BadInput(
-            f"a readable {path.suffix or 'folder of'} file" + "s" * folder,
+            "a folder of readable files" if folder else f"a readable {path.suffix} file",
             f"{path}: {error}",
             "write the file again, with plain numeric arrays",
         ) from error

@@ -100,15 +100,11 @@ class HighestCosines:
         return Digits(q, step, left, right)
 
     def product(self, x: Digits, y: Digits, out: torch.Tensor) -> None:
-        sums = (
-            torch.empty(min(PRODUCT_ROWS, len(out)), len(y.q), dtype=torch.int32)
-            if x.q.dtype == torch.int8
-            else None
-        )
+        sums = torch.empty(min(PRODUCT_ROWS, len(out)), out.shape[1], dtype=torch.int32)
         for start in range(0, len(out), PRODUCT_ROWS):
             rows = slice(start, start + PRODUCT_ROWS)
             part, some = out[rows], x[rows]
-            low_product(some.q, y.q.T, part, None if sums is None else sums[: len(part)])
+            low_product(some.q, y.q.T, part, sums[: len(part)])
             part.mul_(some.step[:, None]).mul_(y.step).addmm_(some.left, y.right.T)
 
 

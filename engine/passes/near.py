@@ -100,11 +100,7 @@ def cosines(work: TilePass, r: int, own: np.ndarray, near: np.ndarray) -> np.nda
     """As `similarities` of the space of cosines, in float32."""
     representation, scale = work.representations[r], np.float32(work.frames[r].scale)
     (m, k), d = near.shape, representation.d
-    values, squares, own_squares = (
-        np.empty((m, k), np.float32),
-        np.empty((m, k), np.float32),
-        np.empty(m, np.float32),
-    )
+    (values, squares), own_squares = np.empty((2, m, k), np.float32), np.empty(m, np.float32)
     step = max(1, CHUNK_ELEMENTS // (k * d))
     held = np.empty((min(step, m) * k, d), np.float32)
     for start in range(0, m, step):  # in few calls: threads that call NumPy often wait for each other

@@ -65,8 +65,6 @@ def _best(parts: list[np.ndarray], width: int) -> np.ndarray:
 
 def _among(work: TilePass, space: str, queries: np.ndarray, width: int, block: slice) -> np.ndarray:
     """The best (R, q, <= width) keys among a block of pass rows, one representation after the other."""
-    if work.device == "cpu":
-        torch.set_num_threads(1)  # the tasks are the threads
     rows, work = np.arange(work.groups.n)[block], _searching(work, space, width)
     ones = map(work.only, range(len(work.representations)))
     return np.stack([_nearest(one, one.load(queries), one.load(rows), queries, rows) for one in ones])
@@ -78,6 +76,8 @@ def _searching(work: TilePass, space: str, width: int) -> TilePass:
 
 def _nearest(work: TilePass, i: Block, j: Block, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The best (q, <= width) keys among the pass rows of block j for those of block i, of the only representation."""
+    if work.device == "cpu":
+        torch.set_num_threads(1)  # the tasks are the threads
     (search,) = work.statistics
     assert isinstance(search, Nearest)
     gram = torch.empty(1, len(queries), len(rows), dtype=TORCH_DTYPE[work.dtype], device=work.device)

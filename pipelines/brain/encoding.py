@@ -174,7 +174,7 @@ def representation(model: str, layer: str, values: np.ndarray, ids: list[str]) -
     """An array under the names of its model and layer, with its sample ids."""
     from dataclasses import replace
 
-    from consilience.engine.features.representation import representations
+    from consilience.engine.features.representations import representations
 
     (found,) = representations({layer: values})
     return replace(found, model=model, layer=layer, sample_ids=np.array(ids, dtype=object))

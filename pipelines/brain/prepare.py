@@ -67,7 +67,7 @@ class Prepared:
 
     def layers(self) -> "list[Representation]":
         """The layers that the study asks for, in the order of models and depth."""
-        from consilience.engine.features.representation import representations
+        from consilience.engine.features.representations import representations
 
         wanted = {(seat.name, layer) for seat in self.seats for layer in seat.layers}
         tables = {seat.name: seat.table for seat in self.seats}
@@ -75,7 +75,7 @@ class Prepared:
 
     def brains(self) -> "dict[str, dict[str, Representation]]":
         """Subject -> region -> recording."""
-        from consilience.engine.features.representation import representations
+        from consilience.engine.features.representations import representations
 
         return {
             subject: {x.layer: x for x in representations({subject: table}) if x.layer in self.regions}

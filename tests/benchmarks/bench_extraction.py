@@ -34,8 +34,9 @@ from consilience.engine.extraction.memory import keep_freed_memory
 from consilience.engine.extraction.placement import Ask, Node
 from consilience.engine.extraction.pools import pooled
 from consilience.engine.extraction.queue import Run
+from consilience.engine.extraction.receipt import Receipt
 from consilience.engine.extraction.recorder import Recorder
-from consilience.engine.extraction.replica import Receipt, Replica
+from consilience.engine.extraction.replica import Replica
 from consilience.engine.extraction.scheduler import Loaded, Outcome, Scheduler
 from consilience.engine.extraction.shards import Shard
 from consilience.engine.extraction.work import Member, Work

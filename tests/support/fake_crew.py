@@ -6,7 +6,7 @@ from itertools import count
 
 from consilience.engine.extraction.placement import Node
 from consilience.engine.extraction.queue import Run, Task
-from consilience.engine.extraction.replica import Receipt
+from consilience.engine.extraction.receipt import Receipt
 from consilience.engine.extraction.scheduler import Loaded, Lost, Outcome
 from consilience.engine.extraction.work import Member, Work
 

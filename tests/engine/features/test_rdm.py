@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist, squareform
 
 import consilience as cs
 from consilience.engine.features.parts import part_name
-from consilience.engine.features.representation import representations
+from consilience.engine.features.representations import representations
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consilience.engine.features.representation import representations
+from consilience.engine.features.representations import representations
 from consilience.engine.linalg import digits_gain, low_product
 from consilience.engine.passes.low import Bfloat16, HighestCosines, highest_cosines
 

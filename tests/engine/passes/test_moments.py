@@ -120,7 +120,7 @@ def test_sums_over_matrices_without_making_them(monkeypatch, cached):
 
 
 def test_pairs_of_one_batch_are_of_few_representations() -> None:
-    from consilience.engine.features.representation import representations
+    from consilience.engine.features.representations import representations
     from consilience.engine.pairs import pairs_of
     from consilience.engine.passes.moments import batches, near
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from consilience.engine.features.representation import representations
+from consilience.engine.features.representations import representations
 from consilience.engine.passes import executors
 from consilience.engine.preprocessing import rows
 from consilience.engine.preprocessing.chain import _read_through

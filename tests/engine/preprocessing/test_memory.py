@@ -18,7 +18,7 @@ STEPS = (
 PROGRAM = """
 import sys, threading, time
 import numpy as np, psutil
-from consilience.engine.features.representation import representations
+from consilience.engine.features.representations import representations
 from consilience.engine.preprocessing import preprocessed, read_steps
 
 process, peak, done = psutil.Process(), 0, False

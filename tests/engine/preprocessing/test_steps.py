@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consilience.engine.errors import BadInput
-from consilience.engine.features.representation import representations
+from consilience.engine.features.representations import representations
 from consilience.engine.passes import moments
 from consilience.engine.preprocessing import parse, preprocessed, projection, read_steps, rows
 from consilience.engine.preprocessing.registry import registered
