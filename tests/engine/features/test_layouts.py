@@ -108,7 +108,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "00.npz").write_bytes(malice.npz(mark, fc=FLAT[:1]))
     for path in (tmp_path / "x.pt", tmp_path / "y.pt", folder):
-        with pytest.raises(BadInput, match="a readable .pt file|a folder of readable files"):
+        with pytest.raises(BadInput, match=r"a readable \.pt file|a folder of readable files"):
             import_files([path], "net", "cats", tmp_path / "store", ids=NAMES)
     assert not mark.exists()
 
