@@ -9,6 +9,7 @@ from typing import Any
 from consilience.connectors.files import package_folder, revision, sha256
 from consilience.connectors.models.pictures import square
 from consilience.connectors.models.registry import register
+from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import Layer, ModelCard, Outputs
 
 # variant -> width, depth, input size, parameters (with the classifier)
@@ -30,12 +31,17 @@ _PAIRS = (
 
 
 class EfficientNetLite:
-    """EfficientNet-Lite `variant`; with a `seed`, untrained, its weights drawn as they are before training."""
+    """EfficientNet-Lite `variant`; with a `seed`, untrained, its weights drawn as they are before training.
+
+    Seeds differ: one net says little of untrained nets, so that a study may take several.
+    """
 
     def __init__(self, variant: int, seed: int | None = None):
         self.variant, self.seed = variant, seed
         _, _, self.size, self._parameters = _VARIANTS[variant]
-        self.name = f"efficientnet-lite{variant}" + ("" if seed is None else "-random")
+        self.name = f"efficientnet-lite{variant}" + (
+            "" if seed is None else f"-random-{seed}" if seed else "-random"
+        )
         package_folder("efficientnet_lite_pytorch", "efficientnet-lite-pytorch", self.name)
         if seed is None:
             self._weights()
@@ -141,10 +147,21 @@ def _fold(net: Any) -> None:
         owner._swish.inplace = True
 
 
+def _untrained(variant: int, seed: str = "0") -> EfficientNetLite:
+    if not seed.isdecimal():
+        name = f"efficientnet-lite{variant}-random"
+        raise BadInput(f"{name}:SEED, a whole number of 0 or more", f"{name}:{seed}", f"write {name}:1, say")
+    return EfficientNetLite(variant, int(seed))
+
+
 for _i in _VARIANTS:
     register(f"efficientnet-lite{_i}", f"EfficientNet-Lite{_i}, ImageNet classifier, every block")(
         partial(EfficientNetLite, _i)
     )
+    _random = partial(_untrained, _i)
     register(f"efficientnet-lite{_i}-random", f"EfficientNet-Lite{_i} with random weights: a control")(
-        partial(EfficientNetLite, _i, seed=0)
+        _random
+    )
+    register(f"efficientnet-lite{_i}-random:SEED", "the same with other random weights, for seeds from 1 on")(
+        _random
     )

@@ -201,3 +201,26 @@ def test_every_efficientnet_has_a_random_twin_of_its_shape():
         trained, twin = (open_model(f"efficientnet-lite{variant}{x}") for x in ("", "-random"))
         assert twin.layers() == trained.layers()
         assert twin.card.objective == "none (random weights)"
+
+
+def test_random_twins_differ_by_their_seed():
+    names = [f"efficientnet-lite0-random{x}" for x in ("", ":0", ":1", ":2")]
+    models = [open_model(name) for name in names]
+    assert [m.card.name.removeprefix("efficientnet-lite0-") for m in models] == [
+        "random",
+        "random",
+        "random-1",
+        "random-2",
+    ]
+    assert [m.card.weights_hash for m in models] == [f"random, seed {k}" for k in (0, 0, 1, 2)]
+    picture = np.random.default_rng(0).integers(256, size=(224, 224, 3), dtype=np.uint8)
+    found = []
+    for model in models:
+        model.load("cpu")
+        with torch.inference_mode():
+            found.append(np.asarray(model.forward([picture]).layers["block.2"]))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert np.corrcoef(found[0].ravel(), found[2].ravel())[0, 1] < 0.9
+    assert np.corrcoef(found[2].ravel(), found[3].ravel())[0, 1] < 0.9
+    with pytest.raises(BadInput, match="a whole number of 0 or more; got efficientnet-lite0-random:one"):
+        open_model("efficientnet-lite0-random:one")
