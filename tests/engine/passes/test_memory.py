@@ -1,50 +1,8 @@
 """The plan promises a peak; what is measured stays below it."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import measure
 import pytest
+from promises import comparison, promised_and_taken
 
-SUPPORT = os.environ | {"PYTHONPATH": str(Path(measure.__file__).parent)}
-PROGRAM = """
-import json
-import sys
-import numpy as np
-from measure import peak
-from scipy.spatial.distance import pdist
-import consilience as cs
-from consilience.engine.comparison import Comparison
-from consilience.engine.metrics.registry import parse
-from consilience.engine.profile import Profile
-
-n, d, count, metrics, options = *map(int, sys.argv[1:4]), sys.argv[4].split("+"), json.loads(sys.argv[5])
-rng = np.random.default_rng(0)
-single = parse(metrics[0]).metric.single
-call = Profile if single else Comparison
-few = {}
-if not single:
-    options = {"permutations": 10, **options}
-    few["preprocess"] = ["l2"]
-if any(parse(m).labelled for m in metrics):
-    few["labels"], options["labels"] = np.arange(64) % 2, rng.integers(0, 10, n)
-call({"a": rng.normal(size=(64, 4)), "b": rng.normal(size=(64, 4))}, metrics=metrics, **few).run()
-
-def made():
-    if d:
-        return rng.normal(size=(n, d)).astype(np.float32)
-    return cs.RDM(pdist(rng.normal(size=(n, 3)), "sqeuclidean").astype(np.float32))
-
-x = {f"m/{i}": made() for i in range(count)}
-with peak() as rise:
-    work = call(x, metrics=metrics, **options)
-    promised = work.plan().memory
-    work.run()
-print(promised, rise[0])
-"""
 TIGHT = {"budget": "500MB"}
 
 
@@ -90,10 +48,6 @@ TIGHT = {"budget": "500MB"}
     ],
 )
 def test_peak_memory_stays_below_the_plan(n, d, count, metrics, options):
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(n), str(d), str(count), metrics, json.dumps(options)],
-        capture_output=True, text=True, check=True, env=SUPPORT,
-    )  # fmt: skip
-    promised, peak = map(float, run.stdout.split())
+    promised, peak = promised_and_taken(comparison, n, d, count, metrics, options)
     print(f"promised {promised / 1e6:.0f} MB, measured {peak / 1e6:.0f} MB")
     assert peak < promised, f"promised {promised / 1e6:.0f} MB, measured {peak / 1e6:.0f} MB"
