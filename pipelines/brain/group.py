@@ -74,7 +74,8 @@ def units_together(parts: "Mapping[str, xr.Dataset]") -> "xr.Dataset":
 
 
 def enter_null(table: "xr.Dataset") -> None:
-    """Make ``null`` that of the mean over subjects, each of whom was shifted by itself, and enter its ``null_p``."""
+    """Make ``null`` that of the mean over subjects, each of whom was shifted by itself, and enter its ``null_p`` and
+    ``null_q``, corrected as p over subjects are: they speak of these subjects."""
     from consilience.engine.alignment.over_subjects import spread
     from consilience.engine.inference.null import from_permutations
 
@@ -83,7 +84,9 @@ def enter_null(table: "xr.Dataset") -> None:
     draws = spread(table["null"].transpose("draw", "space", "region", "subject").values).mean
     observed = table[f"{tested(table)}_mean"].transpose("space", "region").values
     table["null"] = (("space", "region", "draw"), np.moveaxis(draws, 0, -1))
-    table["null_p"] = (("space", "region"), from_permutations(draws, observed, "similarity")[1])
+    p = from_permutations(draws, observed, "similarity")[1]
+    table["null_p"] = (("space", "region"), p)
+    table["null_q"] = (("space", "region"), _within(table["kind"].values, p))
 
 
 def tested(table: "xr.Dataset") -> str:
@@ -156,7 +159,6 @@ def summarise(
     """
     from consilience.engine.alignment.over_subjects import spread
     from consilience.engine.inference.bootstrap import studentised
-    from consilience.engine.inference.null import benjamini_hochberg
 
     for name in names:
         values = table[name].transpose(*over, "subject").values
@@ -164,8 +166,17 @@ def summarise(
         low, high = (np.where(np.isfinite(b), b, t) for b, t in zip(drawn, found.interval()))
         told = {"mean": found.mean, "low": low, "high": high}
         if families is not None:
-            told["p"], told["q"] = found.p_above(), np.full(found.mean.shape, np.nan)
-            for family in set(families):
-                told["q"][families == family] = benjamini_hochberg(told["p"][families == family])
+            told["p"] = found.p_above()
+            told["q"] = _within(families, told["p"])
         for what, of in told.items():
             table[f"{name}_{what}"] = (over, of)
+
+
+def _within(families: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """p corrected (Benjamini-Hochberg) over all that are of one of the `families`, given for the first dimension."""
+    from consilience.engine.inference.null import benjamini_hochberg
+
+    q = np.full(p.shape, np.nan)
+    for family in set(families):
+        q[families == family] = benjamini_hochberg(p[families == family])
+    return q

@@ -22,6 +22,8 @@ def encoded(table: "xr.Dataset") -> list[str]:
         if told is None:
             continue
         sentences.append(told)
+        if "null" in table:
+            sentences.append(_beside_shifted(one, space, nuisance))
         if "order_tau" in table and np.isfinite(one["order_tau"]):
             tau, p = float(one["order_tau"]), float(one["order_p"])
             numbers = f"tau {fixed(tau, 2)}, p {probability(p)}"
@@ -68,6 +70,27 @@ def _explained(one: "xr.Dataset", space: str, nuisance: list[str]) -> str | None
         verb = "explain variance" if nuisance else "predict responses"
         told = f"{space} is not shown to {verb}{beyond} in any region (q < {LEVEL} over subjects); highest in {region}"
     return f"{told}: {numbers}{held}. {_reach(at)}"
+
+
+def _beside_shifted(one: "xr.Dataset", space: str, nuisance: list[str]) -> str:
+    """Whether more than by chance is explained in these subjects. R² of responses that have nothing to do with the
+    features is below 0, so that one may be above chance and yet not above 0."""
+    name, score = ("unique_r2_mean", "R²") if nuisance else ("r_mean", "r")
+    clear = [str(r) for r in one["region"].values if float(one["null_q"].sel(region=r)) < LEVEL]
+    region = str(one["region"].values[int(np.nanargmin(one["null_p"].values))])
+    at = one.sel(region=region)
+    numbers = (
+        f"{score} {fixed(float(at[name]), 3)} against {fixed(float(at['null'].mean()), 3)} by chance, "
+        f"p {probability(float(at['null_p']))}, q {probability(float(at['null_q']))}"
+    )
+    if clear:
+        most = f", surest in {region}" if len(clear) > 1 else ""
+        told = f"is above chance in {', '.join(clear)} (q < {LEVEL}){most}"
+    else:
+        told = f"is not shown to be above chance in any region (q < {LEVEL}); surest in {region}"
+    return (
+        f"Against responses shifted in time, {space} {told}: {numbers}. That speaks of these subjects alone."
+    )
 
 
 def _found(at: "xr.Dataset", name: str) -> bool:

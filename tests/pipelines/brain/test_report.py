@@ -39,9 +39,9 @@ def test_the_pages_draw_without_an_error_and_ask_the_network_for_nothing(page: A
 def test_the_matrix_has_every_layer_and_both_ceilings(page: Any, pictures: Any) -> None:
     z = page.evaluate("document.getElementById('matrix').data[0].z")
     table = pictures.tables["alignment"].isel(metric=0)
-    assert [len(row) for row in z] == [6 + 1 + 2]
-    assert z[0][:6] == pytest.approx(table["score"].mean("subject").sel(region="IT").values, rel=1e-6)
-    assert z[0][7:] == pytest.approx([table["lower"].item(), table["upper"].item()], rel=1e-6)
+    assert [len(row) for row in z] == [122 + 1 + 2]
+    assert z[0][:122] == pytest.approx(table["score"].mean("subject").sel(region="IT").values, rel=1e-6)
+    assert z[0][123:] == pytest.approx([table["lower"].item(), table["upper"].item()], rel=1e-6)
 
 
 def test_pointing_at_a_dot_shows_the_score_of_the_table(page: Any, pictures: Any) -> None:
@@ -57,8 +57,8 @@ def test_pointing_at_a_dot_shows_the_score_of_the_table(page: Any, pictures: Any
 
 def test_every_subject_pair_and_verdict_is_there(page: Any, pictures: Any) -> None:
     count = "id => document.getElementById(id).data.slice(0, -1).map(t => t.x.length)"
-    assert page.evaluate(count, "subjects-0") == [4, 4]
-    assert page.evaluate(count, "turing-0") == [6, 4, 4], "six pairs of four brains, then the models"
+    assert page.evaluate(count, "subjects-0") == [4] * 6
+    assert page.evaluate(count, "turing-0") == [6, *[4] * 6], "six pairs of four brains, then the models"
     told = page.locator("#verdicts tr td:nth-child(3)").all_inner_texts()
     assert told == [str(v) for v in pictures.tables["alignment"]["verdict"].values.ravel()]
 
@@ -68,7 +68,7 @@ def test_the_null_is_drawn_from_all_draws(page: Any, pictures: Any) -> None:
     counts = page.evaluate(
         "JSON.parse(document.getElementById('data').textContent).alignment.metrics[0].null"
     )
-    assert [sum(found["counts"]) for found in counts[0]] == [1000, 1000]
+    assert [sum(found["counts"]) for found in counts[0]] == [1000] * 6
 
 
 def test_the_encoding_has_a_dot_a_subject_and_the_stored_means(encoded: Any, story: Any) -> None:

@@ -122,6 +122,31 @@ def test_a_model_explains_something_only_where_its_q_says_so() -> None:
     assert "do not follow" in encoded(encoding(order_tau=-0.5, order_p=0.99))[1]
 
 
+def test_what_is_above_chance_in_these_subjects_is_told_apart_from_what_is_above_0() -> None:
+    both = encoding(unique_r2_mean=-0.004, unique_r2_q=0.9), encoding("rate", "nuisance")
+    spaces = xr.concat(
+        [x.drop_vars("model") for x in both],
+        "space",
+        data_vars="minimal",
+        coords="minimal",
+        compat="override",
+    )
+    spaces.coords["model"] = ["net"]
+    table = xr.concat([spaces, spaces.assign_coords(region=["IT"])], "region", data_vars="minimal")
+    told = encoded(
+        table.assign(
+            null=(("space", "region", "draw"), np.tile([-0.01, -0.03], (2, 2, 1))),
+            null_p=(("space", "region"), np.tile([0.03, 0.5], (2, 1))),
+            null_q=(("space", "region"), np.tile([0.045, 0.6], (2, 1))),
+        )
+    )
+    assert told[0].startswith("net is not shown to explain variance beyond rate in any region")
+    assert told[1] == (
+        "Against responses shifted in time, net is above chance in V1 (q < 0.05): R² −0.004 against −0.020 by chance, "
+        "p = 0.030, q = 0.045. That speaks of these subjects alone."
+    )
+
+
 def test_a_share_is_told_of_a_ceiling_that_is_reliable() -> None:
     table = encoding()
     told = "The ceiling of r is 0.500 to 0.500; r is 40 % of it (the lower) in the 1 of 2 subjects in whom that is"
