@@ -9,9 +9,9 @@ Dimensions: ``space`` (a model, or with ``choose_layer: false`` a layer; then th
 - ``nuisance_r2`` (region, subject): R² of the nuisance spaces together
 - ``layer`` (space, region, subject): the layer that most folds chose; ``layer_r`` (representation, region, subject): r
   of every layer by itself, chosen or not, with the coordinate ``model_of``
-- ``null`` (space, region, draw): the mean over subjects of unique_r2, or of r without nuisance, of the responses of
-  each shifted in time; ``null_p`` (space, region): one-sided, of the observed mean; ``null_q``: corrected over all
-  models, or all nuisance spaces, and regions
+- ``null`` (space, region, draw): the mean over subjects of unique_r2, or of r without nuisance, of responses shifted
+  in time, by the same amounts in all; ``null_p`` (space, region): one-sided, of the observed mean; ``null_q``:
+  corrected over all models, or all nuisance spaces, and regions
 - ``lower``, ``upper`` (region, subject): correlation of the subject's time courses with the mean of the others', and of
   everybody, over the same rows; where the units of subjects correspond
 - ``ceiling`` (region, subject): the root of the split-half reliability of the mean over repeats (Spearman-Brown), mean

@@ -74,8 +74,12 @@ def units_together(parts: "Mapping[str, xr.Dataset]") -> "xr.Dataset":
 
 
 def enter_null(table: "xr.Dataset") -> None:
-    """Make ``null`` that of the mean over subjects, each of whom was shifted by itself, and enter its ``null_p`` and
-    ``null_q``, corrected as p over subjects are: they speak of these subjects."""
+    """Make ``null`` that of the mean over subjects, and enter its ``null_p`` and ``null_q``, corrected as p over
+    subjects are: they speak of these subjects.
+
+    A draw shifts all subjects who have the same rows by the same amounts. What they have in common, having heard the
+    same, stays in common: shifted apart it would average out, and p be too small.
+    """
     from consilience.engine.alignment.over_subjects import spread
     from consilience.engine.inference.null import from_permutations
 

@@ -77,3 +77,26 @@ def test_a_draw_is_the_score_of_shifted_residuals():
         better += (both[1].mean(0) - alone[1].mean(0)) >= seen
     table = cs.encode(x, y, z, permutations=9, seed=4, **options)
     np.testing.assert_allclose(table["p"].values[0], (1 + better) / 10)
+
+
+def test_p_of_a_mean_over_subjects_who_heard_the_same_is_uniform():
+    """Subjects share what no feature of the study explains. Shifted by the same amounts they go on sharing it."""
+    p = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        x, shared = slow(rng, 120, 3), slow(rng, 120, 1)
+        subjects = [shared + 0.5 * slow(rng, 120, 1) for _ in range(5)]
+        options = {
+            "penalties": [1.0, 100.0],
+            "folds": 3,
+            "groups": np.repeat(range(6), 20),
+            "permutations": 19,
+        }
+        found = cs.encode(x, np.hstack(subjects), seed=seed, **options)
+        draws, observed = found["null"].values.ravel(), float(found["r"].mean())
+        p.append((1 + (draws >= observed).sum()) / 20)
+        if seed == 0:
+            alone = [cs.encode(x, y, seed=seed, **options)["null"].values.ravel() for y in subjects]
+            np.testing.assert_allclose(np.mean(alone, axis=0), draws)
+    assert 0.4 < np.mean(p) < 0.65
+    assert 0.02 <= np.mean(np.array(p) <= 0.1) <= 0.2
