@@ -14,7 +14,7 @@ from consilience.connectors.brains.bids_files import Entities, Run, runs_of
 from consilience.connectors.brains.dataset import Brains
 from consilience.connectors.brains.events import repetition_time, within_scan
 from consilience.connectors.brains.glm import trial_betas
-from consilience.connectors.brains.grids import CLOSE, load, same_grid
+from consilience.connectors.brains.grids import load, reach, same_grid
 from consilience.connectors.brains.interfaces import Excluded, Region, Subject
 from consilience.connectors.brains.readers import fingerprint_of
 from consilience.connectors.digests import digests
@@ -181,7 +181,7 @@ def _same_regions(subject: str, name: str, one: _Trials, name_of_other: str, oth
             refuse(f"units of {region}", got)
         if a.coordinates is None or b.coordinates is None:
             same_grid(other.grid, one.grid, f"{name_of_other} of {subject}", name)
-        elif (apart := np.abs(a.coordinates - b.coordinates).max(initial=0.0)) > CLOSE:
+        elif (apart := np.abs(a.coordinates - b.coordinates).max(initial=0.0)) > reach(one.grid.affine):
             refuse(
                 f"places of the units of {region}",
                 f"units up to {apart:g} mm apart in {name} and {name_of_other}",

@@ -3,14 +3,11 @@
 They are taken out here, once for every kind of data, and each is counted.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from consilience.connectors.brains.interfaces import Excluded, Region, Subject
-from consilience.engine.errors import BadInput
 
 _NOT_FINITE = "not finite (NaN or infinity)"
 _CONSTANT = "the same value in every row"
@@ -41,25 +38,6 @@ def usable(subject: Subject) -> Subject:
         why = " or ".join(dict.fromkeys(x.reason for x in lost))
         lost = [Excluded(subject.name, f"subject, with all {len(lost)} regions", why)]
     return replace(subject, regions=regions, excluded=(*subject.excluded, *lost))
-
-
-def in_order(signals: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of nilearn's maskers whose ``runs``, if there are any, are numbered as they come: nilearn returns the
-    rows of one run after the other in the order of their names. BadInput where the rows of a run do not follow each
-    other.
-    """
-    if signals.get("runs") is None:
-        return dict(signals)
-    runs = [str(run) for run in np.asarray(signals["runs"]).tolist()]
-    number = {run: k for k, run in enumerate(dict.fromkeys(runs))}
-    numbers = np.array([number[run] for run in runs])
-    if (np.diff(numbers) < 0).any():
-        raise BadInput(
-            "runs whose volumes follow each other",
-            "volumes of several runs in turn",
-            "put the volumes of a run together",
-        )
-    return {**signals, "runs": numbers}
 
 
 def keep_faults(values: np.ndarray, raw: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from consilience.connectors.brains.interfaces import Region
+from consilience.connectors.brains.signals import check_confounds
 from consilience.engine.errors import BadInput, unknown
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def trial_betas(
     if how not in WAYS:
         raise unknown("way to estimate trials", how, WAYS)
     n = len(region.values)
-    _check(confounds, n)
+    check_confounds(confounds, n)
     regressors = len(events) + (0 if confounds is None else len(confounds.columns))
     if how == "lsa" and regressors >= n:
         raise BadInput(
@@ -90,19 +91,3 @@ def _fit(signals: np.ndarray, design: "pd.DataFrame", wanted: list[str], noise: 
     for label, result in results.items():
         betas[:, labels == label] = result.theta[rows]
     return betas
-
-
-def _check(confounds: "pd.DataFrame | None", n: int) -> None:
-    if confounds is None:
-        return
-    if len(confounds) != n:
-        raise BadInput(
-            f"{n} rows of confounds, one a volume", str(len(confounds)), "cut both to the same volumes"
-        )
-    broken = [str(c) for c in confounds.columns if confounds[c].isna().any()]
-    if broken:
-        raise BadInput(
-            "confounds that are finite",
-            f"NaN in {', '.join(broken)}",
-            "fill the first rows, or leave them out",
-        )

@@ -1,5 +1,11 @@
-"""Images on one grid: nilearn resamples one that is not, without a word, so here it is refused."""
+"""Images on one grid: nilearn resamples one that is not, without a word, so here it is refused.
 
+nilearn takes two grids for two where their affines differ by 1e-5, which rounding in a header does. Two are one here
+where no voxel of the one could be taken for the neighbour of its own in the other, and what is read is then put on the
+affine of the volumes, so that nothing is resampled.
+"""
+
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +14,9 @@ import numpy as np
 
 from consilience.engine.errors import BadInput
 
-CLOSE = 1e-3  # mm, between two affines, or places, that mean the same
+ROUNDING = 0.01  # mm; what lies further apart is told of
+_SHARE = 0.25  # of the edge of a voxel; the quaternions of headers are rounded by up to a fifth of it
+_LOG = logging.getLogger(__name__)
 
 
 class EmptyMask(BadInput):
@@ -20,7 +28,7 @@ def volumes_of(images: Any) -> Any:
 
     Raises BadInput for a file that is not there, an image without a fourth axis, and images on different grids.
     """
-    from nilearn.image import concat_imgs
+    from nilearn.image import concat_imgs, get_data, new_img_like
 
     if isinstance(images, Sequence) and not isinstance(images, str):
         loaded = [load(image) for image in images]
@@ -28,7 +36,10 @@ def volumes_of(images: Any) -> Any:
             raise BadInput("at least one image", "none", "check the list of files")
         for image in loaded[1:]:
             same_grid(image, loaded[0], described(image), described(loaded[0]))
-        return concat_imgs(loaded)
+        first = loaded[0].affine
+        return concat_imgs(
+            [x if (x.affine == first).all() else new_img_like(x, get_data(x), first) for x in loaded]
+        )
     image = load(images)
     if image.ndim != 4:
         raise BadInput(
@@ -56,7 +67,7 @@ def mask_of(image: Any, volumes: Any) -> Any:
     inside = mask.get_fdata() != 0
     if not inside.any():
         raise EmptyMask("a mask with at least one voxel", f"{described(mask)} with none", "check the mask")
-    return new_img_like(mask, inside.astype(np.uint8))
+    return new_img_like(mask, inside.astype(np.uint8), volumes.affine)
 
 
 def labels_of(image: Any, volumes: Any, kind: str = "atlas") -> Any:
@@ -95,16 +106,48 @@ def by_name(names: Mapping[int, str] | Sequence[str]) -> dict[str, list[int]]:
 
 
 def same_grid(one: Any, other: Any, name: str, name_of_other: str) -> None:
-    """Raise BadInput, with both affines and shapes, unless the images share them."""
+    """Raise BadInput, with both affines and shapes, unless every voxel of one image lies where that of the other does:
+    less than a quarter of its edge apart. More than rounding is logged."""
     shapes = tuple(one.shape[:3]), tuple(other.shape[:3])
-    if shapes[0] == shapes[1] and np.allclose(one.affine, other.affine, rtol=0, atol=CLOSE):
+    apart = _apart(one, other) if shapes[0] == shapes[1] else np.inf
+    if apart <= reach(other.affine):
+        if apart > ROUNDING:
+            _LOG.warning(
+                "%s and %s lie up to %.2f mm apart, less than a quarter of a voxel: they are read as one grid",
+                name, name_of_other, apart,
+            )  # fmt: skip
         return
+    differ = f"; voxels lie up to {apart:.3g} mm apart{_turned(one, other)}" if np.isfinite(apart) else ""
     raise BadInput(
         f"{name} and {name_of_other} on one grid",
-        f"shape {shapes[0]} with affine {_text(one.affine)}, and shape {shapes[1]} with affine {_text(other.affine)}",
+        f"shape {shapes[0]} with affine {_text(one.affine)}, and shape {shapes[1]} with affine {_text(other.affine)}"
+        f"{differ}",
         "resample one, where you can look at it: nilearn.image.resample_to_img(mask_or_atlas, volumes, "
         'interpolation="nearest")',
     )
+
+
+def reach(affine: np.ndarray) -> float:
+    """How far, in mm, a place may be from the centre of a voxel to be that voxel's."""
+    return _SHARE * float(np.linalg.norm(affine[:3, :3], axis=0).min())
+
+
+def _apart(one: Any, other: Any) -> float:
+    """The greatest distance, in mm, between a voxel of one image and that of the other: it is at a corner."""
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in one.shape[:3]], [1])).reshape(4, -1)
+    return float(np.linalg.norm((one.affine - other.affine) @ corners, axis=0).max())
+
+
+def _turned(one: Any, other: Any) -> str:
+    """How the axes of two grids lie to each other: in another order, or at an angle."""
+    from nibabel.orientations import aff2axcodes
+
+    codes = ["".join(map(str, aff2axcodes(x.affine))) for x in (one, other)]
+    if codes[0] != codes[1]:
+        return f", their axes are {codes[0]} and {codes[1]}"
+    axes = [x.affine[:3, :3] / np.linalg.norm(x.affine[:3, :3], axis=0) for x in (one, other)]
+    angle = np.degrees(np.arccos(np.clip(((axes[0] * axes[1]).sum() - 1) / 2, -1, 1)))
+    return f", turned by {angle:.3g} degrees" if angle >= 0.005 else ""
 
 
 def load(image: Any) -> Any:

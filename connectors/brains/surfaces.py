@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from consilience.connectors.brains.cleaning import in_order, keep_faults
+from consilience.connectors.brains.cleaning import keep_faults
 from consilience.connectors.brains.grids import by_name
 from consilience.connectors.brains.interfaces import Region
+from consilience.connectors.brains.signals import checked, cleaned
 from consilience.engine.errors import BadInput
 
 _BOTH = ("left", "right")
@@ -15,13 +16,15 @@ _BOTH = ("left", "right")
 
 def on_surface(image: Any, mask: Any = None, **signals: Any) -> Region:
     """The vertices of a ``nilearn.surface.SurfaceImage`` of several maps (vertices, rows), left before right, within
-    `mask` (another, of 0 and 1) if given. `signals` are arguments of nilearn's ``SurfaceMasker``.
+    `mask` (another, of 0 and 1) if given. `signals` are arguments of nilearn's ``signal.clean``, with the defaults of
+    its ``SurfaceMasker`` (which knows no ``runs``); maps are smoothed before, not here.
 
     A vertex that is NaN or infinite in any row, which nilearn would make 0, stays NaN, and is counted later. Raises
-    BadInput for images on different meshes and for a mask without a vertex.
+    BadInput for images on different meshes, a mask without a vertex, and `signals` that cannot be meant.
     """
     from nilearn.maskers import SurfaceMasker
 
+    checked(signals)
     inside = np.ones(sum(_vertices(image)), bool)
     if mask is not None:
         _same_mesh(mask, image)
@@ -30,8 +33,8 @@ def on_surface(image: Any, mask: Any = None, **signals: Any) -> Region:
             raise BadInput("a mask with at least one vertex", "one with none", "check the mask")
     # Without a mask of its own nilearn would leave out the vertices that are 0 throughout, which has to be counted.
     everywhere = _like(image, inside[:, None])
-    masker = SurfaceMasker(mask_img=everywhere, **{"standardize": None, **in_order(signals)})
-    values = keep_faults(masker.fit_transform(image), _stacked(image)[inside])
+    masker, raw = SurfaceMasker(mask_img=everywhere, standardize=None), _stacked(image)[inside]
+    values = keep_faults(cleaned(masker.fit_transform(image), signals), raw)
     places = np.concatenate([image.mesh.parts[side].coordinates for side in _sides(image)])
     return Region(values, coordinates=places[inside])
 

@@ -2,7 +2,8 @@
 
 A voxel that is NaN or infinite in any volume, which nilearn would make 0, stays NaN here, and a constant one constant:
 `usable` takes them out and counts them. A region without a voxel comes with no unit, for the same reason. `signals` are
-arguments of nilearn's ``NiftiMasker`` (``detrend``, ``standardize``, ``runs``, ``smoothing_fwhm``, …).
+arguments of nilearn's ``NiftiMasker`` (``detrend``, ``standardize``, ``runs``, ``smoothing_fwhm``, …), but for those
+by which it would resample: volumes, mask and atlas lie on one grid, and stay on it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,25 +12,45 @@ from typing import Any
 
 import numpy as np
 
-from consilience.connectors.brains.cleaning import in_order, keep_faults
-from consilience.connectors.brains.grids import by_name, labels_of, mask_of, volumes_of, whole_numbers
+from consilience.connectors.brains.cleaning import keep_faults
+from consilience.connectors.brains.grids import (
+    by_name,
+    described,
+    labels_of,
+    mask_of,
+    volumes_of,
+    whole_numbers,
+)
 from consilience.connectors.brains.interfaces import Region
+from consilience.connectors.brains.signals import OF_VOLUMES, check_confounds, checked, cleaned
 from consilience.engine.errors import BadInput
 
 
 def in_mask(volumes: Any, mask: Any, *, confounds: Any = None, **signals: Any) -> Region:
     """The voxels of `volumes` (a path, a 4D image, or a sequence of 3D ones) within `mask`.
 
-    Raises BadInput for a mask on another grid, without a voxel, or of more than two values.
+    Raises BadInput for a mask on another grid, without a voxel, or of more than two values; for `signals` that nilearn
+    has no such argument for, and smoothing with voxels that are not finite; and for `confounds` (volumes, columns) that
+    are not finite or of another length.
     """
     from nilearn.image import get_data
     from nilearn.maskers import NiftiMasker
 
+    given = checked(signals, OF_VOLUMES)
     images = volumes_of(volumes)
+    check_confounds(confounds, images.shape[3])
     mask_img = mask_of(mask, images)
     inside = mask_img.get_fdata() > 0
-    masker = NiftiMasker(mask_img=mask_img, **{"standardize": None, **in_order(signals)})
-    values = keep_faults(masker.fit_transform(images, confounds=confounds), get_data(images)[inside])
+    raw = get_data(images)
+    if given.get("smoothing_fwhm") and not np.isfinite(raw).all():
+        # nilearn would count them as 0, and draw their neighbours towards it.
+        voxels = int((~np.isfinite(raw).all(axis=3)).sum())
+        raise BadInput(
+            "images without NaN or infinity, to be smoothed", f"{voxels} voxels with some in {described(images)}",
+            "smooth them before, once it is decided what stands in those voxels, or leave smoothing_fwhm out",
+        )  # fmt: skip
+    masker = NiftiMasker(mask_img=mask_img, **{"standardize": None, **given})
+    values = keep_faults(masker.fit_transform(images, confounds=confounds), raw[inside])
     return Region(values, coordinates=_places(inside, mask_img.affine))
 
 
@@ -63,7 +84,7 @@ def in_atlas(
         raise BadInput(
             "a mask that holds voxels of the atlas", "one that holds none", "check that both are in one space"
         )
-    whole = in_mask(images, new_img_like(labels, inside.astype(np.uint8)), **signals)
+    whole = in_mask(images, new_img_like(images, inside.astype(np.uint8)), **signals)
     every, kept = found[wanted], found[inside]
     return {
         name: _less(_where(whole, np.isin(kept, those)), int(np.isin(every, those).sum()))
@@ -77,10 +98,9 @@ def in_parcels(
     """The mean of every label of `atlas`, as one region whose units are the labels, in the order of `names`.
 
     A label that has no voxel, or one that is not finite, is NaN throughout; labels of one name are one unit. See
-    `in_atlas` for the rest. `signals` are applied to the means, not to the voxels.
+    `in_atlas` for the rest. `signals` are applied to the means, not to the voxels, which are not smoothed.
     """
-    from nilearn.signal import clean
-
+    checked(signals)
     regions = in_atlas(volumes, atlas, names, mask=mask)
     n = next(iter(regions.values())).n
     means = np.stack(
@@ -90,12 +110,9 @@ def in_parcels(
         r.coordinates.mean(axis=0) if r.values.size and r.coordinates is not None else np.full(3, np.nan)
         for r in regions.values()
     ]
-    whole = np.isfinite(means).all(axis=0)
-    if signals and whole.any():
-        means[:, whole] = clean(means[:, whole], **in_order(signals))
     lost = sum(count for r in regions.values() for count in r.left_out.values())
     trimmed = {("voxels", "outside the mask"): lost} if lost else {}
-    return Region(means, coordinates=np.stack(centres), left_out=trimmed)
+    return Region(cleaned(means, signals), coordinates=np.stack(centres), left_out=trimmed)
 
 
 def in_spheres(
@@ -109,11 +126,17 @@ def in_spheres(
     """The voxels whose centre lies within `radius` mm of a point, a region a point; points are in the space of the
     volumes' affine (MNI, if they are), and spheres may overlap. What the mask takes is counted, as in `in_atlas`.
 
-    Raises BadInput as `in_mask`, and for a sphere without a voxel.
+    Raises BadInput as `in_mask`, for a sphere without a voxel, and for an image that does not say where it lies.
     """
     from nilearn.image import new_img_like
 
     images = volumes_of(volumes)
+    if "sform_code" in images.header and not images.header["sform_code"] and not images.header["qform_code"]:
+        raise BadInput(
+            "volumes that lie in some space, for points in mm",
+            f"{described(images)}, whose header says nothing of it (sform_code and qform_code are 0)",
+            "set the affine that it was acquired with, or name masks",
+        )
     allowed = np.ones(images.shape[:3], bool) if mask is None else mask_of(mask, images).get_fdata() > 0
     everywhere = _places(np.ones(images.shape[:3], bool), images.affine)
     balls = {

@@ -197,6 +197,18 @@ def test_blocks_of_maps_on_a_mesh_of_ones_own(surfaces: Path) -> None:
     np.testing.assert_allclose(values[:, :N], [LEFT[:, :2].mean(axis=1), LEFT[:, 3:].mean(axis=1)], atol=1e-6)
 
 
+def test_signals_of_surfaces_are_cleaned_within_each_run(surfaces: Path) -> None:
+    table(surfaces / "maps" / "rows.tsv", [f"i{k}" for k in range(6)], ["b"] * 3 + ["a"] * 3)
+    signals = {"standardize": "zscore_sample"}
+    values = opened(surfaces, "surfaces:maps", signals=signals).subject("s2").regions["cortex"].values
+    for run in (slice(3), slice(3, 6)):
+        each = LEFT[:, run]
+        wanted = (each - each.mean(axis=1, keepdims=True)) / each.std(axis=1, ddof=1, keepdims=True)
+        np.testing.assert_allclose(values[run], wanted.T, atol=1e-4)
+    with pytest.raises(cs.BadInput, match=r"a known argument .*got 'smoothing_fwhm'"):
+        opened(surfaces, "surfaces:maps", signals={"smoothing_fwhm": 4}).subject("s2")
+
+
 def test_surfaces_that_do_not_fit_are_refused(surfaces: Path) -> None:
     def refused(words: str, **options: Any) -> None:
         with pytest.raises(cs.BadInput, match=words):
