@@ -14,8 +14,9 @@ from consilience.connectors.brains.glm import trial_betas
 from consilience.connectors.brains.hrf import to_volumes
 from consilience.connectors.brains.interfaces import Excluded, Region, Subject
 from consilience.connectors.brains.rdms import as_rdm, read_rdm
-from consilience.connectors.brains.readers import Atlas, Masks, Spheres
+from consilience.connectors.brains.readers import Atlas, Masks, PerSubject, Spheres
 from consilience.connectors.brains.registry import brains, open_brains, register
+from consilience.connectors.brains.surface_files import SurfaceReader
 from consilience.connectors.brains.surfaces import in_surface_atlas, on_surface
 from consilience.connectors.brains.together import of_subjects
 from consilience.connectors.brains.volumes import in_atlas, in_mask, in_parcels, in_spheres
@@ -25,9 +26,11 @@ __all__ = [
     "Brains",
     "Excluded",
     "Masks",
+    "PerSubject",
     "Region",
     "Spheres",
     "Subject",
+    "SurfaceReader",
     "Written",
     "as_rdm",
     "block_means",

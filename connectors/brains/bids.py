@@ -1,8 +1,10 @@
-"""A BIDS data set with derivatives (fMRIPrep's, for instance): every run through a first-level GLM, a row a trial."""
+"""A BIDS data set with derivatives (fMRIPrep's, for instance): every run through a first-level GLM, a row a trial; or
+as it is, a row a volume."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256 as sha
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,34 +13,47 @@ import numpy as np
 
 from consilience.connectors.brains.arrays import of_trials
 from consilience.connectors.brains.bids_files import Entities, Run, runs_of
+from consilience.connectors.brains.bids_runs import (
+    Regions,
+    Rows,
+    confounds_of,
+    events_of,
+    length_of,
+    regions_of,
+    seconds_of,
+    together,
+)
 from consilience.connectors.brains.dataset import Brains
-from consilience.connectors.brains.events import repetition_time, within_scan
+from consilience.connectors.brains.events import SAME_TR, within_scan
 from consilience.connectors.brains.glm import trial_betas
-from consilience.connectors.brains.grids import load, reach, same_grid
-from consilience.connectors.brains.interfaces import Excluded, Region, Subject
-from consilience.connectors.brains.readers import fingerprint_of
+from consilience.connectors.brains.interfaces import Excluded, Subject
+from consilience.connectors.brains.readers import PerSubject, fingerprint_of
+from consilience.connectors.brains.signals import check_confounds
+from consilience.connectors.brains.timelines import Clock, Timeline
 from consilience.connectors.digests import digests
-from consilience.engine.errors import BadInput, unknown
+from consilience.engine.errors import BadInput
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Regions = Callable[[Any], Mapping[str, Region]]
-
 
 def of_bids(
     folder: str | Path,
-    regions: Regions,
+    regions: Regions | PerSubject,
     *,
     task: str,
     space: str | None = None,
     entities: Entities | None = None,
     derivatives: str | Path = "derivatives",
+    surface: bool = False,
     regions_version: str | None = None,
+    stimulus: str = "trial_type",
+    rest: Sequence[str] = (),
     confounds: Sequence[str] = (),
     tr: float | None = None,
     outside: str = "refuse",
     uneven: str = "refuse",
+    over_time: bool = False,
     name: str | None = None,
     licence: str = "not stated",
     citation: str = "not stated",
@@ -50,16 +65,24 @@ def of_bids(
         folder: The raw data set, with the events.
         regions: What reads the regions of a run's image: `Masks`, `Atlas` or `Spheres`; or a function, such as ``lambda
             image: {"VT": in_mask(image, mask)}``, with `regions_version`: any text, another one whenever the function
-            or what it reads changes.
+            or what it reads changes. Of surfaces it is called with the files of the hemispheres, as `SurfaceReader`
+            is. `PerSubject` where each subject has masks of its own.
         task: The task whose runs are read, in `space` if it is given.
         entities: Others that the images have, where a scan was made into several: ``{"echo": "1"}``, or ``{"echo":
             None}`` for those without.
         derivatives: The folder of preprocessed images, absolute or within `folder`; the images of `folder` itself when
             it is ``"."``.
-        confounds: Columns of the confounds' table that go into the GLM.
+        surface: Read ``*_hemi-L_*_bold.func.gii`` and ``hemi-R``, in place of volumes.
+        stimulus, rest: The column of the events that holds the ids of the stimuli, and those of its values that are
+            none (``fixation``, ``n/a``): events of these are left out.
+        confounds: Columns of the confounds' table. They go into the GLM, or, over time, make the nuisance space
+            ``confounds``.
         tr: The repetition time, where neither sidecar nor header says it.
         outside, uneven: What to do with events outside the scan (`within_scan`), and with trial types that come a
             different number of times (`of_trials`).
+        over_time: Rows are the volumes as they were recorded, for an encoding with a haemodynamic response or delays:
+            groups are the runs, the nuisance space ``rate`` says that something was shown, and ``on_rows`` brings
+            features of the stimuli to the volumes at which they were. See `Clock` for the ids of the rows.
         glm: How trials are estimated; see `trial_betas`.
 
     The fingerprint is over the content of images, events, confounds and sidecars, over the regions and the options: the
@@ -68,121 +91,120 @@ def of_bids(
     Raises BadInput, before an image is read, when there is no run, or a run lacks its events or its confounds; and when
     one is read whose units are not those of the other runs.
     """
-    root = Path(folder).expanduser().absolute()
-    read_as = fingerprint_of(regions, regions_version)
-    runs = runs_of(root, root / Path(derivatives).expanduser(), task, space, bool(confounds), entities)
-    options = {"confounds": list(confounds), "tr": tr, "outside": outside, "uneven": uneven, **glm}
-    every = [run for found in runs.values() for run in found]
-    files = [x for run in every for x in (run.bold, run.events, run.confounds, run.sidecar) if x is not None]
-    names = {subject: [[run.name, run.bold.name] for run in found] for subject, found in runs.items()}
-    spec = [names, digests(files), read_as, options]
-
-    def load_subject(subject: str) -> Subject:
-        read = [_trials(subject, run, regions, confounds, tr, outside, glm) for run in runs[subject]]
-        shown = [x for trials in read for x in trials.shown]
-        which = [run.name for run, trials in zip(runs[subject], read) for _ in trials.shown]
-        found = of_trials(subject, shown, _together(subject, runs[subject], read), runs=which, uneven=uneven)
-        return replace(found, excluded=(*(x for t in read for x in t.excluded), *found.excluded))
-
-    return Brains(
-        name=name or root.name,
-        names=list(runs),
-        load=load_subject,
-        fingerprint=sha(json.dumps(spec).encode()).hexdigest(),
-        licence=licence,
-        citation=citation,
-        notes={"glm": options},
-    )
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """Where the voxels of an image lie; the image itself is not held."""
-
-    shape: tuple[int, ...]
-    affine: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Trials:
-    """What one run gave."""
-
-    grid: "_Grid"
-    shown: list[str]
-    regions: dict[str, Region]
-    excluded: list[Excluded]
-
-
-def _trials(
-    subject: str, run: Run, regions: Regions, columns: Sequence[str], tr: float | None, outside: str, glm: Any
-) -> _Trials:
-    """One run through the GLM."""
-    import pandas as pd
-
-    image = load(run.bold)
-    said = json.loads(run.sidecar.read_text()).get("RepetitionTime") if run.sidecar is not None else None
-    seconds = repetition_time(
-        image, tr if tr is not None else said, "tr" if tr is not None else "the sidecar"
-    )
-    events, out = within_scan(pd.read_csv(run.events, sep="\t"), image.shape[3], seconds, outside=outside)
-    lost = [Excluded(subject, f"events of {run.name}", "outside the scan", out)] if out else []
-    table = None
-    if columns:
-        table, filled = _confounds(run, columns)
-        lost += [
-            Excluded(subject, f"rows of {c} in {run.name}", "not recorded; set to the mean", 1)
-            for c in filled
-        ]
-    betas = {
-        name: trial_betas(region, events, seconds, confounds=table, **glm)
-        for name, region in regions(image).items()
-    }
-    return _Trials(_Grid(image.shape, image.affine), events["trial_type"].astype(str).tolist(), betas, lost)
-
-
-def _confounds(run: Run, columns: Sequence[str]) -> "tuple[pd.DataFrame, list[str]]":
-    """The columns, and which of them lacked their first row, as derivatives over time do: it is set to the mean."""
-    import pandas as pd
-
-    table = pd.read_csv(run.confounds, sep="\t")
-    for column in columns:
-        if column not in table.columns:
-            raise unknown(f"confound of {run.name}", column, table.columns)
-    table = table[list(columns)].astype(float)
-    filled = [c for c in columns if np.isnan(table[c].iloc[0]) and not table[c].iloc[1:].isna().any()]
-    return table.fillna({c: table[c].mean() for c in filled}), filled
-
-
-def _together(subject: str, runs: Sequence[Run], read: Sequence[_Trials]) -> dict[str, Region]:
-    """The trials of all runs, one below the other; BadInput where unit u is not at one place in all of them."""
-    first = read[0]
-    for run, other in zip(runs[1:], read[1:]):
-        _same_regions(subject, runs[0].name, first, run.name, other)
-    return {
-        name: replace(region, values=np.concatenate([r.regions[name].values for r in read]))
-        for name, region in first.regions.items()
-    }
-
-
-def _same_regions(subject: str, name: str, one: _Trials, name_of_other: str, other: _Trials) -> None:
-    def refuse(what: str, got: str) -> None:
+    if over_time and glm:
         raise BadInput(
-            f"the same {what} in every run of {subject}", got,
-            "bring all runs to one space, and use one mask for them",
+            "no options of a GLM with `over_time`", ", ".join(glm), "leave them out: no trials are estimated"
+        )
+    root = Path(folder).expanduser().absolute()
+    images = root / Path(derivatives).expanduser()
+    runs = runs_of(root, images, task, space, bool(confounds), entities, surface)
+    readers = {
+        subject: regions.make(subject) if isinstance(regions, PerSubject) else regions for subject in runs
+    }
+    options = {
+        "confounds": list(confounds), "tr": tr, "outside": outside, "uneven": uneven, "stimulus": stimulus,
+        "rest": list(rest), **({"over_time": True} if over_time else glm),
+    }  # fmt: skip
+    names = {subject: [[run.name, run.bold.name] for run in found] for subject, found in runs.items()}
+    files = [x for found in runs.values() for run in found for x in run.files]
+    # One reader of all subjects is asked once: it may hold large masks.
+    read_as = [fingerprint_of(x, regions_version) for x in {id(x): x for x in readers.values()}.values()]
+    spec = [names, digests(files), read_as, options]
+    reading = _Reading(runs, readers, stimulus, rest, confounds, tr, outside)
+    clock = reading.clock() if over_time else None
+
+    def load(subject: str) -> Subject:
+        return reading.trials(subject, uneven, glm) if clock is None else reading.volumes(subject, clock)
+
+    more: dict[str, Any] = {"notes": {"glm": options}}
+    if clock is not None:
+        more = {
+            "on_rows": clock.on_rows, "stimulus_ids": clock.stimulus_ids, "own_rows": not clock.alike,
+            "notes": {"tr": clock.tr, "over_time": options},
+        }  # fmt: skip
+    return Brains(
+        name=name or root.name, names=list(runs), load=load, fingerprint=sha(json.dumps(spec).encode()).hexdigest(),
+        licence=licence, citation=citation, **more,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How the runs of a data set are read."""
+
+    runs: Mapping[str, Sequence[Run]]
+    readers: Mapping[str, Regions]
+    stimulus: str
+    rest: Sequence[str]
+    confounds: Sequence[str]
+    tr: float | None
+    outside: str
+
+    def events(self, subject: str, run: Run, tr: float) -> "tuple[pd.DataFrame, list[Excluded]]":
+        """The events within the scan, and how many were not; see `within_scan`."""
+        every = events_of(run, self.stimulus, self.rest)
+        events, out = within_scan(every, length_of(run), tr, outside=self.outside)
+        return events, [Excluded(subject, f"events of {run.name}", "outside the scan", out)] if out else []
+
+    def trials(self, subject: str, uneven: str, glm: Mapping[str, Any]) -> Subject:
+        """Every run through the GLM."""
+        read: list[Rows] = []
+        lost: list[Excluded] = []
+        shown: list[str] = []
+        which: list[str] = []
+        for run in self.runs[subject]:
+            tr, first = seconds_of(run, self.tr)
+            events, out = self.events(subject, run, tr)
+            table, filled = confounds_of(subject, run, self.confounds)
+            volumes = regions_of(run, self.readers[subject])
+            betas = {
+                name: trial_betas(region, events, tr, first=first, confounds=table, **glm)
+                for name, region in volumes.regions.items()
+            }
+            read.append(replace(volumes, regions=betas))
+            shown += events["trial_type"].astype(str).tolist()
+            which += [run.name] * len(events)
+            lost += [*out, *filled]
+        found = of_trials(subject, shown, together(subject, read), runs=which, uneven=uneven)
+        return replace(found, excluded=(*lost, *found.excluded))
+
+    def volumes(self, subject: str, clock: Clock) -> Subject:
+        """Every run as it was recorded."""
+        read: list[Rows] = []
+        lost: list[Excluded] = []
+        tables: list[np.ndarray] = []
+        for run, line in zip(self.runs[subject], clock.runs[subject]):
+            lost += self.events(subject, run, line.tr)[1]
+            table, filled = confounds_of(subject, run, self.confounds)
+            check_confounds(table, length_of(run))
+            if table is not None:
+                tables.append(table.to_numpy(float))
+            read.append(regions_of(run, self.readers[subject]))
+            lost += filled
+        nuisance = {"rate": clock.rate(subject)}
+        if tables:
+            nuisance["confounds"] = np.concatenate(tables)
+        return Subject(
+            subject, clock.rows(subject), together(subject, read), groups=clock.groups(subject), nuisance=nuisance,
+            excluded=tuple(lost),
         )  # fmt: skip
 
-    if list(one.regions) != list(other.regions):
-        both = [f"{', '.join(x.regions)} in {run}" for run, x in ((name, one), (name_of_other, other))]
-        refuse("regions", " and ".join(both))
-    for region, a in one.regions.items():
-        b = other.regions[region]
-        if a.values.shape[1] != b.values.shape[1]:
-            got = f"{a.values.shape[1]} in {name} and {b.values.shape[1]} in {name_of_other}"
-            refuse(f"units of {region}", got)
-        if a.coordinates is None or b.coordinates is None:
-            same_grid(other.grid, one.grid, f"{name_of_other} of {subject}", name)
-        elif (apart := np.abs(a.coordinates - b.coordinates).max(initial=0.0)) > reach(one.grid.affine):
-            refuse(
-                f"places of the units of {region}",
-                f"units up to {apart:g} mm apart in {name} and {name_of_other}",
-            )
+    def clock(self) -> Clock:
+        """What was shown when, in all runs; BadInput where they differ in their repetition time, of which there is
+        one."""
+        lines = {subject: [self._line(run) for run in own] for subject, own in self.runs.items()}
+        seconds = {f"{subject} {x.run}": x.tr for subject, own in lines.items() for x in own}
+        (one, first), *others = seconds.items()
+        for other, held in others:
+            if abs(held - first) > SAME_TR:
+                raise BadInput(
+                    "one repetition time in all runs", f"{first:g} s in {one} and {held:g} s in {other}",
+                    "resample some, or choose runs by `entities`",
+                )  # fmt: skip
+        return Clock(lines, cache(lambda subject, k: length_of(self.runs[subject][k])))
+
+    def _line(self, run: Run) -> Timeline:
+        tr, first = seconds_of(run, self.tr)
+        events = events_of(run, self.stimulus, self.rest).sort_values("onset", kind="stable")
+        onsets, durations = (tuple(events[c].tolist()) for c in ("onset", "duration"))
+        return Timeline(run.name, tuple(events["trial_type"].astype(str)), onsets, durations, tr, first)

@@ -1,11 +1,11 @@
-"""The files of a BIDS data set that belong to one run: its image, events, confounds and sidecar.
+"""The files of a BIDS data set that belong to one run: its image, or one a hemisphere, events, confounds and sidecar.
 
 They belong together by the entities in their names (``task-look``, ``acq-fast``, ``run-1``): a file belongs to an image
 all of whose entities it shares, and of several the one with the most (the inheritance principle of BIDS).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from consilience.engine.errors import BadInput
@@ -14,30 +14,46 @@ from consilience.engine.errors import BadInput
 # several images (an echo or a part of it, a space, a resolution), and only one of them can be read.
 SCAN = ("ses", "acq", "ce", "dir", "run")
 Entities = Mapping[str, str | int | None]
+_HEMISPHERES = {"L": "left", "R": "right"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """The files of one run; `sidecar` is the JSON that says its repetition time, if there is one."""
+    """The files of one run; `sidecar` is the JSON that says its repetition time, if there is one. `halves` are the
+    images of the hemispheres, of which `bold` is the first, and empty for volumes."""
 
     name: str
     bold: Path
     events: Path
     confounds: Path | None
     sidecar: Path | None
+    halves: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def files(self) -> list[Path]:
+        """All of them."""
+        every = (*(self.halves.values() or [self.bold]), self.events, self.confounds, self.sidecar)
+        return [x for x in every if x is not None]
 
 
 def runs_of(
-    root: Path, images: Path, task: str, space: str | None, confounds: bool, entities: Entities | None = None
+    root: Path,
+    images: Path,
+    task: str,
+    space: str | None,
+    confounds: bool,
+    entities: Entities | None = None,
+    surface: bool = False,
 ) -> dict[str, list[Run]]:
     """Subject -> its runs, in the order of their names. `entities` are what the images have to have, or, where None is
-    given for one, must not have."""
+    given for one, must not have. With `surface` a run is its images of both hemispheres, or of one throughout."""
     if not images.is_dir():
         raise BadInput("the folder of a BIDS data set", f"{images}, which is not a folder", "check the path")
     more = {key: label if label is None else str(label) for key, label in (entities or {}).items()}
     wanted = {"task": task, **({} if space is None else {"space": space}), **more}
     found: dict[str, dict[str, list[Path]]] = {}
-    for path in sorted(images.glob("sub-*/**/func/*_bold.nii*")):
+    ending = "_bold.func.gii" if surface else "_bold.nii"
+    for path in sorted(images.glob(f"sub-*/**/func/*{ending}*")):
         held = entities_of(path)
         if all(held.get(key) == value for key, value in wanted.items()):
             scans = found.setdefault(f"sub-{held['sub']}", {})
@@ -45,12 +61,45 @@ def runs_of(
     if not found:
         asked = ", ".join(f"no {k}" if v is None else f"{k}-{v}" for k, v in wanted.items())
         raise BadInput(
-            f"images *_bold.nii.gz ({asked}) below {images}", "none", "check task, space, entities and folder"
-        )
-    return {
-        subject: [_run(root, name, _only(subject, scans[name]), confounds) for name in sorted(scans)]
+            f"images *{ending}{'' if surface else '.gz'} ({asked}) below {images}", "none",
+            "check task, space, entities and folder",
+        )  # fmt: skip
+    runs = {
+        subject: [
+            _run(root, name, _sides(subject, scans[name], surface), confounds) for name in sorted(scans)
+        ]
         for subject, scans in sorted(found.items())
     }
+    _same_sides(runs)
+    return runs
+
+
+def _sides(subject: str, paths: Sequence[Path], surface: bool) -> dict[str, Path]:
+    """The image of a scan, or one a hemisphere, left before right."""
+    if not surface:
+        return {"": _only(subject, paths)}
+    found = {}
+    for label, side in _HEMISPHERES.items():
+        if own := [path for path in paths if entities_of(path).get("hemi") == label]:
+            found[side] = _only(subject, own)
+    if not found:
+        raise BadInput(
+            f"hemi-L and hemi-R in the names of the surfaces of {subject}", paths[0].name, "rename them"
+        )
+    return found
+
+
+def _same_sides(runs: Mapping[str, Sequence[Run]]) -> None:
+    """BadInput where some runs have a hemisphere that others lack."""
+    held = {f"{subject} {run.name}": list(run.halves) for subject, own in runs.items() for run in own}
+    most = max(held.values(), key=len)
+    for name, sides in held.items():
+        if sides != most:
+            raise BadInput(
+                f"images of the hemispheres {' and '.join(most)} in every run",
+                f"{' and '.join(sides)} alone in {name}",
+                'add the other, or choose one by entities={"hemi": "L"}',
+            )
 
 
 def entities_of(path: Path) -> dict[str, str | None]:
@@ -83,8 +132,10 @@ def _only(subject: str, paths: Sequence[Path]) -> Path:
     )  # fmt: skip
 
 
-def _run(root: Path, name: str, bold: Path, confounds: bool) -> Run:
+def _run(root: Path, name: str, sides: Mapping[str, Path], confounds: bool) -> Run:
     """An image with the files that belong to it."""
+    bold = next(iter(sides.values()))
+    halves = {side: path for side, path in sides.items() if side}
     subject = f"sub-{entities_of(bold)['sub']}"
     above = [root, root / subject]  # where what holds for several runs may stand
     raw = [x for folder in above for x in folder.glob("*")] + list(root.glob(f"{subject}/**/func/*"))
@@ -100,9 +151,9 @@ def _run(root: Path, name: str, bold: Path, confounds: bool) -> Run:
             f"one table of confounds for {bold.name}", "none",
             f"add {stem}_desc-confounds_timeseries.tsv beside it, or leave confounds out",
         )  # fmt: skip
-    own = bold.with_name(bold.name.split(".nii")[0] + ".json")
+    own = bold.with_name(bold.name.split(".")[0] + ".json")
     sidecar = own if own.is_file() else _belonging(bold, raw, "_bold.json")
-    return Run(name, bold, events, aside, sidecar)
+    return Run(name, bold, events, aside, sidecar, halves)
 
 
 def _belonging(bold: Path, files: Iterable[Path], ending: str) -> Path | None:

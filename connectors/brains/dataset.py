@@ -32,7 +32,8 @@ class Brains:
     counted among them. `fingerprint` changes whenever a sample id or a response does. `stimuli` names the stimulus set
     that was shown, where one of the same ids is registered. Where rows are time points, `on_rows` brings features
     (stimuli, d) of that set, or of `stimulus_ids` where they are given, to them, with a haemodynamic response or
-    without: the ids of the rows, and (rows, d).
+    without: the ids of the rows, and (rows, d). With `own_rows` each subject has rows of its own, of which another
+    lacks nothing.
     `cached` says whether all of it can be read without a network. Nothing is read or fetched before it is needed.
     """
 
@@ -47,6 +48,7 @@ class Brains:
     stimuli: str = ""
     on_rows: Callable[[np.ndarray, str | None], tuple[list[str], np.ndarray]] | None = None
     stimulus_ids: Sequence[str] = ()
+    own_rows: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
     cached: Callable[[], bool] = lambda: True
 
@@ -96,7 +98,8 @@ class Brains:
             regions[subject.name] = list(subject.regions)
             for model, part, spaces in tables_of(f"{self.name}.{subject.name}", subject, trials):
                 tables[model] = write_table(store, model, self.name, part, spaces, self._meta(part))
-        excluded += [x for x in missing_of(ids) if x.subject in regions and x not in excluded]
+        missing = () if self.own_rows else missing_of(ids)
+        excluded += [x for x in missing if x.subject in regions and x not in excluded]
         told = {
             (x.subject, x.what) for x in excluded
         }  # a region whose units were all taken out has its own reason

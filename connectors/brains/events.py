@@ -1,16 +1,19 @@
-"""Events on the clock of a scan: what nilearn would only warn of is refused, or counted."""
+"""Events and confounds on the clock of a scan: what nilearn would only warn of is refused, or counted."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from consilience.connectors.brains.interfaces import Excluded
+from consilience.connectors.brains.signals import check_confounds
 from consilience.engine.errors import BadInput, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = ("onset", "duration", "trial_type")
-_CLOSE = 1e-3  # seconds, between two repetition times that mean the same
+SAME_TR = 1e-3  # seconds, between two repetition times that mean the same
 
 
 def within_scan(
@@ -25,18 +28,7 @@ def within_scan(
     """
     if outside not in ("refuse", "drop"):
         raise unknown("way with events outside the scan", outside, ("refuse", "drop"))
-    absent = [name for name in _COLUMNS if name not in events.columns]
-    if absent:
-        raise BadInput(
-            f"events with the columns {', '.join(_COLUMNS)}", f"no {', '.join(absent)}", "rename the columns"
-        )
-    broken = int(events[list(_COLUMNS)].isna().any(axis=1).sum())
-    if broken:
-        raise BadInput(
-            "an onset, a duration and a trial_type in every event",
-            f"{broken} of {len(events)} without one",
-            "complete these events, or leave them out",
-        )
+    events = complete(events)
     onset, end = events["onset"].to_numpy(float), volumes * tr
     out = (onset < 0) | (onset >= end)
     if out.any() and outside == "refuse":
@@ -52,6 +44,55 @@ def within_scan(
     return kept.iloc[order].reset_index(drop=True), int(out.sum())
 
 
+def complete(events: "pd.DataFrame") -> "pd.DataFrame":
+    """The events, with times as numbers; BadInput for missing columns, and values that are NaN or no numbers."""
+    import pandas as pd
+
+    absent = [name for name in _COLUMNS if name not in events.columns]
+    if absent:
+        raise BadInput(
+            f"events with the columns {', '.join(_COLUMNS)}", f"no {', '.join(absent)}", "rename the columns"
+        )
+    times = {name: pd.to_numeric(events[name], errors="coerce") for name in ("onset", "duration")}
+    events = events.assign(**times)
+    broken = int(events[list(_COLUMNS)].isna().any(axis=1).sum())
+    if broken:
+        raise BadInput(
+            "an onset, a duration and a trial_type in every event",
+            f"{broken} of {len(events)} without one",
+            "complete these events, or leave them out",
+        )
+    return events
+
+
+def stimuli_in(events: "pd.DataFrame", named: str, stimulus: str, rest: Sequence[str]) -> "pd.DataFrame":
+    """The events, whose ``trial_type`` is what their column `stimulus` says, without those that are `rest`; of these
+    ``n/a`` is what is not known. `named` is their file. Raises BadInput as `complete`, and without that column."""
+    if stimulus not in events.columns:
+        raise unknown(f"column of {named}, for the stimuli", stimulus, map(str, events.columns))
+    shown = events[stimulus].fillna("n/a") if "n/a" in rest else events[stimulus]
+    return complete(events.assign(trial_type=shown)[~shown.astype(str).isin(rest)])
+
+
+def filled(
+    subject: str, run: str, table: "pd.DataFrame", columns: Sequence[str]
+) -> "tuple[pd.DataFrame, list[Excluded]]":
+    """These columns of a run's confounds as numbers. One that lacks its first row alone, as a derivative over time
+    does, is set to its mean there, which is counted; BadInput for one that lacks more, or is not there."""
+    import pandas as pd
+
+    for column in columns:
+        if column not in table.columns:
+            raise unknown(f"confound of {run}", column, map(str, table.columns))
+    found = table[list(columns)].apply(pd.to_numeric, errors="coerce")
+    first = [c for c in columns if np.isnan(found[c].iloc[0]) and not found[c].iloc[1:].isna().any()]
+    found = found.fillna({c: found[c].mean() for c in first})
+    check_confounds(found, len(found))
+    return found, [
+        Excluded(subject, f"rows of {c} in {run}", "not recorded; set to the mean", 1) for c in first
+    ]
+
+
 def repetition_time(image: Any, tr: float | None, named: str = "tr") -> float:
     """The seconds between two volumes, from `tr` or else from the header of the image.
 
@@ -63,7 +104,7 @@ def repetition_time(image: Any, tr: float | None, named: str = "tr") -> float:
         return held
     if tr is None or tr <= 0:
         raise BadInput("a repetition time in seconds", f"{tr} and a header without one", "pass tr")
-    if held > 0 and abs(held - tr) > _CLOSE:
+    if held > 0 and abs(held - tr) > SAME_TR:
         raise BadInput(
             f"one repetition time: {named} = {tr:g} s", f"{held:g} s in the header of the image",
             "find out which is right; image.header.set_zooms corrects a header",

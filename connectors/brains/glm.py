@@ -26,6 +26,7 @@ def trial_betas(
     drift: str | None = "cosine",
     high_pass: float = 0.01,
     noise: str = "ols",
+    first: float = 0.0,
 ) -> Region:
     """The response (trials, units) to every event, in their order, from the signals (volumes, units) of one run.
 
@@ -38,6 +39,7 @@ def trial_betas(
         hrf: The haemodynamic response, by its name in nilearn.
         confounds: One row a volume.
         drift, high_pass: The drift model of nilearn and its cut-off in Hz.
+        first: The time, in seconds, that the first volume stands for: where its slices were brought to.
         noise: ``"ols"``, or ``"ar1"`` for an autoregressive model of order one.
 
     Units that are not finite stay NaN, and of a constant one every trial is 0. Raises BadInput for confounds of another
@@ -54,7 +56,7 @@ def trial_betas(
             str(regressors),
             'pass how="lss", or fewer confounds',
         )
-    times = tr * np.arange(n)
+    times = first + tr * np.arange(n)
 
     def design(types: list[str]) -> "pd.DataFrame":
         from nilearn.glm.first_level import make_first_level_design_matrix

@@ -6,6 +6,8 @@ import numpy as np
 
 from consilience.engine.errors import BadInput
 
+_WHOLE = 1e-6  # of a volume
+
 
 def to_volumes(
     features: np.ndarray,
@@ -45,7 +47,9 @@ def to_volumes(
             "check the unit of the onsets (seconds), the TR, and how many volumes were discarded",
         )
     if hrf is None:
-        at = np.floor((starts - first) / tr).astype(int)
+        # 2.4 s are three volumes of 0.8 s, though 2.4 / 0.8 is a little less in binary.
+        at = np.floor((starts - first) / tr + _WHOLE).astype(int)
+        at = np.minimum(at, volumes - 1)
         binned = np.zeros((volumes, x.shape[1]))
         np.add.at(binned, at[at >= 0], x[at >= 0])
         return binned

@@ -9,14 +9,14 @@ from typing import Any
 
 from consilience.connectors.brains.dataset import Brains
 from consilience.connectors.brains.image_rows import Rows, subject_of, table_of
+from consilience.connectors.brains.image_times import Times, tables_of
 from consilience.connectors.brains.interfaces import Region, Subject
-from consilience.connectors.brains.named_readers import Labels, placed_at, reader_of
+from consilience.connectors.brains.named_readers import Halves, Labels, placed_at, reader_of
 from consilience.connectors.brains.registry import register
-from consilience.connectors.brains.surface_files import Halves, SurfaceReader, halves_of
+from consilience.connectors.brains.surface_files import SurfaceReader, halves_of, surface_reader_of
 from consilience.connectors.digests import digests
 from consilience.engine.errors import BadInput
 
-SUBJECT = "{subject}"
 _NIFTI = (".nii.gz", ".nii")
 Read = Callable[[list[str] | None], Mapping[str, Region]]
 
@@ -38,6 +38,11 @@ def volume_folder(
     rest: Sequence[str] = ("rest",),
     delay: int = 0,
     uneven: str = "refuse",
+    tr: float | None = None,
+    events: str | None = None,
+    stimulus: str = "trial_type",
+    confounds: Sequence[str] = (),
+    outside: str = "refuse",
     base: str | Path = ".",
 ) -> Brains:
     """Each ``<subject>.nii.gz`` (4D) holds a volume a line of ``<subject>.tsv``, or of ``rows.tsv`` for all subjects:
@@ -48,8 +53,16 @@ def volume_folder(
     Regions are read by `masks`, `atlas` or `spheres`, as those of ``bids:FOLDER``; ``{subject}`` in a path stands for
     the name of the subject. `signals` are arguments of nilearn's masker, such as ``{detrend: true, standardize:
     zscore_sample}``, and are applied within each run.
+
+    With `tr` volumes are time points, so many seconds apart within each run: they are not permuted but encoded, and
+    features of the stimuli are brought to them with the response, or the delays, that the study names. ``sample_id`` is
+    what was shown at a volume, nothing where it is `rest`; or `events`, a file for each subject, has the columns
+    ``onset`` and ``duration`` in seconds from the beginning of the run, `stimulus`, and ``run``. `confounds` are
+    columns of the table, and become the nuisance space ``confounds``; ``rate`` is that something was shown. See
+    `within_scan` for `outside`, and `Clock` for the ids of the rows.
     """
     rows = Rows(uneven, blocks, tuple(rest), delay)
+    times = _times(rows, tr, events, stimulus, confounds, outside, base)
     root = placed_at(base, folder)
     files = {
         path.name.removesuffix(ending): [path]
@@ -58,16 +71,13 @@ def volume_folder(
     }
 
     def reader(subject: str) -> Any:
-        own = None if masks is None else {x: file.replace(SUBJECT, subject) for x, file in masks.items()}
-        return reader_of(
-            base, own, _own(atlas, subject), labels, spheres, radius, _own(mask, subject), signals
-        )
+        return reader_of(base, masks, atlas, labels, spheres, radius, mask, signals, subject)
 
     def read(subject: str) -> Read:
         of = reader(subject)
         return lambda runs: _by_runs(of, runs)(files[subject][0])
 
-    return _folder(root, files, _NIFTI, rows, read, lambda s: reader(s).fingerprint)
+    return _folder(root, files, _NIFTI, rows, times, read, lambda s: reader(s).fingerprint)
 
 
 @register(
@@ -85,11 +95,17 @@ def surface_folder(
     rest: Sequence[str] = ("rest",),
     delay: int = 0,
     uneven: str = "refuse",
+    tr: float | None = None,
+    events: str | None = None,
+    stimulus: str = "trial_type",
+    confounds: Sequence[str] = (),
+    outside: str = "refuse",
     base: str | Path = ".",
 ) -> Brains:
     """Each subject has ``<subject>.lh.func.gii`` and ``.rh.``, or one of them (``hemi-L`` and ``hemi-R`` are the same;
     .gii, .mgh and .mgz are read), of which a map is a line of ``<subject>.tsv`` or ``rows.tsv``, as of
-    ``volumes:FOLDER``, which says what `signals`, `blocks`, `rest`, `delay` and `uneven` are.
+    ``volumes:FOLDER``, which says what `signals`, `blocks`, `rest`, `delay` and `uneven` are, and `tr`, `events`,
+    `stimulus`, `confounds` and `outside`.
 
     `mesh` is fsaverage5, on which the report draws, or a file a hemisphere: ``{left: lh.pial, right: rh.pial}``.
     Regions are `masks`, by name, or the labels of an `atlas`, a file a hemisphere each (GIFTI, .annot, .mgh; of a mask
@@ -97,32 +113,22 @@ def surface_folder(
     the atlas, else by their numbers; labels of one name in both hemispheres are one region. ``{subject}`` in a path
     stands for the name of the subject.
     """
-    if masks is not None and atlas is not None:
-        raise BadInput("one of `masks` and `atlas`, or neither", "both", "leave one out")
     rows = Rows(uneven, blocks, tuple(rest), delay)
+    times = _times(rows, tr, events, stimulus, confounds, outside, base)
     root = placed_at(base, folder)
     files = halves_of(root)
 
     def reader(subject: str) -> SurfaceReader:
-        def own(those: Halves) -> dict[str, Path]:
-            return {side: placed_at(base, str(_own(file, subject))) for side, file in those.items()}
-
-        return SurfaceReader(
-            mesh if isinstance(mesh, str) else own(mesh),
-            None if masks is None else {name: own(those) for name, those in masks.items()},
-            None if atlas is None else own(atlas), labels, Path(base), signals or {},
-        )  # fmt: skip
+        return surface_reader_of(base, mesh, masks, atlas, labels, signals, subject)
 
     def read(subject: str) -> Read:
         of = reader(subject)
         return lambda runs: _by_runs(of, runs)(files[subject])
 
     paths = {subject: list(sides.values()) for subject, sides in files.items()}
-    return _folder(root, paths, (".lh.func.gii", ".lh.mgh", "…"), rows, read, lambda s: reader(s).fingerprint)
-
-
-def _own(path: str | None, subject: str) -> str | None:
-    return None if path is None else str(path).replace(SUBJECT, subject)
+    return _folder(
+        root, paths, (".lh.func.gii", ".lh.mgh", "…"), rows, times, read, lambda s: reader(s).fingerprint
+    )
 
 
 def _by_runs(reader: Any, runs: list[str] | None) -> Any:
@@ -137,6 +143,7 @@ def _folder(
     files: Mapping[str, Sequence[Path]],
     endings: Sequence[str],
     rows: Rows,
+    times: Times | None,
     read: Callable[[str], Read],
     read_as: Callable[[str], str],
 ) -> Brains:
@@ -147,13 +154,48 @@ def _folder(
             f"a folder with files {', '.join(endings)}", f"{root}, which has none", "check the path"
         )
     tables = {subject: table_of(root, subject) for subject in files}
+    every = [*(path for paths in files.values() for path in paths), *tables.values()]
+    more: dict[str, Any] = {}
+    if times is not None:
+        every += [path for subject in files if (path := times.events_of(subject)) is not None]
+        told = tables_of(tables, times)
+        clock = told.clock()
+        more = {
+            "on_rows": clock.on_rows, "stimulus_ids": clock.stimulus_ids, "own_rows": not clock.alike,
+            "notes": {"tr": clock.tr},
+        }  # fmt: skip
 
     def load(subject: str) -> Subject:
+        if times is not None:
+            return told.subject(subject, read(subject), clock)
         return subject_of(subject, tables[subject], rows, read(subject))
 
-    every = [path for paths in files.values() for path in paths]
-    said = [list(files), digests([*every, *tables.values()]), [read_as(s) for s in files], asdict(rows)]
+    over = None if times is None else {**asdict(times), "base": ""}
+    said = [list(files), digests(every), [read_as(s) for s in files], asdict(rows), over]
     return Brains(
         name=root.name, names=list(files), load=load,
-        fingerprint=sha256(json.dumps(said).encode()).hexdigest(),
+        fingerprint=sha256(json.dumps(said).encode()).hexdigest(), **more,
     )  # fmt: skip
+
+
+def _times(
+    rows: Rows,
+    tr: float | None,
+    events: str | None,
+    stimulus: str,
+    confounds: Sequence[str],
+    outside: str,
+    base: str | Path,
+) -> Times | None:
+    """How volumes are time points, which they are with `tr`; BadInput for what only they have, or do not have."""
+    over_time = {"events": events, "confounds": confounds}
+    if tr is None:
+        for name in (name for name, value in over_time.items() if value):
+            raise BadInput(f"`tr` with `{name}`, for volumes over time", "none", "add it, in seconds")
+        return None
+    if rows.blocks or rows.uneven != "refuse":
+        wrong = "blocks" if rows.blocks else "uneven"
+        raise BadInput(
+            f"no `{wrong}` with `tr`", f"tr={tr:g}", "leave one out: over time every volume is a row"
+        )
+    return Times(tr, events, stimulus, rows.rest, tuple(confounds), outside, base)

@@ -1,5 +1,6 @@
 """Imaging data by name, so that a study can say what of them is read: BIDS derivatives, and epochs of M/EEG."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,33 +11,41 @@ from consilience.connectors.brains.dataset import Brains
 from consilience.connectors.brains.epochs import Windows, of_epochs, read_epochs
 from consilience.connectors.brains.files import subject_files
 from consilience.connectors.brains.interfaces import Subject
-from consilience.connectors.brains.named_readers import Labels, placed_at, reader_of
+from consilience.connectors.brains.named_readers import SUBJECT, Halves, Labels, placed_at, reader_of
+from consilience.connectors.brains.readers import PerSubject
 from consilience.connectors.brains.registry import register
+from consilience.connectors.brains.surface_files import surface_reader_of
+from consilience.engine.errors import BadInput
 
 _EPOCHS = "-epo.fif"
 
 
 @register(
-    "bids:FOLDER", "a BIDS data set with derivatives, a trial an event: task, and masks, an atlas or spheres"
+    "bids:FOLDER",
+    "a BIDS data set with derivatives, volumes or surfaces, a trial an event, or over time a row a volume",
 )
 def bids_folder(
     folder: str,
     *,
     task: str,
-    masks: Mapping[str, str] | None = None,
-    atlas: str | None = None,
+    masks: Mapping[str, str | Halves] | None = None,
+    atlas: str | Halves | None = None,
     labels: Labels = None,
     spheres: Mapping[str, Sequence[float]] | None = None,
     radius: float = 8.0,
     mask: str | None = None,
+    mesh: str | Halves | None = None,
     signals: Mapping[str, Any] | None = None,
     space: str | None = None,
     entities: Entities | None = None,
     derivatives: str = "derivatives",
+    stimulus: str = "trial_type",
+    rest: Sequence[str] = (),
     confounds: Sequence[str] = (),
     tr: float | None = None,
     outside: str = "refuse",
     uneven: str = "refuse",
+    over_time: bool = False,
     how: str = "lsa",
     hrf: str = "spm",
     drift: str | None = "cosine",
@@ -51,13 +60,32 @@ def bids_folder(
 
     `labels` names the labels of the atlas: a mapping, a list of the names of 1, 2, …, or a file of such a list, a name
     a line, or a table (.tsv) with the columns ``index`` and ``name``; by themselves they go by their numbers. `signals`
-    are arguments of nilearn's masker. Relative paths start at `base`. For the rest see `of_bids` and `trial_betas`.
+    are arguments of nilearn's masker. Relative paths start at `base`; ``{subject}`` in one stands for the subject,
+    ``sub-01``. For the rest see `of_bids` and `trial_betas`.
+
+    With `mesh` the images of both hemispheres are read (``hemi-L`` … ``_bold.func.gii``), on fsaverage5, or on the mesh
+    of a file a hemisphere, ``{left: FILE, right: FILE}``; masks and atlas are a file a hemisphere too, and without
+    either the whole cortex is one region: as for ``surfaces:FOLDER``.
     """
-    reader = reader_of(base, masks, atlas, labels, spheres, radius, mask, signals)
+    glm: dict[str, Any] = {"how": how, "hrf": hrf, "drift": drift, "high_pass": high_pass, "noise": noise}
+    usual = {"how": "lsa", "hrf": "spm", "drift": "cosine", "high_pass": 0.01, "noise": "ols"}
+    if over_time:  # what was asked for is refused, and not forgotten
+        glm = {name: value for name, value in glm.items() if value != usual[name]}
+
+    if mesh is not None and (spheres is not None or mask is not None):
+        raise BadInput("`masks` or an `atlas` with `mesh`", "`spheres` or `mask`", "leave these to volumes")
+
+    def reader(subject: str) -> Any:
+        if mesh is not None:
+            return surface_reader_of(base, mesh, masks, atlas, labels, signals, subject)
+        return reader_of(base, masks, atlas, labels, spheres, radius, mask, signals, subject)
+
+    given = json.dumps([masks, atlas, mask, mesh], default=str)
     return of_bids(
-        placed_at(base, folder), reader, task=task, space=space, entities=entities, derivatives=derivatives,
-        confounds=confounds, tr=tr, outside=outside, uneven=uneven, licence=licence, citation=citation, how=how,
-        hrf=hrf, drift=drift, high_pass=high_pass, noise=noise,
+        placed_at(base, folder), PerSubject(reader) if SUBJECT in given else reader(""), task=task, space=space,
+        entities=entities, derivatives=derivatives, surface=mesh is not None, stimulus=stimulus, rest=rest,
+        confounds=confounds, tr=tr, outside=outside, uneven=uneven, over_time=over_time, licence=licence,
+        citation=citation, **glm,
     )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """Readers of volumes as a study names them: files of masks, an atlas with its labels, or points in mm."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,25 @@ from consilience.connectors.brains.grids import load, whole_numbers
 from consilience.connectors.brains.readers import Atlas, Masks, Spheres
 from consilience.engine.errors import BadInput
 
+SUBJECT = "{subject}"
+Halves = Mapping[str, str]  # a file a hemisphere
 Labels = str | Mapping[int, str] | Sequence[str] | None
 
 
 def reader_of(
     base: str | Path,
-    masks: Mapping[str, str] | None,
-    atlas: str | None,
+    masks: Mapping[str, str | Halves] | None,
+    atlas: str | Halves | None,
     labels: Labels,
     spheres: Mapping[str, Sequence[float]] | None,
     radius: float,
     mask: str | None,
     signals: Mapping[str, Any] | None,
+    subject: str = "",
 ) -> Masks | Atlas | Spheres:
     """The reader of one of `masks` (name -> file), `atlas` (a file, with `labels`) and `spheres` (name -> point in mm,
-    with `radius`), the last two within `mask` if it is given; relative paths start at `base`.
+    with `radius`), the last two within `mask` if it is given; relative paths start at `base`, and ``{subject}`` in one
+    stands for `subject`.
 
     Raises BadInput where not exactly one of the three is named, and for labels that cannot be read.
     """
@@ -35,7 +38,16 @@ def reader_of(
             "one of `masks`, `atlas` and `spheres`", f"{len(given) or 'none'} of them",
             "say how regions are read, as in `atlas: atlas.nii.gz`",
         )  # fmt: skip
-    at = partial(placed_at, base)
+
+    def at(file: str | Halves) -> Path:
+        if isinstance(file, str):
+            return placed_at(base, file, subject=subject)
+        raise BadInput(
+            "one file for each mask or atlas of volumes",
+            str(dict(file)),
+            "add `mesh: fsaverage5` to read surfaces",
+        )
+
     within, more = None if mask is None else at(mask), signals or {}
     if masks is not None:
         return Masks({str(name): at(file) for name, file in masks.items()}, more)
@@ -48,8 +60,10 @@ def reader_of(
     return Spheres({str(name): point for name, point in (spheres or {}).items()}, radius, within, more)
 
 
-def placed_at(base: str | Path, path: str | Path) -> Path:
-    """A path that starts at `base` where it is relative."""
+def placed_at(base: str | Path, path: str | Path, *, subject: str = "") -> Path:
+    """A path that starts at `base` where it is relative, with the name of the `subject` where that is left open."""
+    if subject:
+        path = str(path).replace(SUBJECT, subject)
     return (Path(base).expanduser() / Path(path).expanduser()).absolute()
 
 

@@ -83,6 +83,13 @@ class Spheres:
         return in_spheres(image, self.centres, self.radius, mask=self.mask, **self.signals)
 
 
+@dataclass(frozen=True)
+class PerSubject:
+    """A reader of each subject's own, which `make` makes of the subject's name: of masks in the space of each."""
+
+    make: Callable[[str], Reader]
+
+
 def fingerprint_of(regions: Callable[[Any], Mapping[str, Region]], version: str | None) -> str:
     """Of a reader its own fingerprint, of another function `version`, which its author changes whenever the function
     or what it reads does. BadInput where neither is known."""

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from consilience.connectors.brains.interfaces import Region
-from consilience.connectors.brains.named_readers import Labels, labels_named
+from consilience.connectors.brains.named_readers import Halves, Labels, labels_named, placed_at
 from consilience.connectors.brains.surfaces import in_surface_atlas, on_surface
 from consilience.connectors.digests import digests
 from consilience.engine.errors import BadInput, unknown
 
-Halves = Mapping[str, str]
 SIDES = ("left", "right")
 WHOLE = "cortex"  # the region where neither masks nor an atlas are named
 OPENED: dict[str, Any] = {".mgh": open, ".mgz": gzip.open}
@@ -80,6 +79,36 @@ class SurfaceReader:
             return {WHOLE: on_surface(image, **self.signals)}
         atlas, names = _atlas(image, self.atlas, labels_named(self.labels, self.base))
         return in_surface_atlas(image, atlas, names, **self.signals)
+
+
+def surface_reader_of(
+    base: str | Path,
+    mesh: str | Halves,
+    masks: Mapping[str, str | Halves] | None,
+    atlas: str | Halves | None,
+    labels: Labels,
+    signals: Mapping[str, Any] | None,
+    subject: str = "",
+) -> SurfaceReader:
+    """The reader of `masks`, by name, of an `atlas`, or of the whole cortex, a file a hemisphere each; relative paths
+    start at `base`, and ``{subject}`` in one stands for `subject`. BadInput where both are named."""
+    if masks is not None and atlas is not None:
+        raise BadInput("one of `masks` and `atlas`, or neither", "both", "leave one out")
+
+    def own(those: str | Halves) -> dict[str, Path]:
+        if isinstance(those, str):
+            raise BadInput(
+                "a file a hemisphere, for surfaces",
+                those,
+                "write {left: lh.gii, right: rh.gii}, or one of these",
+            )
+        return {side: placed_at(base, file, subject=subject) for side, file in those.items()}
+
+    return SurfaceReader(
+        mesh if isinstance(mesh, str) else own(mesh),
+        None if masks is None else {str(name): own(those) for name, those in masks.items()},
+        None if atlas is None else own(atlas), labels, Path(base), signals or {},
+    )  # fmt: skip
 
 
 def image_of(files: Mapping[str, Path], mesh: str | Mapping[str, Path]) -> Any:

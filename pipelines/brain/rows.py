@@ -55,8 +55,8 @@ def leading(values: np.ndarray, components: int | None) -> np.ndarray:
 
 
 def smooth(values: np.ndarray, prepared: Prepared, groups: Sequence[str] | None) -> np.ndarray:
-    """`values` (rows, d) without what is slower than the study's `high_pass`, each run by itself; as they are where
-    rows are no time points."""
+    """`values` (rows, d) without what is slower than the study's `high_pass`, and without their mean, each run by
+    itself: runs of a scanner differ in both. As they are where rows are no time points."""
     settings, brains = prepared.study.encode, prepared.recordings.brains
     assert settings is not None
     if brains.on_rows is None or settings.high_pass is None:
@@ -68,10 +68,11 @@ def smooth(values: np.ndarray, prepared: Prepared, groups: Sequence[str] | None)
     for run in dict.fromkeys(
         runs.tolist()
     ):  # by itself: of all at once nilearn returns the rows run by run, by name
-        found[runs == run] = clean(
+        kept = clean(
             values[runs == run], detrend=False, standardize=None, filter="cosine", high_pass=1 / settings.high_pass,
             t_r=float(brains.notes["tr"]), ensure_finite=False,
         )  # fmt: skip
+        found[runs == run] = kept - kept.mean(axis=0)  # which nilearn leaves
     return found
 
 

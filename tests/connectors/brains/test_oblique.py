@@ -50,6 +50,7 @@ def test_voxels_of_an_oblique_scan_are_read_where_they_lie(save: Any) -> None:
     region = in_mask(scan, mask)
     assert np.array_equal(region.values, RAW)
     places = apply_affine(affine, np.argwhere(INSIDE))
+    assert region.coordinates is not None
     np.testing.assert_allclose(region.coordinates, places, atol=1e-4)
     atlas = save("atlas.nii.gz", np.where(INSIDE, 2, 1).astype(np.int16), affine)
     assert np.array_equal(in_atlas(scan, atlas, ["rest", "V1"])["V1"].values, RAW)
@@ -123,6 +124,7 @@ def test_a_rotation_that_one_header_keeps_and_another_rounds_is_the_same(save: A
     assert 1e-3 < np.abs(nib.load(mask).affine - affine).max() < 1e-2  # type: ignore[attr-defined]
     region = in_mask(scan, mask)
     assert np.array_equal(region.values, RAW)
+    assert region.coordinates is not None
     np.testing.assert_allclose(region.coordinates, apply_affine(affine, np.argwhere(INSIDE)), atol=1e-4)
 
 
