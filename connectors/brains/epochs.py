@@ -1,6 +1,8 @@
 """EEG and MEG: epochs as regions of time, so that a layer of a model can be compared with every window."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,18 @@ import numpy as np
 
 from consilience.connectors.brains.arrays import of_trials
 from consilience.connectors.brains.interfaces import Subject
-from consilience.engine.errors import BadInput
+from consilience.engine.errors import BadInput, unknown
 from consilience.engine.extraction.interfaces import NotInstalled
 
+SENSORS = (
+    "eeg",
+    "mag",
+    "grad",
+    "seeg",
+    "ecog",
+    "dbs",
+    "csd",
+)  # kinds of channel, as mne has them, that measure brains
 Windows = float | Sequence[tuple[float, float]]
 
 
@@ -56,10 +67,32 @@ def of_epochs(
     return of_trials(name, shown, regions, **more)
 
 
-def read_epochs(file: str | Path) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """Epochs (trials, sensors, times), what was shown, and the times, from an ``-epo.fif`` file.
+@dataclass(frozen=True)
+class Epochs:
+    """What a file holds: `values` (trials, sensors, times), what was `shown`, `times` in seconds; and what is not among
+    them, as (what, why, how many)."""
 
-    Raises NotInstalled without the package mne, and BadInput when there is no such file.
+    values: np.ndarray
+    shown: list[str]
+    times: np.ndarray
+    left_out: tuple[tuple[str, str, int], ...] = ()
+
+
+def read_epochs(file: str | Path, sensors: str | None = None) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Epochs (trials, sensors, times), what was shown, and the times, of a file; see `held_in`."""
+    held = held_in(file, sensors)
+    return held.values, held.shown, held.times
+
+
+def held_in(file: str | Path, sensors: str | None = None) -> Epochs:
+    """The epochs in an ``-epo.fif`` file, of the `sensors` of one kind: ``"eeg"``, ``"mag"``, ``"grad"``, …; by itself
+    of the kind there is.
+
+    mne gives all channels of a file, those too that are marked as bad or measure the eyes; these are left out, and
+    counted, as are the trials that were dropped before the file was written.
+
+    Raises NotInstalled without the package mne; BadInput when there is no such file, and where it holds several kinds
+    of sensors, whose units (V, T, T/m) cannot be compared, or none.
     """
     if find_spec("mne") is None:
         raise NotInstalled(
@@ -73,7 +106,38 @@ def read_epochs(file: str | Path) -> tuple[np.ndarray, list[str], np.ndarray]:
 
     held = mne.read_epochs(file, verbose="error")
     codes = {code: name for name, code in held.event_id.items()}
-    return held.get_data(copy=False), [codes[code] for code in held.events[:, 2]], held.times
+    kinds = np.array(held.get_channel_types())
+    there = list(dict.fromkeys(kinds.tolist()))
+    measured = [kind for kind in there if kind in SENSORS]
+    if sensors is None and len(measured) != 1:
+        kinds_there = measured or there
+        raise BadInput(
+            f"sensors of one kind in {Path(file).name}, or which to read as `sensors`", ", ".join(kinds_there),
+            f"choose one, such as sensors={kinds_there[0]!r} (in a study: `sensors: {kinds_there[0]}` beside the name)",
+        )  # fmt: skip
+    kind = sensors if sensors is not None else measured[0]
+    if kind not in there:
+        raise unknown(f"kind of sensor in {Path(file).name}", kind, there)
+    bad = np.isin(held.ch_names, held.info["bads"])
+    used = (kinds == kind) & ~bad
+    if not used.any():
+        raise BadInput(
+            f"{kind} sensors that are not bad in {Path(file).name}", "bad ones alone", "clear info['bads']"
+        )
+    dropped = Counter(why for each in held.drop_log for why in each[:1] if why != "IGNORED")
+    left_out = [
+        ("sensors", "marked as bad", int((bad & (kinds == kind)).sum())),
+        *(
+            (f"channels ({other})", f"not {kind}", int((kinds == other).sum()))
+            for other in there
+            if other != kind
+        ),
+        *(("epochs", f"dropped before ({why})", count) for why, count in dropped.items()),
+    ]
+    return Epochs(
+        held.get_data(picks=np.flatnonzero(used), copy=False), [codes[code] for code in held.events[:, 2]], held.times,
+        tuple(x for x in left_out if x[2]),
+    )  # fmt: skip
 
 
 def _windows(times: np.ndarray, windows: Windows) -> Sequence[tuple[float, float]]:

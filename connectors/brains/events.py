@@ -94,12 +94,15 @@ def filled(
 
 
 def repetition_time(image: Any, tr: float | None, named: str = "tr") -> float:
-    """The seconds between two volumes, from `tr` or else from the header of the image.
+    """The seconds between two volumes, from `tr` or else from the header of the image. One that says 1 without a unit
+    is one that nobody set, and says nothing.
 
     Raises BadInput when the two differ, and when neither says.
     """
-    unit = {"msec": 1e-3, "usec": 1e-6}.get(image.header.get_xyzt_units()[1], 1.0)
-    held = float(image.header.get_zooms()[3]) * unit
+    unit = image.header.get_xyzt_units()[1]
+    held = float(image.header.get_zooms()[3]) * {"msec": 1e-3, "usec": 1e-6}.get(unit, 1.0)
+    if held == 1 and unit == "unknown":
+        held = 0.0
     if tr is None and held > 0:
         return held
     if tr is None or tr <= 0:

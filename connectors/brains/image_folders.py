@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from consilience.connectors.brains.dataset import Brains
+from consilience.connectors.brains.events import repetition_time
+from consilience.connectors.brains.grids import load
 from consilience.connectors.brains.image_rows import Rows, subject_of, table_of
 from consilience.connectors.brains.image_times import Times, tables_of
 from consilience.connectors.brains.interfaces import Region, Subject
@@ -75,6 +77,8 @@ def volume_folder(
 
     def read(subject: str) -> Read:
         of = reader(subject)
+        if times is not None:
+            repetition_time(load(files[subject][0]), times.tr)
         return lambda runs: _by_runs(of, runs)(files[subject][0])
 
     return _folder(root, files, _NIFTI, rows, times, read, lambda s: reader(s).fingerprint)

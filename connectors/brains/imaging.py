@@ -2,22 +2,23 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from consilience.connectors.brains.bids import of_bids
 from consilience.connectors.brains.bids_files import Entities
 from consilience.connectors.brains.dataset import Brains
-from consilience.connectors.brains.epochs import Windows, of_epochs, read_epochs
+from consilience.connectors.brains.epochs import Windows, held_in, of_epochs
 from consilience.connectors.brains.files import subject_files
-from consilience.connectors.brains.interfaces import Subject
+from consilience.connectors.brains.interfaces import Excluded, Subject
 from consilience.connectors.brains.named_readers import SUBJECT, Halves, Labels, placed_at, reader_of
 from consilience.connectors.brains.readers import PerSubject
 from consilience.connectors.brains.registry import register
 from consilience.connectors.brains.surface_files import surface_reader_of
 from consilience.engine.errors import BadInput
 
-_EPOCHS = "-epo.fif"
+_EPOCHS = ("-epo.fif", "_epo.fif")
 
 
 @register(
@@ -92,14 +93,35 @@ def bids_folder(
 @register(
     "epochs:FOLDER", "one -epo.fif of M/EEG a subject; a region a window of time, such as windows: 0.05"
 )
-def epoch_folder(folder: str, *, windows: Windows, mean: bool = False, uneven: str = "refuse") -> Brains:
-    """Each ``<subject>-epo.fif`` holds the epochs of a subject; see `of_epochs` for `windows` (seconds) and `mean`, and
-    `of_trials` for `uneven`. Raises NotInstalled, when a subject is read, without mne."""
-    files = {x.name.removesuffix(_EPOCHS): x for x in sorted(Path(folder).expanduser().glob(f"*{_EPOCHS}"))}
+def epoch_folder(
+    folder: str,
+    *,
+    windows: Windows,
+    mean: bool = False,
+    sensors: str | None = None,
+    uneven: str = "refuse",
+    base: str | Path = ".",
+) -> Brains:
+    """Each ``<subject>-epo.fif``, or ``_epo.fif``, holds the epochs of a subject; see `of_epochs` for `windows`
+    (seconds) and `mean`, `held_in` for `sensors`, and `of_trials` for `uneven`. Raises NotInstalled, when a subject is
+    read, without mne."""
+    at = placed_at(base, folder)
+    found = sorted(path for path in at.glob("*.fif") if path.name.endswith(_EPOCHS))
+    files: dict[str, Path] = {}
+    for path in found:
+        before = files.setdefault(_subject_of(path), path)
+        if before != path:
+            raise BadInput(f"one file of {_subject_of(path)}", f"{before.name} and {path.name}", "remove one")
 
     def load_subject(path: Path) -> Subject:
-        name = path.name.removesuffix(_EPOCHS)
-        return of_epochs(name, *read_epochs(path), windows, mean=mean, uneven=uneven)
+        name, held = _subject_of(path), held_in(path, sensors)
+        subject = of_epochs(name, held.values, held.shown, held.times, windows, mean=mean, uneven=uneven)
+        lost = tuple(Excluded(name, what, why, count) for what, why, count in held.left_out)
+        return replace(subject, excluded=(*lost, *subject.excluded))
 
-    options = {"windows": windows, "mean": mean, "uneven": uneven}
-    return subject_files(folder, files, (_EPOCHS,), load_subject, options)
+    options = {"windows": windows, "mean": mean, "uneven": uneven, "sensors": sensors}
+    return subject_files(str(at), files, _EPOCHS, load_subject, options)
+
+
+def _subject_of(path: Path) -> str:
+    return path.name[: -len(_EPOCHS[0])]

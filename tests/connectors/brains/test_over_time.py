@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from nibabel.gifti import GiftiDataArray, GiftiImage
 from timed_scans import (
     AFFINE,
     CONFOUNDS,
@@ -261,6 +262,53 @@ def test_surface_runs_of_bids_over_time_and_by_trials(tmp_path: Path) -> None:
         opened(tmp_path, masks=None, mesh="fsaverage5", tr=TR)
 
 
+def test_surfaces_of_fslr_and_of_each_subjects_own_mesh(tmp_path: Path) -> None:
+    # A dozen vertices stand for the 32k of fsLR; the medial wall is NaN in one hemisphere, and 0 in the other.
+    rng = np.random.default_rng(0)
+    bids(tmp_path / "mine", subjects=2)
+    held: dict[tuple[str, int, str], np.ndarray] = {}
+    for subject in ("sub-01", "sub-02"):
+        for side in "LR":
+            nib.save(
+                GiftiImage(
+                    darrays=[
+                        GiftiDataArray(rng.normal(size=(12, 3)).astype(np.float32), "NIFTI_INTENT_POINTSET"),
+                        GiftiDataArray(np.array([[0, 1, 2], [2, 3, 4]], np.int32), "NIFTI_INTENT_TRIANGLE"),
+                    ]
+                ),
+                tmp_path / f"{subject}_hemi-{side}_midthickness.surf.gii",
+            )
+            for run, n in enumerate(LENGTHS, 1):
+                values = 100 + rng.normal(size=(n, 12)).astype(np.float32)
+                values[:, 7] = np.nan if side == "L" else 0
+                held[subject, run, side] = values
+                for density in ("32k", "164k"):
+                    stem = f"{subject}_task-look_run-{run}_hemi-{side}_space-fsLR_den-{density}"
+                    gifti(tmp_path / f"mine/derivatives/{subject}/func/{stem}_bold.func.gii", values)
+    mesh = {side: f"{{subject}}_hemi-{side[0].upper()}_midthickness.surf.gii" for side in ("left", "right")}
+    with pytest.raises(
+        BadInput, match=r'one image for each run of sub-01; .* choose entities={"den": "164k"}'
+    ):
+        opened(tmp_path, masks=None, mesh=mesh, space="fsLR")
+    data = opened(tmp_path, masks=None, mesh=mesh, space="fsLR", entities={"den": "32k"})
+    for name in data.names:
+        subject = data.subject(name)
+        assert [str(x) for x in subject.excluded] == [
+            f"{name}: 1 units of cortex: not finite (NaN or infinity)",
+            f"{name}: 1 units of cortex: the same value in every row",
+        ]
+        region, kept = subject.regions["cortex"], np.arange(12) != 7
+        wanted = np.concatenate([np.hstack([held[name, run, x][:, kept] for x in "LR"]) for run in (1, 2, 3)])
+        assert np.array_equal(region.values, wanted)
+        places = nib.load(tmp_path / f"{name}_hemi-R_midthickness.surf.gii").agg_data("pointset")  # type: ignore[attr-defined]
+        assert region.coordinates is not None
+        np.testing.assert_allclose(region.coordinates[11:], places[kept])
+    with pytest.raises(BadInput, match=r"10242 vertices in sub-01_.*, as the mesh has; got 12"):
+        opened(tmp_path, masks=None, mesh="fsaverage5", space="fsLR", entities={"den": "32k"}).subject(
+            "sub-01"
+        )
+
+
 def test_masks_in_the_space_of_each_subject(tmp_path: Path) -> None:
     bids(tmp_path / "mine")
     for subject, inside in (("sub-01", V1), ("sub-02", ~V1)):
@@ -327,6 +375,12 @@ def test_tables_of_volumes_over_time_that_do_not_fit_are_refused(tmp_path: Path)
             open_brains(f"volumes:{tmp_path / 'runs'}", base=tmp_path, **{**given, **options}).subject("s1")
 
     refused(r"a repetition time in seconds; got tr=0", tr=0)
+    image = nib.load(tmp_path / "runs/s1.nii.gz")
+    image.header.set_zooms((3, 3, 3, 2.0))  # type: ignore[attr-defined]
+    nib.save(image, tmp_path / "runs/s1.nii.gz")
+    refused(r"one repetition time: tr = 0.8 s; got 2 s in the header of the image", rest=["n/a"])
+    image.header.set_zooms((3, 3, 3, TR))  # type: ignore[attr-defined]
+    nib.save(image, tmp_path / "runs/s1.nii.gz")
     refused(r"`tr` with `events`, for volumes over time; got none", tr=None)
     refused(r"no `blocks` with `tr`; got tr=0.8", blocks=True)
     refused(r"a file of events; got .*gone.tsv, which is not a file", events="gone.tsv")

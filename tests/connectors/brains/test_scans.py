@@ -146,6 +146,12 @@ def test_repetition_times_that_differ_are_refused() -> None:
     image.header.set_zooms((3, 3, 3, 0))
     with pytest.raises(BadInput, match=r"a repetition time in seconds; got None and a header without one"):
         repetition_time(image, None)
+    unset = nibabel.Nifti1Image(image.get_fdata(), AFFINE)  # whose header says 1, of what it does not say
+    assert repetition_time(unset, 0.8) == 0.8
+    with pytest.raises(BadInput, match=r"a repetition time in seconds; got None and a header without one"):
+        repetition_time(unset, None)
+    unset.header.set_xyzt_units("mm", "sec")
+    assert repetition_time(unset, None) == 1
 
 
 @pytest.fixture
@@ -220,6 +226,20 @@ def test_a_bids_data_set_that_lacks_something_is_refused(bids: Path) -> None:
 def save(values: np.ndarray, path: Path, affine: np.ndarray = AFFINE) -> None:
     image = as_image(values)
     nibabel.save(nibabel.Nifti1Image(image.get_fdata(dtype=np.float32), affine, image.header), path)
+
+
+def test_events_of_bids_that_lie_outside_the_scan_are_refused_or_counted(bids: Path) -> None:
+    path = bids / "sub-02" / "func" / "sub-02_task-look_run-2_events.tsv"
+    late = pd.DataFrame({"onset": [VOLUMES * TR + 1], "duration": 1.0, "trial_type": "face"})
+    pd.concat([events(), late]).to_csv(path, sep="\t", index=False)
+    with pytest.raises(BadInput, match=r"within the scan, 0 to 240 s .*; got 1 of 19 outside it"):
+        of_bids(bids, regions, task="look", space="MNI").subject("sub-02")
+    kept = of_bids(bids, regions, task="look", space="MNI", outside="drop").subject("sub-02")
+    assert [str(x) for x in kept.excluded] == ["sub-02: 1 events of run-2: outside the scan"]
+    assert kept.regions["V1"].repeats == 12
+    path.write_text(path.read_text().replace("240", "2:40").replace("241.0", "4 min"))
+    with pytest.raises(BadInput, match=r"an onset, a duration and a trial_type in every event; got 1 of 19"):
+        of_bids(bids, regions, task="look", space="MNI").subject("sub-02")
 
 
 def test_recordings_are_read_again_when_images_or_regions_change(bids: Path, tmp_path: Path) -> None:

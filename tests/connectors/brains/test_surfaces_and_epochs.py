@@ -132,6 +132,71 @@ def test_a_fif_file_is_read(tmp_path: Path) -> None:
         read_epochs(tmp_path / "s2-epo.fif")
 
 
+def save_mixed(path: Path, kinds: list[str], bads: list[str], drop: list[int]) -> np.ndarray:
+    """Epochs of channels of several kinds, some bad, of which some trials were dropped; returns all values."""
+    import mne
+
+    values = RNG.normal(size=(6, len(kinds), 10)) * 1e-6
+    names = [f"{kind}{k}" for k, kind in enumerate(kinds)]
+    info = mne.create_info(names, 100.0, kinds)
+    info["bads"] = bads
+    events = np.array([[50 * t, 0, 1 + t % 3] for t in range(6)])
+    held = mne.EpochsArray(values, info, events, event_id={"a": 1, "b": 2, "c": 3}, verbose="error")
+    held.drop(drop, reason="BLINK", verbose="error")
+    held.save(path, fmt="double", verbose="error")
+    return values
+
+
+def test_channels_that_measure_no_brain_and_dropped_trials_are_counted(tmp_path: Path) -> None:
+    # mne gives all of these as one array.
+    kinds = ["eeg", "eeg", "eog", "eeg", "stim"]
+    values = save_mixed(tmp_path / "s1_epo.fif", kinds, ["eeg1"], [4])
+    epochs, shown, _ = read_epochs(tmp_path / "s1_epo.fif")
+    assert shown == ["a", "b", "c", "a", "c"]
+    np.testing.assert_allclose(epochs, values[[0, 1, 2, 3, 5]][:, [0, 3]], rtol=1e-6)
+    data = open_brains("epochs:.", base=tmp_path, windows=0.05, uneven="drop")
+    subject = data.subject("s1")
+    assert [str(x) for x in subject.excluded] == [
+        "s1: 1 sensors: marked as bad",
+        "s1: 1 channels (eog): not eeg",
+        "s1: 1 channels (stim): not eeg",
+        "s1: 1 epochs: dropped before (BLINK)",
+        "s1: 2 of 5 trials: more than the 1 of the stimulus with the fewest",
+    ]
+    assert subject.regions["0ms..50ms"].values.shape == (3, 2 * 5)
+    with pytest.raises(BadInput, match=r"every stimulus the same number of times in s1; got 'a' 2 times"):
+        open_brains("epochs:.", base=tmp_path, windows=0.05).subject("s1")
+    save_mixed(tmp_path / "s1-epo.fif", kinds, [], [])
+    with pytest.raises(BadInput, match=r"one file of s1; got s1-epo.fif and s1_epo.fif"):
+        open_brains("epochs:.", base=tmp_path, windows=0.05)
+
+
+def test_sensors_of_several_units_are_not_mixed(tmp_path: Path) -> None:
+    values = save_mixed(tmp_path / "s1-epo.fif", ["mag", "grad", "grad", "eeg"], ["eeg3"], [])
+    with pytest.raises(
+        BadInput, match=r"sensors of one kind in s1-epo.fif, .*; got mag, grad, eeg. Fix: choose one, such as"
+    ):
+        read_epochs(tmp_path / "s1-epo.fif")
+    np.testing.assert_allclose(read_epochs(tmp_path / "s1-epo.fif", "grad")[0], values[:, 1:3], rtol=1e-6)
+    with pytest.raises(BadInput, match=r"a known kind of sensor in s1-epo.fif .*got 'ecog'"):
+        read_epochs(tmp_path / "s1-epo.fif", "ecog")
+    with pytest.raises(BadInput, match=r"eeg sensors that are not bad in s1-epo.fif; got bad ones alone"):
+        read_epochs(tmp_path / "s1-epo.fif", "eeg")
+    one = open_brains("epochs:.", base=tmp_path, windows=0.05, sensors="mag").subject("s1")
+    assert one.regions["0ms..50ms"].values.shape == (3, 2, 5)
+
+
+def test_sensors_that_are_nan_or_constant_are_counted() -> None:
+    epochs, times = RNG.normal(size=(3, 4, 10)), np.arange(10) / 100
+    epochs[1, 0, 2], epochs[:, 3] = np.nan, 0.5
+    found = usable(of_epochs("s", epochs, ["a", "b", "c"], times, 0.05))
+    assert [str(x) for x in found.excluded] == [
+        "s: 1 units of 0ms..50ms: not finite (NaN or infinity)",
+        "s: 5 units of 0ms..50ms: the same value in every row",
+        "s: 5 units of 50ms..100ms: the same value in every row",
+    ]
+
+
 def test_a_layer_aligns_with_the_window_of_time_in_which_it_is_heard(tmp_path: Path) -> None:
     rng, ids = np.random.default_rng(1), [f"sound-{k:02d}" for k in range(30)]
     early, late = rng.normal(size=(2, 30, 6))
