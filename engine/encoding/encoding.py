@@ -27,7 +27,7 @@ from consilience.engine.encoding.checks import (
     refuse_rdms,
 )
 from consilience.engine.encoding.fitting import Fitting, check_memory
-from consilience.engine.encoding.folds import Folds, apart, folds_of, time_order
+from consilience.engine.encoding.folds import Folds, apart, folds_of, run_order, time_order
 from consilience.engine.encoding.models import Scored
 from consilience.engine.encoding.sources import averaged, beside, delayed
 from consilience.engine.encoding.statistics import Design, design
@@ -94,7 +94,7 @@ class Encoding:
         joined = on_same_samples([r for side in sides for r in side], [])
         self.joined, checked = joined, iter(joined.representations)
         self.spaces, self.responses, given = ([next(checked) for _ in side] for side in sides)
-        self.folds: Folds = apart(folds_of(joined, folds, groups), self.gap)
+        self.folds: Folds = apart(folds_of(joined, folds, groups, self.gap), self.gap)
         if self.gap:
             refuse_gap(joined.dropped)
         self.device, self.seed, self.budget = check_device(device), seed, read_bytes(budget)
@@ -109,7 +109,7 @@ class Encoding:
                 "two spaces or more to be fitted together", "one", "name several, or leave joint out"
             )
         if self.delays is not None:
-            edges = [(0, joined.n)] if groups is None else time_order(self.folds)
+            edges = [(0, joined.n)] if groups is None else run_order(self.folds)
             refuse_delays(self.delays, edges, joined.dropped)
             self.spaces = [delayed(r, self.delays, edges) for r in self.spaces]
             if delay_nuisance:
@@ -189,7 +189,7 @@ class Encoding:
         cuts = np.cumsum([r.d for r in self.responses])[:-1]
         still = {r.name: np.flatnonzero(c).tolist() for r, c in zip(self.responses, np.split(constant, cuts))}
         said = {
-            "penalties": self.penalties.tolist(), "folds": self.folds.count, "groups": self.folds.groups,
+            "penalties": self.penalties.tolist(), "folds": self.folds.count, "groups": self.folds.whole,
             "fold_rows": self.folds.rows.sizes.tolist(), "gap": self.gap, "delays": self.delays, "joint": self.joint,
             "choose_layer": self.choose_layer, "bands": self.bands, "nested": self.nested,
             "standardise": self.standardise, "permutations": self.permutations,
@@ -241,8 +241,9 @@ def encode(
         penalties: added to the eigenvalues of Xc'Xc, tried for every response; all above 0. Default: 10, from 0.1 to
             1e8.
         folds: 3 or more runs of consecutive rows, as of scikit-learn's KFold.
-        groups: runs, stories: a mapping from sample id to group, or one a row for arrays without ids. A group is never
-            split; folds are then runs of groups.
+        groups: runs, stories: a mapping from sample id to group, or one a row for arrays without ids. A group is not
+            split; folds are then runs of groups. Of fewer groups than folds, two runs for instance, pieces are folds,
+            with the gap between them, which has to be given.
         gap: samples, in the order of time, that lie between rows held out and rows fitted on, in the inner folds too:
             so many are left out at every border of two folds that follow each other, half of them on either side.
             Default: none, as is usual where runs or stories are held out. Within one run neighbouring rows share noise,

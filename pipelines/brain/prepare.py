@@ -136,6 +136,8 @@ def prepare(study: BrainStudy, reading: Callable[[Brains], Any]) -> Prepared:
                     "leave the space or the subject out",
                 )  # fmt: skip
                 raise study.error(("encode", "nuisance", i), alone)
+    if study.encode is not None:
+        _check_folds(study, recordings)
     if study.reliability is not None:
         _check_reliability(study, recordings)
     regions = tuple(study.chosen(recordings.regions))
@@ -160,6 +162,19 @@ def _ids(
     for table in recordings.subjects.values():
         units += [1 if x.kind == "rdm" else x.dim for name, x in table.layers.items() if name in regions]
     return tuple(of_brains(metrics, units)) if metrics else ()
+
+
+def _check_folds(study: BrainStudy, recordings: Recordings) -> None:
+    """Runs are whole in folds, so there are as many or more, or a gap for which they are cut."""
+    assert study.encode is not None
+    for subject, table in recordings.subjects.items():
+        runs = len(set(table.meta.get("groups") or ()))
+        if 0 < runs < study.encode.folds and not study.encode.gap:
+            few = BadInput(
+                f"{study.encode.folds} runs or more, for as many folds", f"{runs} of {subject}",
+                "use fewer folds (3 or more), or add `gap:`, as long as the response: runs are then cut",
+            )  # fmt: skip
+            raise study.error(("encode", "folds"), few)
 
 
 def _check_reliability(study: BrainStudy, recordings: Recordings) -> None:

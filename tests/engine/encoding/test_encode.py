@@ -70,6 +70,22 @@ def test_a_gap_lies_between_rows_held_out_and_rows_fitted_on(gap, grouped):
     np.testing.assert_array_equal(table["penalty"].values[0], penalty)
 
 
+def test_two_runs_are_cut_into_folds_where_a_gap_lies_between_the_pieces():
+    _, x, y = series(100)
+    run = np.repeat([0, 1], [45, 55])
+    table = cs.encode(x, y, delays=[0, 2], penalties=PENALTIES, folds=5, gap=4, groups=run, permutations=9)
+    folds = reference.with_gap([*np.array_split(np.arange(45), 2), *np.array_split(np.arange(45, 100), 3)], 4)
+    said = json.loads(table.attrs["encoding"])
+    assert (said["groups"], said["fold_rows"]) == (2, [len(f) for f in folds])
+    z = reference.delayed(x, [0, 2], run)  # within a run as a whole
+    r, _, penalty = reference.encode(z, y, folds, PENALTIES)
+    np.testing.assert_allclose(table["fold_r"].values[0], r, atol=1e-9)
+    np.testing.assert_array_equal(table["penalty"].values[0], penalty)
+    assert (table["p"] > 0).all()
+    with pytest.raises(cs.BadInput, match=r"at least 5 groups for 5 folds; got 2. Fix: give a gap"):
+        cs.encode(x, y, folds=5, groups=run)
+
+
 def test_neighbours_that_are_alike_leak_over_a_border_without_a_gap():
     rng = np.random.default_rng(0)
     moment = (np.arange(120) + 6) // 12  # so slow that every border of five folds lies within one

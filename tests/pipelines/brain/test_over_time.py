@@ -95,6 +95,20 @@ def test_subjects_who_were_shown_the_same_runs_have_a_ceiling(tmp_path: Path) ->
     assert (table["lower"].sel(region="far") < 0.3).all()
 
 
+def test_two_runs_are_enough_with_a_gap(tmp_path: Path) -> None:
+    bids(tmp_path / "mine")
+    masks(tmp_path)
+    for path in tmp_path.rglob("*run-3*"):
+        path.unlink()
+    cs.FeatureStore(tmp_path / "features").write("net", "made", IDS, {"layer": FEATURES})
+    text = BIDS.replace("models: [net, other]", "models: [net]")
+    with pytest.raises(StudyError, match=r"(?s)encode.folds.*3 runs or more, .*got 2 of sub-01.*add `gap:`"):
+        ran(tmp_path, text, "two")
+    table = ran(tmp_path, text.replace("folds: 3", f"folds: 4, gap: 16, {DELAYS}"), "two")
+    assert (table["unique_r2"].sel(space="net", region="V1") > 0.3).all()
+    assert len(json.loads(table.attrs["encoding"])["fold_rows"]) == 4
+
+
 def test_a_folder_of_runs_is_encoded_like_bids(made: Path) -> None:
     (made / "runs").mkdir()
     for k in (1, 2, 3):
