@@ -15,8 +15,8 @@ encode: null               # or a mapping, empty for the defaults:
   # hrf: spm               #   the response with which stimuli are brought to the time of volumes; without delays
   # components: 50         #   leading components that each layer is reduced to; null: as it is
   # high_pass: 128         #   seconds: slower drifts are taken out of recordings over time; null: none are
-  # folds: 5               #   runs of consecutive rows; where the recording has runs or stories, runs of those, which are
-  #                        #   cut only where they are fewer than the folds, and there is a gap
+  # folds: 5               #   runs of consecutive rows; where the recording has runs or stories, runs of those, which
+  #                        #   are cut only where they are fewer than the folds, and there is a gap
   # gap: 0                 #   seconds between folds that follow each other, in none of them, for neighbours in time are
   #                        #   alike; such as 16, the length of the response. Rows, where these are no time points
   # choose_layer: true     #   one layer a model and fold, chosen inside the training folds
