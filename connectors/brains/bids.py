@@ -95,6 +95,8 @@ def of_bids(
         raise BadInput(
             "no options of a GLM with `over_time`", ", ".join(glm), "leave them out: no trials are estimated"
         )
+    if over_time and uneven != "refuse":
+        raise BadInput("no `uneven` with `over_time`", repr(uneven), "leave it out: every volume is a row")
     root = Path(folder).expanduser().absolute()
     images = root / Path(derivatives).expanduser()
     runs = runs_of(root, images, task, space, bool(confounds), entities, surface)

@@ -19,21 +19,28 @@ _HEMISPHERES = {"L": "left", "R": "right"}
 
 @dataclass(frozen=True)
 class Run:
-    """The files of one run; `sidecar` is the JSON that says its repetition time, if there is one. `halves` are the
-    images of the hemispheres, of which `bold` is the first, and empty for volumes."""
+    """The files of one run; `sidecars` are the JSON files that may say its repetition time: the image's `own`, if there
+    is one, and that of the `raw` data. `halves` are the images of the hemispheres, of which `bold` is the first, and
+    empty for volumes."""
 
     name: str
     bold: Path
     events: Path
     confounds: Path | None
-    sidecar: Path | None
+    own: Path | None
+    raw: Path | None
     halves: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def files(self) -> list[Path]:
         """All of them."""
-        every = (*(self.halves.values() or [self.bold]), self.events, self.confounds, self.sidecar)
+        every = (*(self.halves.values() or [self.bold]), self.events, self.confounds, *self.sidecars)
         return [x for x in every if x is not None]
+
+    @property
+    def sidecars(self) -> list[Path]:
+        """The nearest first: what it does not say the next one may."""
+        return [x for x in (self.own, self.raw) if x is not None]
 
 
 def runs_of(
@@ -60,9 +67,11 @@ def runs_of(
             scans.setdefault(_name(held), []).append(path)
     if not found:
         asked = ", ".join(f"no {k}" if v is None else f"{k}-{v}" for k, v in wanted.items())
+        deeper = sorted({x.parent.name for x in images.glob("*/sub-*")})
+        where = f"choose derivatives={str(images / deeper[0])!r}, or " if deeper else ""
         raise BadInput(
-            f"images *{ending}{'' if surface else '.gz'} ({asked}) below {images}", "none",
-            "check task, space, entities and folder",
+            f"images *{ending}{'' if surface else '.gz'} ({asked}) in {images}/sub-*", "none",
+            f"{where}check task, space, entities and folder",
         )  # fmt: skip
     runs = {
         subject: [
@@ -152,8 +161,8 @@ def _run(root: Path, name: str, sides: Mapping[str, Path], confounds: bool) -> R
             f"add {stem}_desc-confounds_timeseries.tsv beside it, or leave confounds out",
         )  # fmt: skip
     own = bold.with_name(bold.name.split(".")[0] + ".json")
-    sidecar = own if own.is_file() else _belonging(bold, raw, "_bold.json")
-    return Run(name, bold, events, aside, sidecar, halves)
+    others = _belonging(bold, [x for x in raw if x != own], "_bold.json")
+    return Run(name, bold, events, aside, own if own.is_file() else None, others, halves)
 
 
 def _belonging(bold: Path, files: Iterable[Path], ending: str) -> Path | None:

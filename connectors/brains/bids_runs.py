@@ -42,10 +42,10 @@ def seconds_of(run: Run, tr: float | None) -> tuple[float, float]:
 
     Raises BadInput where these differ, or none says: what GIFTI says of time has no unit that is agreed on.
     """
-    said = json.loads(run.sidecar.read_text()) if run.sidecar is not None else {}
-    of_image = run.sidecar is not None and run.sidecar.parent == run.bold.parent
-    first = float(said.get("StartTime") or 0.0) if of_image else 0.0
-    given, named = (tr, "tr") if tr is not None else (said.get("RepetitionTime"), "the sidecar")
+    told = [json.loads(path.read_text()) for path in run.sidecars]
+    first = float(told[0].get("StartTime") or 0.0) if run.own is not None else 0.0
+    said = next((x["RepetitionTime"] for x in told if "RepetitionTime" in x), None)
+    given, named = (tr, "tr") if tr is not None else (said, "the sidecar")
     if not run.halves:
         return repetition_time(_volumes(run), given, named), first
     if given is None or given <= 0:

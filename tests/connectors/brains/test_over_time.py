@@ -309,6 +309,33 @@ def test_surfaces_of_fslr_and_of_each_subjects_own_mesh(tmp_path: Path) -> None:
         )
 
 
+def test_a_folder_of_surfaces_over_time(tmp_path: Path) -> None:
+    (tmp_path / "maps").mkdir()
+    values = {
+        subject: np.random.default_rng(k).normal(size=(60, 10242)).astype(np.float32)
+        for k, subject in enumerate("ab")
+    }
+    for subject, maps in values.items():
+        gifti(tmp_path / f"maps/{subject}.lh.func.gii", maps)
+    lines = [f"{IDS[k // 5] if k % 5 == 0 else 'rest'}\t{'x' if k < 25 else 'y'}" for k in range(60)]
+    (tmp_path / "maps/rows.tsv").write_text("\n".join(["sample_id\trun", *lines]))
+    gifti(tmp_path / "lh.V1.gii", (np.arange(10242) < 20)[None])
+    masks = {"V1": {"left": "lh.V1.gii"}}
+    data: Any = open_brains("surfaces:maps", base=tmp_path, tr=1.5, masks=masks, signals={"detrend": True})
+    subject = data.subject("b")
+    assert subject.groups == ["x"] * 25 + ["y"] * 35
+    assert list(subject.sample_ids[24:26]) == ["x_vol0024", "y_vol0000"]
+    found = subject.regions["V1"].values
+    assert found.shape == (60, 20)
+    assert np.abs(found[:25].mean(axis=0)).max() < 1e-5, "within each run"
+    assert subject.nuisance["rate"].shape == (60, 3)
+    rows = data.on_rows(np.eye(12), None)[1]
+    assert np.array_equal(rows[::5], np.eye(12))
+    assert rows.sum() == 12
+    with pytest.raises(BadInput, match=r"no `uneven` with `tr`; got tr=1.5"):
+        open_brains("surfaces:maps", base=tmp_path, tr=1.5, uneven="drop")
+
+
 def test_masks_in_the_space_of_each_subject(tmp_path: Path) -> None:
     bids(tmp_path / "mine")
     for subject, inside in (("sub-01", V1), ("sub-02", ~V1)):
@@ -326,11 +353,12 @@ def test_masks_in_the_space_of_each_subject(tmp_path: Path) -> None:
     ("options", "words"),
     [
         ({"how": "lss"}, r"no options of a GLM with `over_time`; got how"),
+        ({"uneven": "drop"}, r"no `uneven` with `over_time`; got 'drop'"),
         ({"stimulus": "stimfile"}, r"a known column of sub-01_.*for the stimuli .*did you mean 'stim_file'"),
         ({"rest": []}, r"an onset, a duration and a trial_type in every event; got 1 of"),
         ({"confounds": ["trans_y"]}, r"a known confound of run-1 .*did you mean 'trans_x'"),
         ({"masks": {"V1": {"left": "lh.V1.gii"}}}, r"one file for each mask or atlas of volumes; got .*mesh"),
-        ({"mesh": "fsaverage5", "masks": None}, r"images \*_bold.func.gii \(task-look\) below .*; got none"),
+        ({"mesh": "fsaverage5", "masks": None}, r"images \*_bold.func.gii \(task-look\) in .*; got none"),
         ({"mesh": "fsaverage5", "mask": "V1.nii.gz"}, r"`masks` or an `atlas` with `mesh`; got `spheres` or"),
         ({"mesh": "fsaverage5"}, r"a file a hemisphere, for surfaces; got V1.nii.gz"),
         ({"tr": 2}, r"one repetition time: tr = 2 s; got 0.8 s in the header of the image"),

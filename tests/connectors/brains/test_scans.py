@@ -196,10 +196,14 @@ def test_a_bids_data_set_gives_a_response_a_trial(bids: Path) -> None:
 
 
 def test_a_bids_data_set_that_lacks_something_is_refused(bids: Path) -> None:
-    with pytest.raises(BadInput, match=r"images \*_bold.nii.gz \(task-rest\) below"):
+    with pytest.raises(BadInput, match=r"images \*_bold.nii.gz \(task-rest\) in"):
         of_bids(bids, regions, task="rest")
     with pytest.raises(BadInput, match=r"the folder of a BIDS data set; got .*prep, which is not a folder"):
         of_bids(bids, regions, task="look", derivatives="prep")
+    shutil.copytree(bids / "derivatives", bids / "prepared" / "fmriprep")  # as fMRIPrep is often called
+    with pytest.raises(BadInput, match=r"Fix: choose derivatives='.*/mine/prepared/fmriprep', or check task"):
+        of_bids(bids, regions, task="look", derivatives="prepared")
+    assert of_bids(bids, regions, task="look", derivatives="prepared/fmriprep").names == ["sub-01", "sub-02"]
     with pytest.raises(BadInput, match=r"a known confound of run-1 .*did you mean 'trans_x'"):
         of_bids(bids, regions, task="look", confounds=["trans_y"]).subject("sub-01")
     with pytest.raises(BadInput, match=r"one repetition time: tr = 1 s; got 2 s"):
@@ -208,6 +212,12 @@ def test_a_bids_data_set_that_lacks_something_is_refused(bids: Path) -> None:
     with pytest.raises(BadInput, match=r"one repetition time: the sidecar = 2.5 s; got 2 s"):
         of_bids(bids, regions, task="look").subject("sub-01")
     folder = bids / "derivatives" / "sub-01" / "func"
+    # A sidecar of its own that says nothing of it, as older derivatives have, hides none.
+    own = folder / "sub-01_task-look_run-1_space-MNI_desc-preproc_bold.json"
+    own.write_text(json.dumps({"SkullStripped": False}))
+    with pytest.raises(BadInput, match=r"one repetition time: the sidecar = 2.5 s; got 2 s"):
+        of_bids(bids, regions, task="look").subject("sub-01")
+    own.write_text(json.dumps({"RepetitionTime": TR}))
     (folder / "sub-01_task-look_run-1_desc-confounds_timeseries.tsv").unlink()
     with pytest.raises(BadInput, match=r"one table of confounds for sub-01_task-look_run-1_space-MNI"):
         of_bids(bids, regions, task="look", confounds=["fd"])
@@ -360,7 +370,7 @@ def test_scans_are_told_apart_by_their_entities(bids: Path) -> None:
         list(of_bids(bids, regions, task="look", entities={"echo": None}).subject("sub-01").sample_ids)
         == KINDS
     )
-    with pytest.raises(BadInput, match=r"\(task-look, echo-3\) below .* check task, space, entities"):
+    with pytest.raises(BadInput, match=r"\(task-look, echo-3\) in .* check task, space, entities"):
         of_bids(bids, regions, task="look", entities={"echo": "3"})
 
 
