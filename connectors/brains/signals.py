@@ -16,9 +16,11 @@ OF_VOLUMES = (
 )  # fmt: skip
 
 
-def checked(signals: Mapping[str, Any], allowed: Collection[str] = OF_VALUES) -> dict[str, Any]:
-    """The arguments, with ``runs``, if there are any, numbered as they come: nilearn returns the rows of one run after
-    the other in the order of their names.
+def checked(
+    signals: Mapping[str, Any], rows: int | None = None, allowed: Collection[str] = OF_VALUES
+) -> dict[str, Any]:
+    """The arguments for so many `rows`, with ``runs``, if there are any, numbered as they come: nilearn returns the
+    rows of one run after the other in the order of their names.
 
     Raises BadInput for arguments that are not `allowed` (``target_affine`` would resample the images, and the smoothing
     of surfaces is none), for a filter without ``t_r``, which nilearn may take to be 2.5 s, and where the rows of a run
@@ -35,6 +37,12 @@ def checked(signals: Mapping[str, Any], allowed: Collection[str] = OF_VALUES) ->
     if signals.get("runs") is None:
         return dict(signals)
     runs = [str(run) for run in np.asarray(signals["runs"]).tolist()]
+    if rows is not None and len(runs) != rows:
+        raise BadInput(
+            f"the run of each of {rows} volumes",
+            f"{len(runs)} runs",
+            "write one line, or give one run, a volume",
+        )
     number = {run: k for k, run in enumerate(dict.fromkeys(runs))}
     numbers = np.array([number[run] for run in runs])
     if (np.diff(numbers) < 0).any():
@@ -54,7 +62,7 @@ def cleaned(values: np.ndarray, signals: Mapping[str, Any]) -> np.ndarray:
     """
     from nilearn.signal import clean
 
-    given = checked(signals)
+    given = checked(signals, len(values))
     finite = np.isfinite(values).all(axis=0)
     if not given or not finite.any():
         return values

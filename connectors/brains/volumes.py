@@ -36,8 +36,8 @@ def in_mask(volumes: Any, mask: Any, *, confounds: Any = None, **signals: Any) -
     from nilearn.image import get_data
     from nilearn.maskers import NiftiMasker
 
-    given = checked(signals, OF_VOLUMES)
     images = volumes_of(volumes)
+    given = checked(signals, images.shape[3], OF_VOLUMES)
     check_confounds(confounds, images.shape[3])
     mask_img = mask_of(mask, images)
     inside = mask_img.get_fdata() > 0

@@ -42,8 +42,3 @@ def labelled(file: Path) -> Volumes:
 
 def _volumes(lines: list[list[str]]) -> Volumes:
     return Volumes(np.array([x[0] for x in lines]), np.array([int(x[1]) for x in lines]) + 1)
-
-
-def motion() -> np.ndarray:
-    """The six parameters of motion (1452, 6) of the slice."""
-    return np.loadtxt(DATA.path("bold_mc.par"))

@@ -113,6 +113,9 @@ def test_tables_that_do_not_fit_the_images_are_refused(volumes: Path) -> None:
     table(volumes / "betas" / "rows.tsv", ["x"] * 5)
     with pytest.raises(cs.BadInput, match=r"6 lines in rows.tsv, one a volume of 1 of s1; got 5"):
         opened(volumes, atlas="atlas.nii.gz").subject("s1")
+    table(volumes / "betas" / "rows.tsv", ["x"] * 5, ["a"] * 5)
+    with pytest.raises(cs.BadInput, match=r"the run of each of 6 volumes; got 5 runs. Fix: write one line"):
+        opened(volumes, atlas="atlas.nii.gz", signals={"detrend": True}).subject("s1")
     (volumes / "betas" / "rows.tsv").write_text("stimulus\nx")
     with pytest.raises(cs.BadInput, match=r"the column sample_id in rows.tsv; got stimulus"):
         opened(volumes, atlas="atlas.nii.gz").subject("s1")

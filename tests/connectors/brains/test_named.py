@@ -12,7 +12,7 @@ import pytest
 import consilience as cs
 from consilience.connectors.brains import open_brains, volumes_of_words
 from consilience.connectors.datasets import alice as alice_files
-from consilience.connectors.datasets import fetching, kriegeskorte92
+from consilience.connectors.datasets import fetching, haxby, kriegeskorte92
 from consilience.connectors.datasets.fetching import DataSet, NotFetched
 from consilience.connectors.stimuli import open_stimuli
 from consilience.connectors.stimuli.alice import Alice
@@ -248,6 +248,28 @@ def test_files_come_over_the_network_once_and_are_held_to_their_checksum(
         server.server_close()
         thread.join()
     assert data.path(name).is_file()  # from the cache: nobody answers any more
+
+
+@pytest.mark.parametrize("name", ["alice", "haxby_slice", "kriegeskorte92"])
+def test_a_set_is_cached_once_all_of_it_was_read(
+    data_sets: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    asked, path = set(), DataSet.path
+
+    def noted(self: DataSet, file: str) -> Path:
+        asked.add(file)
+        return path(self, file)
+
+    monkeypatch.setattr(DataSet, "path", noted)
+    for kept in (alice_files.words, kriegeskorte92.pictures, kriegeskorte92._read):
+        kept.cache_clear()
+    data = open_brains(name)
+    list(data.read())
+    if data.stimuli:
+        list(open_stimuli(data.stimuli).sample_ids())
+    sets = {"alice": alice_files.DATA, "haxby_slice": haxby.DATA, "kriegeskorte92": kriegeskorte92.DATA}
+    assert asked == set(sets[name].files), "a file that nothing reads is never fetched"
+    assert data.cached()
 
 
 def test_nothing_is_fetched_to_name_a_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

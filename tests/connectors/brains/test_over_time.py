@@ -27,6 +27,7 @@ from timed_scans import (
 import consilience as cs
 from consilience.connectors.brains import Masks, PerSubject, SurfaceReader, of_bids, open_brains, to_volumes
 from consilience.connectors.brains.timelines import Clock, Timeline
+from consilience.connectors.datasets import haxby
 from consilience.engine.errors import BadInput
 
 RUNS = [f"run-{k}" for k in (1, 2, 3)]
@@ -430,6 +431,31 @@ def test_tables_of_volumes_over_time_that_do_not_fit_are_refused(tmp_path: Path)
     refused(
         r"runs whose volumes follow each other in s1.tsv; got volumes of several runs in turn", rest=["n/a"]
     )
+
+
+def test_runs_of_a_real_scan_are_encoded_by_what_was_shown(data_sets: Path, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    for name, where in (("bold.nii.gz", "runs/sub001.nii.gz"), ("mask.nii.gz", "mask.nii.gz")):
+        (tmp_path / where).symlink_to(haxby.DATA.path(name))
+    scan = haxby.volumes()
+    lines = [f"{shown}\t{run}" for shown, run in zip(scan.shown, scan.run)]
+    (tmp_path / "runs/sub001.tsv").write_text("\n".join(["sample_id\trun", *lines]))
+    more: dict[str, Any] = {"masks": {"slice": "mask.nii.gz"}, "signals": {"standardize": "zscore_sample"}}
+    data: Any = open_brains("volumes:runs", base=tmp_path, tr=haxby.TR, **more)
+    subject = data.subject("sub001")
+    shown = data.on_rows(np.eye(8), None)[1]
+    late = np.concatenate([np.roll(run, 60, axis=0) for run in np.split(shown, 12)])  # by half a run
+    best = [
+        float(
+            cs.encode(
+                x, subject.regions["slice"].values, subject.nuisance["rate"], delays=[1, 2, 3, 4, 5],
+                delay_nuisance=False, groups=subject.groups, folds=6, bands=2,
+            )["unique_r2"].max()
+        )
+        for x in (shown, late)
+    ]  # fmt: skip
+    assert best[0] > 0.3, "which category it was explains voxels beyond that there was one"
+    assert best[1] < 0.05
 
 
 def test_a_clock_knows_the_longest_of_runs_that_are_the_same() -> None:
