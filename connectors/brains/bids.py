@@ -25,7 +25,7 @@ from consilience.connectors.brains.bids_runs import (
 )
 from consilience.connectors.brains.dataset import Brains
 from consilience.connectors.brains.events import SAME_TR, within_scan
-from consilience.connectors.brains.glm import trial_betas
+from consilience.connectors.brains.glm import too_late, trial_betas
 from consilience.connectors.brains.interfaces import Excluded, Subject
 from consilience.connectors.brains.readers import PerSubject, fingerprint_of
 from consilience.connectors.brains.signals import check_confounds
@@ -157,6 +157,11 @@ class _Reading:
         for run in self.runs[subject]:
             tr, first = seconds_of(run, self.tr)
             events, out = self.events(subject, run, tr)
+            if self.outside == "drop" and (late := too_late(events, length_of(run), tr, first)).any():
+                out.append(
+                    Excluded(subject, f"events of {run.name}", "too late for a response", int(late.sum()))
+                )
+                events = events[~late]
             table, filled = confounds_of(subject, run, self.confounds)
             volumes = regions_of(run, self.readers[subject])
             betas = {

@@ -45,7 +45,8 @@ def within_scan(
 
 
 def complete(events: "pd.DataFrame") -> "pd.DataFrame":
-    """The events, with times as numbers; BadInput for missing columns, and values that are NaN or no numbers."""
+    """The events, with times as numbers; BadInput for missing columns, for values that are NaN or no numbers,
+    and for durations that cannot be meant."""
     import pandas as pd
 
     absent = [name for name in _COLUMNS if name not in events.columns]
@@ -62,6 +63,14 @@ def complete(events: "pd.DataFrame") -> "pd.DataFrame":
             f"{broken} of {len(events)} without one",
             "complete these events, or leave them out",
         )
+    if (events["duration"] < 0).any():
+        raise BadInput("durations of 0 s or longer", f"{events['duration'].min():g} s", "correct the events")
+    instant = int((events["duration"] == 0).sum())
+    if 0 < instant < len(events):  # an impulse is by far smaller than a boxcar
+        raise BadInput(
+            "a duration above 0 in every event, or 0 in all", f"0 in {instant} of {len(events)}",
+            "give all a duration, or name the events that are no stimuli as `rest`",
+        )  # fmt: skip
     return events
 
 

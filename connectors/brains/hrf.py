@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from consilience.engine.errors import BadInput
+from consilience.engine.errors import BadInput, unknown
 
+RESPONSES = ("spm", "glover")
 _WHOLE = 1e-6  # of a volume
 
 
@@ -20,14 +21,17 @@ def to_volumes(
 ) -> np.ndarray:
     """Features (m, d) of m stimuli as (volumes, d), at the times ``first + i * tr`` in seconds.
 
-    With `hrf`, a haemodynamic response that nilearn knows ("spm", "glover", …), feature j at time t is
+    With `hrf`, a haemodynamic response ("spm" or "glover", as nilearn has them), feature j at time t is
     Σ_w features[w, j] (b_w * h)(t) for the response h, and b_w an impulse at the onset of stimulus w, or a boxcar of
     its duration. Without, it is the sum of the features of the stimuli that begin in the volume, and the delay is left
     to the encoding model. Both are linear: of features that are all one they make the rate of stimuli.
 
-    Raises BadInput when the numbers of features, onsets and durations differ, for a duration below 0, and when a
-    stimulus begins after the last volume. A stimulus before the first volume counts through its response alone.
+    Raises BadInput when the numbers of features, onsets and durations differ, for a duration below 0, when a stimulus
+    begins after the last volume, and for another response. A stimulus before the first volume counts through its
+    response alone.
     """
+    if hrf not in (None, *RESPONSES):
+        raise unknown("haemodynamic response", str(hrf), RESPONSES)
     x = np.asarray(features, dtype=np.float64)
     starts = np.asarray(onsets, dtype=np.float64)
     lengths = np.zeros(len(starts)) if durations is None else np.asarray(durations, dtype=np.float64)

@@ -12,7 +12,7 @@ hierarchy: null            # regions in the order in which they are thought to f
 encode: null               # or a mapping, empty for the defaults:
   # nuisance: []           #   spaces of the data set that features have to predict more than
   # delays: null           #   of the features, in volumes, such as [1, 2, 3, 4]; else `hrf`
-  # hrf: spm               #   the response with which stimuli are brought to the time of volumes; without delays
+  # hrf: spm               #   or glover: the response by which stimuli are brought to volumes, unless there are delays
   # components: 50         #   leading components that each layer is reduced to; null: as it is
   # high_pass: 128         #   seconds: slower drifts are taken out of recordings over time; null: none are
   # folds: 5               #   runs of consecutive rows; where the recording has runs or stories, runs of those, which
@@ -44,7 +44,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_serializer
 
@@ -70,7 +70,7 @@ class Encode(Strict):
 
     nuisance: list[str] = Field(default=[])
     delays: list[Annotated[int, Field(ge=0)]] | None = None
-    hrf: str | None = "spm"
+    hrf: Literal["spm", "glover"] | None = "spm"
     components: int | None = Field(50, ge=1)
     high_pass: float | None = Field(128.0, gt=0)
     folds: int = Field(5, ge=3)

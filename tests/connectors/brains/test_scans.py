@@ -116,6 +116,52 @@ def test_what_a_glm_cannot_take_is_refused() -> None:
         trial_betas(Region(region.values[:18]), events(), TR)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"hrf": "fir"}, r"a known haemodynamic response .*got 'fir'"),
+        ({"drift": "cosin"}, r"a known drift model .*did you mean 'cosine'"),
+        ({"noise": "ar"}, r"a known noise model .*got 'ar'"),
+        ({"high_pass": 128}, r"fewer regressors than the 120 volumes; got 138, .*lower high_pass \(in Hz"),
+        ({"high_pass": 128, "how": "lss"}, r"fewer regressors than the 120 volumes; got 124"),
+    ],
+)
+def test_a_model_that_nilearn_would_fail_of_or_fit_to_noise_is_refused(
+    options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(BadInput, match=words):
+        trial_betas(Region(signals(AMPLITUDES)), events(), TR, **options)
+
+
+def test_trials_that_cannot_be_told_apart_are_refused() -> None:
+    region = Region(signals(AMPLITUDES))
+    twice = pd.concat([events(), events().iloc[:1].assign(trial_type="sound")])
+    with pytest.raises(BadInput, match=r"trials whose responses can be told apart; got 19 of which 18 can"):
+        trial_betas(region, within_scan(twice, VOLUMES, TR)[0], TR)
+    last = pd.concat([events(), pd.DataFrame({"onset": [239.0], "duration": 1.0, "trial_type": "face"})])
+    for how in ("lsa", "lss"):
+        with pytest.raises(
+            BadInput, match=r"1 s or more before the last volume, at 238 s; got 1 that do not"
+        ):
+            trial_betas(region, last, TR, how=how)
+    # Confounds may say the same, for nobody asks for their share.
+    motion = np.random.default_rng(0).normal(size=VOLUMES)
+    same = trial_betas(region, events(), TR, confounds=pd.DataFrame({"a": motion, "b": motion})).values
+    once = trial_betas(region, events(), TR, confounds=pd.DataFrame({"a": motion})).values
+    assert np.allclose(same, once, atol=1e-6)
+
+
+def test_durations_that_cannot_be_meant_are_refused() -> None:
+    region, instant = Region(signals(AMPLITUDES)), events().assign(duration=0.0)
+    found = trial_betas(region, within_scan(instant, VOLUMES, TR)[0], TR).values
+    assert np.corrcoef(found.ravel(), AMPLITUDES.ravel())[0, 1] > 0.99, "impulses"
+    instant.loc[3, "duration"] = 1.0
+    with pytest.raises(BadInput, match=r"a duration above 0 in every event, or 0 in all; got 0 in 17 of 18"):
+        within_scan(instant, VOLUMES, TR)
+    with pytest.raises(BadInput, match=r"durations of 0 s or longer; got -1 s"):
+        within_scan(events().assign(duration=-1.0), VOLUMES, TR)
+
+
 def test_events_outside_the_scan_are_refused_or_counted() -> None:
     late = pd.concat(
         [events(), pd.DataFrame({"onset": [240.0, -3.0], "duration": 1.0, "trial_type": "face"})]
@@ -247,7 +293,15 @@ def test_events_of_bids_that_lie_outside_the_scan_are_refused_or_counted(bids: P
     kept = of_bids(bids, regions, task="look", space="MNI", outside="drop").subject("sub-02")
     assert [str(x) for x in kept.excluded] == ["sub-02: 1 events of run-2: outside the scan"]
     assert kept.regions["V1"].repeats == 12
-    path.write_text(path.read_text().replace("240", "2:40").replace("241.0", "4 min"))
+    last = pd.DataFrame({"onset": [VOLUMES * TR - 1], "duration": 1.0, "trial_type": "face"})
+    pd.concat([events(), last]).to_csv(path, sep="\t", index=False)
+    with pytest.raises(
+        BadInput, match=r"before the last volume, at 238 s; got 1 that do not. Fix: .*outside=.drop"
+    ):
+        of_bids(bids, regions, task="look", space="MNI").subject("sub-02")
+    kept = of_bids(bids, regions, task="look", space="MNI", outside="drop").subject("sub-02")
+    assert [str(x) for x in kept.excluded] == ["sub-02: 1 events of run-2: too late for a response"]
+    path.write_text(path.read_text().replace("239.0", "4 min"))
     with pytest.raises(BadInput, match=r"an onset, a duration and a trial_type in every event; got 1 of 19"):
         of_bids(bids, regions, task="look", space="MNI").subject("sub-02")
 

@@ -172,3 +172,4 @@ def test_a_study_of_raw_runs_says_what_it_lacks(made: Path) -> None:
     refused(
         r"(?s)key brain.*no options of a GLM", BIDS.replace("over_time: true", "over_time: true\n  how: lss")
     )
+    refused(r"(?s)encode.hrf.*'spm' or 'glover'", BIDS.replace("folds: 3", "folds: 3, hrf: fir"))
