@@ -88,7 +88,8 @@ def events_of(run: Run, stimulus: str, rest: Sequence[str]) -> "pd.DataFrame":
     ``n/a`` is what is not known."""
     import pandas as pd
 
-    return stimuli_in(pd.read_csv(run.events, sep="\t"), run.events.name, stimulus, rest)
+    table = pd.read_csv(run.events, sep="\t", dtype={stimulus: str})  # "007" is no number
+    return stimuli_in(table, run.events.name, stimulus, rest)
 
 
 def confounds_of(

@@ -98,7 +98,7 @@ class Brains:
             regions[subject.name] = list(subject.regions)
             for model, part, spaces in tables_of(f"{self.name}.{subject.name}", subject, trials):
                 tables[model] = write_table(store, model, self.name, part, spaces, self._meta(part))
-        missing = () if self.own_rows else missing_of(ids)
+        missing = () if self.own_rows else missing_of(ids, "stimuli" if self.on_rows is None else "rows")
         excluded += [x for x in missing if x.subject in regions and x not in excluded]
         told = {
             (x.subject, x.what) for x in excluded

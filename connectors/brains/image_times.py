@@ -149,7 +149,7 @@ def _volumes(path: Path, times: Times) -> dict[str, "pd.DataFrame"]:
 def _events(path: Path, runs: Sequence[str], times: Times) -> dict[str, "pd.DataFrame"]:
     import pandas as pd
 
-    table = pd.read_csv(path, sep="\t")
+    table = pd.read_csv(path, sep="\t", dtype={times.stimulus: str, "run": str})
     if len(runs) > 1 and "run" not in table.columns:
         raise unknown(f"column of {path.name}", "run", map(str, table.columns))
     of = (

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from consilience.connectors.brains.interfaces import Excluded
 
 
-def missing_of(ids: Mapping[str, Sequence[str]]) -> tuple[Excluded, ...]:
-    """What every subject lacks of the stimuli that any of them has, counted; `ids` are those of each subject.
+def missing_of(ids: Mapping[str, Sequence[str]], what: str = "stimuli") -> tuple[Excluded, ...]:
+    """What every subject lacks of the stimuli, or rows of time, that any of them has, counted; `ids` are those of each
+    subject, and `what` they are called.
 
     Nothing of a recording is lost by it, but a comparison of several subjects joins on what they have in common, and a
     mean over subjects is over different stimuli.
@@ -17,7 +18,7 @@ def missing_of(ids: Mapping[str, Sequence[str]]) -> tuple[Excluded, ...]:
         held = set(own)
         if lost := [i for i in everything if i not in held]:
             first = ", ".join(repr(i) for i in lost[:3]) + (", …" if lost[3:] else "")
-            found.append(Excluded(name, f"of {len(everything)} stimuli ({first})", "not recorded", len(lost)))
+            found.append(Excluded(name, f"of {len(everything)} {what} ({first})", "not recorded", len(lost)))
     return tuple(found)
 
 

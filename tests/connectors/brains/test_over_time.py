@@ -123,6 +123,22 @@ def test_subjects_with_an_order_of_their_own_have_rows_of_their_own(
     assert not opened(tmp_path).own_rows
 
 
+def test_ids_that_look_like_numbers_stay_as_they_are_written(tmp_path: Path) -> None:
+    bids(tmp_path / "mine", subjects=1)
+    folder_of(tmp_path, by_events=True, subjects=("s1",))
+    for path in [*(tmp_path / "mine").rglob("*_events.tsv"), tmp_path / "s1_events.tsv"]:
+        table = pd.read_csv(path, sep="\t")
+        table["stim_file"] = table["stim_file"].str.replace("picture-", "0")  # and n/a at the cross
+        table.to_csv(path, sep="\t", index=False, na_rep="n/a")
+    wanted = {f"0{k:02d}" for k in range(12)}
+    assert set(opened(tmp_path).stimulus_ids) == wanted
+    trials = opened(tmp_path, over_time=False, uneven="drop").subject("sub-01")
+    assert set(trials.sample_ids) == wanted
+    more: dict[str, Any] = {"events": "{subject}_events.tsv", "stimulus": "stim_file", "rest": ["n/a"]}
+    data = open_brains("volumes:runs", base=tmp_path, masks=masks(tmp_path), tr=TR, **more)
+    assert set(data.stimulus_ids) == wanted
+
+
 def test_a_run_that_ended_early_is_the_same_run(tmp_path: Path) -> None:
     bids(tmp_path / "mine")
     path = tmp_path / "mine/derivatives/sub-02/func/sub-02_task-look_run-2_space-MNI_desc-preproc_bold.nii.gz"
@@ -140,13 +156,13 @@ def test_a_run_that_ended_early_is_the_same_run(tmp_path: Path) -> None:
     assert set(data.subject("sub-02").sample_ids) < set(data.subject("sub-01").sample_ids)
     assert data.on_rows(np.eye(12), "spm")[0] == list(data.subject("sub-01").sample_ids)
     written = data.write(cs.FeatureStore(tmp_path / "store"))
-    assert "sub-02: 30 of 450 stimuli ('run-2_vol0100'" in str(written.excluded[-1])
+    assert "sub-02: 30 of 450 rows ('run-2_vol0100'" in str(written.excluded[-1])
 
 
-def folder_of(root: Path, by_events: bool) -> None:
+def folder_of(root: Path, by_events: bool, subjects: tuple[str, ...] = ("s1", "s2")) -> None:
     """The same runs as one image a subject, with a table of its volumes, and maybe one of events."""
     (root / "runs").mkdir()
-    for subject in ("s1", "s2"):
+    for subject in subjects:
         parts, confounds, events, shown = [], [], [], []
         for run, n in enumerate(LENGTHS):
             stem = root / f"mine/derivatives/sub-0{subject[1]}/func/sub-0{subject[1]}_task-look_run-{run + 1}"
