@@ -1,6 +1,7 @@
 """Folders of a user's own files, one a subject: arrays (.npz) of responses, or dissimilarity matrices."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from consilience.connectors.digests import digests
 from consilience.engine.errors import BadInput, unknown
 
 _IDS, _RUN = "sample_id", "run"
+_PART = re.compile(r"(?:^|_)(?:ses|run)-[^_]+")
 
 
 @register(
@@ -120,6 +122,16 @@ def rdm_folder(folder: str) -> Brains:
     return subject_files(folder, files, ENDINGS, load, {}, sorted(path.glob("sample_ids.txt")))
 
 
+def one_file_each(names: Sequence[str], fix: str) -> None:
+    """BadInput where names of subjects differ in a session or a run alone (``s1_run-1``, ``s1_run-2``): as subjects
+    these would be counted several times."""
+    people: dict[str, str] = {}
+    for name in names:
+        before = people.setdefault(_PART.sub("", name), name)
+        if before != name:
+            raise BadInput("one file a subject", f"{before} and {name}", fix)
+
+
 def subject_files(
     folder: str,
     files: Mapping[str, Path],
@@ -134,6 +146,7 @@ def subject_files(
         raise BadInput(
             f"a folder with files {', '.join(endings)}", f"{path}, which has none", "check the path"
         )
+    one_file_each(list(files), "put the runs of a subject into one file")
     said = json.dumps([list(files), digests([*files.values(), *beside]), options])
     return Brains(
         name=path.name,

@@ -9,6 +9,7 @@ from typing import Any
 
 from consilience.connectors.brains.dataset import Brains
 from consilience.connectors.brains.events import repetition_time
+from consilience.connectors.brains.files import one_file_each
 from consilience.connectors.brains.grids import load
 from consilience.connectors.brains.image_rows import Rows, subject_of, table_of
 from consilience.connectors.brains.image_times import Times, tables_of
@@ -157,6 +158,9 @@ def _folder(
         raise BadInput(
             f"a folder with files {', '.join(endings)}", f"{root}, which has none", "check the path"
         )
+    one_file_each(
+        list(files), "join runs in time (nilearn.image.concat_imgs) and tell them apart by the column run"
+    )
     tables = {subject: table_of(root, subject) for subject in files}
     every = [*(path for paths in files.values() for path in paths), *tables.values()]
     more: dict[str, Any] = {}

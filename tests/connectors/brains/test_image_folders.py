@@ -127,6 +127,22 @@ def test_tables_that_do_not_fit_the_images_are_refused(volumes: Path) -> None:
         opened(volumes, "volumes:none", atlas="atlas.nii.gz")
 
 
+def test_runs_of_one_subject_are_not_taken_for_several_subjects(volumes: Path) -> None:
+    betas = volumes / "betas"
+    for run in (1, 2):
+        image(betas / f"s3_run-{run}.nii.gz", MAPS)
+    with pytest.raises(cs.BadInput, match=r"one file a subject; got s3_run-1 and s3_run-2. Fix: join runs"):
+        opened(volumes, atlas="atlas.nii.gz")
+    (betas / "s3_run-2.nii.gz").unlink()
+    assert list(opened(volumes, atlas="atlas.nii.gz").names) == ["s1", "s2", "s3_run-1"]
+    for session in ("a", "b"):
+        np.savez(
+            betas / f"sub-1_ses-{session}.npz", sample_id=np.array(["x", "y"]), V1=RNG.normal(size=(2, 3))
+        )
+    with pytest.raises(cs.BadInput, match=r"one file a subject; got sub-1_ses-a and sub-1_ses-b"):
+        open_brains(f"arrays:{betas}")
+
+
 @pytest.fixture
 def surfaces(tmp_path: Path) -> Path:
     """A subject of GIFTI, and two of FreeSurfer of whom one hemisphere was kept."""
