@@ -84,8 +84,12 @@ def align(
           Holm over the pairs of models in a region
         - ``brain_brain``, ``gap``, ``gap_low``, ``gap_high``, ``gap_p``, ``verdict``: see `turing_test`; three
           subjects or more
-        - ``best_depth``: mean relative depth of ``chosen``; ``order_tau``, ``order_p``: whether each subject's own
-          best layers are deeper for regions later in the hierarchy; see `consilience.engine.alignment.hierarchy`
+        - ``best_depth``: mean relative depth of ``chosen``; ``order_tau``: whether each subject's own best layers are
+          deeper for regions later in the hierarchy, the mean over subjects of Kendall's tau-a; ``order_p``: one-sided,
+          the regions of each subject in any order: it speaks of other subjects, with these stimuli;
+          ``order_p_stimuli``: one-sided, of scores that rise with depth no more in later regions, by the jackknife: it
+          speaks of other stimuli. An order is shown where both are small; neither speaks of other regions. See
+          `consilience.engine.alignment.hierarchy`
         - ``agreement``: with the best layers of the other models, chosen on one half of the samples and scored on the
           other; ``brain_agreement``: the mean over subjects; ``universality``, ``universality_low``,
           ``universality_high``, ``universality_p``: Spearman's correlation of the two over layers, 95 % of draws of
@@ -112,11 +116,12 @@ def align(
         for one in everything:
             metric, study = one.request.id, Study(one, comparison.joined.n, permutations, bootstraps, seed)
             again = drawn_again(comparison, setting, one.request, sides, bootstraps)
-            pieces[metric, None] = study.over_regions(hierarchy)
+            its = {region: of for (own, region), of in draws.items() if own == metric}
+            pieces[metric, None] = study.over_regions(hierarchy, its)
             for k, region in enumerate(sides.regions):
                 bound = bounds[metric].get(region, {})
-                its = None if again is None else again[:, k]
-                found = study.of_region(k, draws.get((metric, k)), its, bound.get("lower", np.nan))
+                means = None if again is None else again[:, k]
+                found = study.of_region(k, its.get(k), means, bound.get("lower", np.nan))
                 pieces[metric, region] = {**bound, **found}
     return assemble(
         comparison, everything, pieces, seconds=time.perf_counter() - start, notes=told(everything, permutations),

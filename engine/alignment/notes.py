@@ -30,7 +30,16 @@ def told(everything: Sequence[Scored], permutations: int) -> list[str]:
                 "the layers chosen, by the null of the metric"
             )
         if nowhere := sum(int(np.isnan(values).sum()) for values in scores):
-            notes.append(f"{request.id}: {nowhere} scores are not defined: {request.metric.undefined}")
+            notes.append(
+                f"{request.id}: {nowhere} scores are not defined: {request.metric.undefined}; nor are a p against "
+                "permuted stimuli, an order over stimuli and a Turing test that take one in"
+            )
+        for region, values in zip(sides.regions, scores):
+            if len(sides.models) > 1 and (lacking := int(np.isnan(values).any(axis=1).sum())):
+                notes.append(
+                    f"{request.id}: universality in {region} leaves out {lacking} of {len(values)} layers, which some "
+                    "subject has no score with"
+                )
         notes += [f"{request.id}: {what}: {_said(said)}" for what, said in one.evaluated.notes.items()]
     if 1 < len(sides.models) < LEAST_MODELS:
         notes.append(f"no interval of universality from fewer than {LEAST_MODELS} models")

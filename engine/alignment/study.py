@@ -1,6 +1,6 @@
 """What one metric says of one region, and of all regions: from scores and draws to the variables of the table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 
 from consilience.engine.alignment import differences, universality
 from consilience.engine.alignment.choice import NONE, held_out, scores_of
-from consilience.engine.alignment.hierarchy import best_depths, order_test
+from consilience.engine.alignment.hierarchy import best_depths, order_over_stimuli, order_test
 from consilience.engine.alignment.over_subjects import spread
 from consilience.engine.alignment.permutations import Drawn
 from consilience.engine.alignment.scored import Scored
@@ -72,24 +72,38 @@ class Study:
             "brain_agreement": sign * brains,
         }  # fmt: skip
 
-    def over_regions(self, hierarchy: Sequence[str] | None) -> dict[str, Any]:
-        """The variables of all regions together."""
+    def over_regions(self, hierarchy: Sequence[str] | None, drawn: Mapping[int, Drawn]) -> dict[str, Any]:
+        """The variables of all regions together; `drawn` as for `of_region`, by the number of the region."""
         one, sides = self.one, self.one.sides
         found = {"agreement": one.sign * self._agreement}
         if len(self.models) > 1:
             brains = np.array([self._with_brains(k) for k in range(len(sides.regions))])
-            drawn = universality.interval(
+            low, high = universality.interval(
                 self._with_models, brains, sides.model_of, self.bootstraps, self.seed
             )
-            found["universality"] = universality.correlation(self._agreement, brains)
-            found["universality_low"], found["universality_high"] = drawn
+            found["universality"] = universality.correlations(self._agreement, brains)
+            found["universality_low"], found["universality_high"] = low, high
         if hierarchy is not None:
-            scores = np.full((len(sides.layers), len(hierarchy), len(sides.subjects)), np.nan)
-            for k, region in enumerate(map(sides.regions.index, hierarchy)):
-                scores[:, k] = spread_out(one.sign * one.scores(region), sides.present[region])
-            depths = best_depths(scores, self.models, sides.depth)
+            regions = [sides.regions.index(region) for region in hierarchy]
+            scores = [spread_out(one.sign * one.scores(k), sides.present[k]) for k in regions]
+            depths = best_depths(np.stack(scores, axis=1), self.models, sides.depth)
             found["order_tau"], found["order_p"] = order_test(depths, self.permutations, self.seed)
+            means = [one.sign * of(k).mean(axis=-1) for k in regions for of in (one.scores, one.left_out)]
+            chance = np.stack([self._by_chance(k, drawn.get(k)) for k in regions], axis=-1)
+            found["order_p_stimuli"] = order_over_stimuli(
+                np.stack(means[::2], axis=-1),
+                np.stack(means[1::2], axis=-1),
+                chance,
+                self.models,
+                sides.depth,
+            )
         return found
+
+    def _by_chance(self, region: int, drawn: Drawn | None) -> np.ndarray:
+        """(layers,): what unrelated samples score, the larger the better; NaN where that is not known."""
+        if drawn is not None:
+            return drawn.layers.mean(axis=0)
+        return self.one.sign * self.one.unrelated(region).mean(axis=-1)
 
     @cached_property
     def models(self) -> list[np.ndarray]:

@@ -30,7 +30,7 @@ DIMS: dict[str, tuple[str, ...]] = {
     "null": ("metric", "model", "region", "draw"),
     "brain_brain": ("metric", "region", "other", "subject"),
     **dict.fromkeys(("gap", "gap_low", "gap_high", "gap_p", "verdict", "best_depth"), _MODEL),
-    **dict.fromkeys(("order_tau", "order_p"), ("metric", "model")),
+    **dict.fromkeys(("order_tau", "order_p", "order_p_stimuli"), ("metric", "model")),
     "agreement": ("metric", "representation"),
     "brain_agreement": ("metric", "representation", "region"),
     **dict.fromkeys(("universality", "universality_low", "universality_high", "universality_p"), _REGION),

@@ -8,6 +8,7 @@ from scipy.stats import rankdata
 from consilience.engine.inference.null import from_permutations
 
 LEAST_MODELS = 4  # of fewer there are hardly any draws of models that differ
+DECIMALS = 12  # means of the same scores differ in digits beyond
 
 
 def agreements(select: np.ndarray, score: np.ndarray, models: Sequence[np.ndarray]) -> np.ndarray:
@@ -32,19 +33,36 @@ def agreement(with_models: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's of x (layers,) with each of y (…, layers), over layers where x has a value."""
+    """Spearman's of x (layers,) with each of y (…, layers), over layers where x has a value; NaN where there is none to
+    speak of, as where all x are equal but for rounding, or a y is not known.
+    """
     known = np.isfinite(x)
-    a, b = rankdata(x[known]), rankdata(y[..., known], axis=-1)
+    if not known.any():
+        return np.full(y.shape[:-1], np.nan)
+    a, b = rankdata(x[known].round(DECIMALS)), rankdata(y[..., known], axis=-1)
     a, b = a - a.mean(), b - b.mean(axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         found: np.ndarray = b @ a / np.sqrt((a @ a) * (b**2).sum(axis=-1))
     return np.where(np.isfinite(y[..., known]).all(axis=-1), found, np.nan)
 
 
+def correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`correlation` with y (regions, layers), of each region over the layers that have a value there: (regions,)."""
+    known, found = np.isfinite(y), np.empty(len(y))
+    for those in np.unique(known, axis=0):
+        alike = (known == those).all(axis=1)
+        found[alike] = correlation(np.where(those, x, np.nan), np.where(those, y[alike], 0.0))
+    return found
+
+
 def interval(
     with_models: np.ndarray, with_brains: np.ndarray, of: np.ndarray, bootstraps: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """95 % of draws of models with replacement, each with all its layers, (regions,) twice; NaN of under four models.
+
+    Draws in which there is no correlation are left out: of two models of one layer each agrees with the other alone, so
+    that both agree as much. In simulations it held the correlation of all models in 92 to 99 % of draws of four models
+    or more with three layers each, and of six or more with one; of four with one in 87 %.
 
     Args:
         with_models: as `agreements` gives them; a model does not agree with copies of itself.
@@ -60,8 +78,12 @@ def interval(
         if (counts > 0).sum() > 1:
             times = counts[of]
             x = np.repeat(agreement(with_models, counts), times)
-            draws.append(correlation(x, np.repeat(with_brains, times, axis=-1)))
-    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+            draws.append(correlations(x, np.repeat(with_brains, times, axis=-1)))
+    bounds = np.full((2, len(with_brains)), np.nan)
+    for region, of_region in enumerate(np.transpose(draws)):
+        if (known := np.isfinite(of_region)).any():
+            bounds[:, region] = np.quantile(of_region[known], [0.025, 0.975])
+    low, high = bounds
     return low, high
 
 
@@ -69,6 +91,8 @@ def p_value(with_brains: np.ndarray, x: np.ndarray, draws: np.ndarray) -> np.nda
     """One-sided, of the correlation of x (layers,) with `with_brains` (layers,).
 
     `draws` (draws, layers) are agreements with brains whose stimuli are in another order: models agree with each other
-    as they do, and have nothing to do with the brains.
+    as they do, and have nothing to do with the brains. Layers without a value are left out of both.
     """
-    return from_permutations(correlation(x, draws), correlation(x, with_brains), "similarity")[1]
+    known = np.isfinite(with_brains)
+    x, of = np.where(known, x, np.nan), np.where(known, with_brains, 0.0)
+    return from_permutations(correlation(x, np.where(known, draws, 0.0)), correlation(x, of), "similarity")[1]

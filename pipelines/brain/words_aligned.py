@@ -42,16 +42,20 @@ def aligned(of: "xr.Dataset", metric: str, controls: set[str]) -> list[str]:
             sentences.append(_control(one, best, rival))
         sentences += compared(one)
         if np.isfinite(one["universality"]):
-            sentences.append(universal(region, float(one["universality"]), float(one["universality_p"])))
+            numbers = (float(one[f"universality{end}"]) for end in ("", "_p", "_low", "_high"))
+            sentences.append(universal(region, *numbers))
     sentences.append(scope(of.sizes["subject"], of.attrs.get("n")))
     if short := few(of.sizes["subject"], of.sizes["model"] * (of.sizes["model"] - 1) // 2):
         sentences.append(short)
     for name in trained:
         one = of.sel(model=name)
-        tau, p = float(one["order_tau"]), float(one["order_p"])
+        tau, subjects = float(one["order_tau"]), float(one["order_p"])
         if np.isfinite(tau):
-            told = f"tau {fixed(tau, 2)}, p {probability(p)}"
-            sentences.append(follows(name, "best layers", tau, p, told))
+            stimuli = float(one["order_p_stimuli"]) if "order_p_stimuli" in one else np.nan
+            ps = ((subjects, "subjects"), (stimuli, "stimuli"))
+            told = ", ".join([f"tau {fixed(tau, 2)}", *(f"p {probability(p)} over {what}" for p, what in ps)])
+            both = float(np.maximum(subjects, stimuli))  # NaN where one is
+            sentences.append(follows(f"By {metric_words(metric)}, {name}", "best layers", tau, both, told))
     return sentences
 
 
@@ -61,14 +65,16 @@ def most(layers: Any) -> tuple[str, int]:
     return counted.most_common(1)[0] if counted else ("", 0)
 
 
-def universal(region: str, rho: float, p: float) -> str:
-    """Whether layers that agree more with other models agree more with the region."""
+def universal(region: str, rho: float, p: float, low: float, high: float) -> str:
+    """Whether layers that agree more with other models agree more with the region; NaN where there is no interval."""
     told = claim(
         rho, p, shown=f"layers that agree more with other models agree more with {region}",
         undecided=f"undecided, agreement with other models is not shown to go with agreement with {region}",
         contrary=f"not found, layers that agree more with other models do not agree more with {region}",
     )  # fmt: skip
-    return f"Universality: {told} (Spearman {fixed(rho, 2)} over layers, p {probability(p)}, one-sided)."
+    models = f"; 95 % of draws of models {fixed(low, 2)} to {fixed(high, 2)}" if np.isfinite(low) else ""
+    numbers = f"Spearman {fixed(rho, 2)} over layers, p {probability(p)} over stimuli, one-sided"
+    return f"Universality: {told} ({numbers}{models})."
 
 
 def compared(one: "xr.Dataset") -> list[str]:

@@ -26,7 +26,7 @@ def encoded(table: "xr.Dataset") -> list[str]:
             sentences.append(_beside_shifted(one, space, nuisance))
         if "order_tau" in table and np.isfinite(one["order_tau"]):
             tau, p = float(one["order_tau"]), float(one["order_p"])
-            numbers = f"tau {fixed(tau, 2)}, p {probability(p)}"
+            numbers = f"tau {fixed(tau, 2)}, p {probability(p)} over subjects"
             sentences.append(follows(space, "layers chosen", tau, p, numbers))
     for region in table["region"].values:
         sentences += compared(table.sel(region=region))

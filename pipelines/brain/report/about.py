@@ -82,8 +82,10 @@ def _orders(alignment: "xr.Dataset") -> list[dict[str, Any]]:
     return [
         {
             "metric": str(metric), "model": str(model),
-            "tau": float(alignment["order_tau"].sel(metric=metric, model=model)),
-            "p": float(alignment["order_p"].sel(metric=metric, model=model)),
+            **{
+                name: float(alignment[of].sel(metric=metric, model=model)) if of in alignment else np.nan
+                for name, of in (("tau", "order_tau"), ("subjects", "order_p"), ("stimuli", "order_p_stimuli"))
+            },
         }
         for metric in alignment["metric"].values
         for model in alignment["model"].values

@@ -7,6 +7,7 @@ import numpy as np
 
 from consilience.pipelines.report import theme
 from consilience.pipelines.report.numbers import number
+from consilience.pipelines.report.provenance import attr
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -15,6 +16,7 @@ BINS = 40
 MOST_STIMULI = 128
 PER_RELIABLE = ("accuracy", "rdm", "rdm_pairs", "rdm_lower", "rdm_upper")
 PER_MODEL = ("mean", "low", "high", "chance", "normalised", "gap", "gap_low", "gap_high", "best_depth")
+UNIVERSALITY = ("universality", "universality_low", "universality_high")
 TESTS = ("r_p", "unique_r2_p", "unique_r2_q")
 PER_SPACE = tuple(f"{name}_{x}" for name in ("r", "unique_r2") for x in ("mean", "low", "high"))
 
@@ -25,6 +27,7 @@ def payload(results: "Mapping[str, xr.Dataset]") -> dict[str, Any]:
     return {
         "font": theme.SANS,
         "scale": theme.SEQUENTIAL,
+        "hierarchy": attr(next(iter(results.values())), "settings", {}).get("hierarchy"),
         "alignment": None if aligned is None else alignment(aligned),
         "encoding": None if encoded is None else encoding(encoded),
         "reliability": None if held is None else reliability(held),
@@ -62,7 +65,8 @@ def _metric(one: "xr.Dataset") -> dict[str, Any]:
         "null": nulls(one["null"].transpose("region", "model", "draw").values),
         "agreement": nested(one["agreement"].values),
         "brain_agreement": nested(one["brain_agreement"].transpose("region", "representation").values),
-        "universality": nested(one["universality"].values),
+        **{name: nested(one[name].values) for name in UNIVERSALITY},
+        "log10_universality_p": nested(_log(one["universality_p"].values)),
         "pairs": pairs_of(one),
     }
 

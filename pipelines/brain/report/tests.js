@@ -75,24 +75,28 @@ function drawUniversality(metric) {
         hovertemplate: "%{text}<extra></extra>",
       };
     });
+    const [low, high] = [metric.universality_low[r], metric.universality_high[r]];
+    const models = low === null ? "" : `; draws of models ${fixed(low, 2)} to ${fixed(high, 2)}`;
     small(element, 280, traces, {
       xaxis: titled("agreement with other models", { nticks: 6 }), yaxis: titled("with brains", { nticks: 6 }),
       annotations: [{
-        text: `Spearman ${fixed(metric.universality[r] ?? NaN, 2)}`, x: 0, xref: "paper", xanchor: "left", y: 1, yref: "paper",
+        text: `Spearman ${fixed(metric.universality[r] ?? NaN, 2)}, p ${power(metric.log10_universality_p[r])}${models}`, x: 0, xref: "paper", xanchor: "left", y: 1, yref: "paper",
         yanchor: "top", showarrow: false, font: { size: 12, color: ink("soft") },
       }],
     });
   });
 }
 
-// Where in depth the layers lie that are chosen for each region.
+// Where in depth the layers lie that are chosen for each region, in the order of the hierarchy.
 function drawHierarchy(metric) {
   drawDepths("hierarchy-figure", ALIGNED.models, ALIGNED.regions, metric.best_depth);
 }
 
-function drawDepths(id, models, regions, depths) {
+function drawDepths(id, models, all, every) {
   const element = document.getElementById(id);
   if (element === null) return;
+  const regions = DATA.hierarchy;
+  const depths = regions.map((region) => every[all.indexOf(region)]);
   const traces = models.map((model, m) => ({
     x: regions.map((_, r) => r), y: regions.map((_, r) => depths[r][m]), name: model, mode: "lines+markers",
     line: { color: modelColour(m), width: 2, dash: DASHES[Math.floor(m / 3) % 4] }, marker: { size: 7, color: modelColour(m) },

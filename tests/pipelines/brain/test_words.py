@@ -56,7 +56,13 @@ def recording(p: list[float]) -> xr.Dataset:
     ],
 )  # fmt: skip
 def test_universality_is_told_by_its_sign_and_its_p(rho: float, p: float, start: str) -> None:
-    assert universal("V1", rho, p).startswith(start)
+    assert universal("V1", rho, p, np.nan, np.nan).startswith(start)
+
+
+def test_universality_tells_the_draws_of_models_where_there_are_any() -> None:
+    told = universal("V1", 0.61, 0.01, -0.1, 0.9)
+    assert told.endswith("p = 0.010 over stimuli, one-sided; 95 % of draws of models −0.10 to 0.90).")
+    assert universal("V1", 0.61, 0.01, np.nan, np.nan).endswith("one-sided).")
 
 
 def test_what_is_no_better_than_random_weights_is_not_told_as_better() -> None:
@@ -110,6 +116,29 @@ def test_all_pairs_are_counted_by_their_corrected_p_and_few_subjects_are_owned_u
 )
 def test_a_difference_says_over_what_it_is_shown(subjects: float, stimuli: float, told: str) -> None:
     assert where_shown(subjects, stimuli) == told
+
+
+@pytest.mark.parametrize(
+    ("tau", "subjects", "stimuli", "verb"),
+    [
+        (0.9, 0.01, 0.01, "follow the hierarchy"),
+        (0.9, 0.01, 0.2, "are not shown to follow the hierarchy"),
+        (0.9, 0.2, 0.01, "are not shown to follow the hierarchy"),
+        (0.9, 0.01, np.nan, "are not shown to follow the hierarchy"),
+        (-0.9, 1.0, 1.0, "do not follow the hierarchy"),
+    ],
+)
+def test_an_order_is_told_where_both_its_p_are_small(
+    tau: float, subjects: float, stimuli: float, verb: str
+) -> None:
+    rng = np.random.default_rng(0)
+    brains = {f"s{k}": {r: rng.normal(size=(12, 4)) for r in ("V1", "IT")} for k in range(3)}
+    models = {f"net/{k}": rng.normal(size=(12, 4)) for k in range(2)}
+    of = align(models, brains, permutations=19, bootstraps=100, hierarchy=["V1", "IT"]).isel(metric=0)
+    of["order_tau"][:], of["order_p"][:], of["order_p_stimuli"][:] = tau, subjects, stimuli
+    told = aligned(of, "rsa:compare=spearman", set())[-1]
+    assert f"net: best layers {verb} (tau {str(tau).replace('-', chr(8722))}0, p " in told
+    assert told.startswith("By rsa")
 
 
 def test_a_model_explains_something_only_where_its_q_says_so() -> None:
