@@ -82,8 +82,8 @@ def align(
           layers chosen anew (RSA but for ``kendall`` and ``whitened_cosine``, of at most 256 stimuli; it is cautious),
           else by the jackknife with the layers as they are; ``stimuli_by`` says which. ``difference_q_stimuli``: by
           Holm over the pairs of models in a region
-        - ``brain_brain``, ``gap``, ``gap_low``, ``gap_high``, ``gap_p``, ``verdict``: see `turing_test`; three
-          subjects or more
+        - ``brain_brain``, ``gap``, ``gap_low``, ``gap_high``, ``gap_p`` (its p_below), ``gap_p_brain`` (its p_brain),
+          ``verdict``: see `turing_test`; three subjects or more
         - ``best_depth``: mean relative depth of ``chosen``; ``order_tau``: whether each subject's own best layers are
           deeper for regions later in the hierarchy, the mean over subjects of Kendall's tau-a; ``order_p``: one-sided,
           the regions of each subject in any order: it speaks of other subjects, with these stimuli;
@@ -93,7 +93,7 @@ def align(
         - ``agreement``: with the best layers of the other models, chosen on one half of the samples and scored on the
           other; ``brain_agreement``: the mean over subjects; ``universality``, ``universality_low``,
           ``universality_high``, ``universality_p``: Spearman's correlation of the two over layers, 95 % of draws of
-          models (four or more), and its p against permuted stimuli
+          models (four or more), and its p against permuted stimuli, not corrected for the number of regions
 
     Raises:
         BadInput: before any compute, for input that cannot be compared.

@@ -29,7 +29,7 @@ DIMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("difference_p", "difference_q", "difference_p_stimuli", "difference_q_stimuli"), _TWO),
     "null": ("metric", "model", "region", "draw"),
     "brain_brain": ("metric", "region", "other", "subject"),
-    **dict.fromkeys(("gap", "gap_low", "gap_high", "gap_p", "verdict", "best_depth"), _MODEL),
+    **dict.fromkeys(("gap", "gap_low", "gap_high", "gap_p", "gap_p_brain", "verdict", "best_depth"), _MODEL),
     **dict.fromkeys(("order_tau", "order_p", "order_p_stimuli"), ("metric", "model")),
     "agreement": ("metric", "representation"),
     "brain_agreement": ("metric", "representation", "region"),

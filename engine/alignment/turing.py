@@ -18,5 +18,6 @@ def turing_of(
     if len(among) < LEAST_SUBJECTS:
         return {"brain_brain": apart}
     numbers, words = judged(held, apart, similar, bootstraps, seed)
-    told = {name: numbers[name] for name in ("gap", "gap_low", "gap_high")}
-    return {"brain_brain": apart, **told, "gap_p": numbers["p_below"], "verdict": np.array(words, object)}
+    names = {"p_below": "gap_p", "p_brain": "gap_p_brain"}
+    told = {names.get(name, name): value for name, value in numbers.items() if name != "gap_se"}
+    return {"brain_brain": apart, **told, "verdict": np.array(words, object)}

@@ -36,8 +36,10 @@ def aligned(of: "xr.Dataset", metric: str, controls: set[str]) -> list[str]:
             f"Its layer was chosen for each subject on the others ({layer} for {times} of {subjects}). "
             f"{_ceiling(one, model)}"
         )
-        if str(model["verdict"].item()):
-            sentences.append(f"NeuroAI Turing test of {best} in {region}: {model['verdict'].item()}.")
+        if verdict := str(model["verdict"].item()):
+            if verdict.startswith("undecided") and float(model["p"]) >= LEVEL:
+                verdict = "undecided, and no word for a model that is not shown to be more than chance"
+            sentences.append(f"NeuroAI Turing test of {best} in {region}: {verdict}.")
         if trained and (rival := _best(one, random, sign)) is not None:
             sentences.append(_control(one, best, rival))
         sentences += compared(one)
@@ -45,6 +47,8 @@ def aligned(of: "xr.Dataset", metric: str, controls: set[str]) -> list[str]:
             numbers = (float(one[f"universality{end}"]) for end in ("", "_p", "_low", "_high"))
             sentences.append(universal(region, *numbers))
     sentences.append(scope(of.sizes["subject"], of.attrs.get("n")))
+    if (regions := of.sizes["region"]) > 1:
+        sentences.append(many(regions))
     if short := few(of.sizes["subject"], of.sizes["model"] * (of.sizes["model"] - 1) // 2):
         sentences.append(short)
     for name in trained:
@@ -100,6 +104,14 @@ def scope(subjects: int, stimuli: int | None) -> str:
     return (
         f"What is shown over stimuli (permuted, or drawn again) is a claim on other stimuli of the same kind, in these "
         f"{subjects} subjects; what is shown over subjects is one on other people, with {those}."
+    )
+
+
+def many(regions: int) -> str:
+    """What is not corrected for."""
+    return (
+        f"p are of each region by itself, not corrected for the {regions} regions: of those where there is nothing one "
+        f"in {round(1 / LEVEL)} is below {LEVEL} all the same."
     )
 
 

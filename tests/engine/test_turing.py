@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import consilience as cs
-from consilience.engine.turing import gaps, verdict
+from consilience.engine.turing import closeness, gaps, judged, verdict
 
 N = 40
 LATENTS = np.random.default_rng(0).normal(size=(N, 5))
@@ -50,6 +50,9 @@ def test_the_numbers_are_those_of_their_definition(metric):
     reach = stats.t.ppf(0.975, 3) * se
     np.testing.assert_allclose([found["gap_low"][0], found["gap_high"][0]], [gap - reach, gap + reach])
     assert abs(float(found["p_below"][0]) - stats.t.cdf(gap / se, 3)) < 1e-9
+    actor = closeness(sign * among)
+    one_more = stats.t.cdf(gap / np.sqrt(1.25 * actor @ actor / 3), 3)
+    assert abs(float(found["p_brain"][0]) - one_more) < 1e-9
     assert (found["brain_brain_se"].values[~np.eye(4, dtype=bool)] > 0).all()
     assert found.attrs["direction"] == ("distance" if metric == "procrustes" else "similarity")
 
@@ -66,7 +69,7 @@ def test_another_brain_is_not_told_apart_and_an_unrelated_model_fails():
     kin, noise, truth = (str(v) for v in found["verdict"].values)
     assert kin.startswith("undecided: not told apart from a brain by so many subjects (gap")
     assert noise.startswith("fails: farther from brains than brains are from each other (gap -")
-    assert truth.startswith("passes: closer to brains than brains are to each other (gap +")
+    assert truth.startswith("passes: closer to brains than brains are to each other on average (gap +")
     assert float(found["p_below"].sel(model="noise/0")) < 1e-4
     assert 0.025 < float(found["p_below"].sel(model="kin/0")) < 0.975
     assert list(found["model"].values) == list(models)
@@ -112,6 +115,51 @@ def test_the_interval_holds_the_gap_of_all_subjects(count):
     assert 0.92 <= hits / draws <= 0.99
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+@pytest.mark.parametrize("directed", [False, True])
+def test_a_brain_in_the_place_of_a_model_fails_as_often_as_it_should(directed, spread):
+    """Of many subjects its interval is below 0 far more often, for brains are not equally close to each other."""
+    rng, size, draws = np.random.default_rng(9), 300, 400
+
+    def kernel(noise: float) -> np.ndarray:
+        x = LATENTS @ rng.normal(size=(5, 15)) + noise * rng.normal(size=(N, 15))
+        x = x - x.mean(0)
+        k = (x @ x.T).ravel()
+        return k / np.linalg.norm(k)
+
+    population = np.array([kernel(1.5 * np.exp(spread * rng.normal())) for _ in range(size)])
+    scores = population @ population.T
+    if directed:
+        scores = scores + 0.05 * rng.normal(size=(size, 1)) + 0.05 * rng.normal(size=(1, size))
+    for count in (4, 25):
+        fails = below = 0
+        for seed in range(draws):
+            model, *some = rng.choice(size, count + 1, replace=False)
+            among = np.where(np.eye(count, dtype=bool), np.nan, scores[np.ix_(some, some)])
+            numbers, (said,) = judged(scores[model, some][None], among, True, 100, seed)
+            fails += said.startswith("fails")
+            below += bool(numbers["gap_high"][0] < 0)
+        assert fails / draws < 0.09
+        assert count == 4 or below / draws > 0.12
+    among = np.where(np.eye(40, dtype=bool), np.nan, scores[:40, :40])
+    assert judged(np.zeros((1, 40)), among, True, 100, 0)[1][0].startswith("fails: ")
+
+
+def test_closeness_is_the_actor_effect_of_a_round_robin():
+    rng = np.random.default_rng(1)
+    rows, columns = rng.normal(size=(2, 5))
+    scores = 0.3 + rows[:, None] + columns
+    np.fill_diagonal(scores, np.nan)
+    np.testing.assert_allclose(closeness(scores), rows - rows.mean(), atol=1e-12)
+
+
+def test_farther_than_brains_on_average_is_no_failure_where_single_brains_are_as_far():
+    said = verdict(-0.1, -0.19, -0.01, 0.01, 0.2)
+    assert said.startswith(
+        "undecided: farther than brains are on average, but single brains are as far (gap -0.100"
+    )
+
+
 def test_the_seed_decides():
     subjects, model = brains(4), brain(np.random.default_rng(8))
     one, same, other = (float(cs.turing_test(model, subjects, "cka", seed=s)["gap_se"][0]) for s in (0, 0, 1))
@@ -119,7 +167,7 @@ def test_the_seed_decides():
 
 
 def test_a_score_that_is_not_a_number_is_said():
-    assert verdict(np.nan, np.nan, np.nan, np.nan) == "undefined: a score is not a number"
+    assert verdict(np.nan, np.nan, np.nan, np.nan, np.nan) == "undefined: a score is not a number"
 
 
 @pytest.mark.parametrize(

@@ -76,11 +76,11 @@ function drawUniversality(metric) {
       };
     });
     const [low, high] = [metric.universality_low[r], metric.universality_high[r]];
-    const models = low === null ? "" : `; draws of models ${fixed(low, 2)} to ${fixed(high, 2)}`;
+    const drawn = low === null ? "" : `; draws of models ${fixed(low, 2)} to ${fixed(high, 2)}`;
     small(element, 280, traces, {
       xaxis: titled("agreement with other models", { nticks: 6 }), yaxis: titled("with brains", { nticks: 6 }),
       annotations: [{
-        text: `Spearman ${fixed(metric.universality[r] ?? NaN, 2)}, p ${power(metric.log10_universality_p[r])}${models}`, x: 0, xref: "paper", xanchor: "left", y: 1, yref: "paper",
+        text: `Spearman ${fixed(metric.universality[r] ?? NaN, 2)}, p ${power(metric.log10_universality_p[r])}${drawn}`, x: 0, xref: "paper", xanchor: "left", y: 1, yref: "paper",
         yanchor: "top", showarrow: false, font: { size: 12, color: ink("soft") },
       }],
     });
