@@ -118,7 +118,8 @@ def enter_differences(table: "xr.Dataset") -> None:
 def enter_depths(table: "xr.Dataset", prepared: Prepared) -> None:
     """Enter ``best_depth`` (space, region), the mean over subjects of where the layers lie that were chosen, from 0 at
     the first layer of a model that the study asks for to 1 at the last; and with a hierarchy ``order_tau``,
-    ``order_p`` (space), whether later regions take deeper layers; see `order_test`."""
+    ``order_p`` (space), whether later regions take deeper layers; see `order_test`. p is over subjects, with these
+    stimuli, on which subjects who are alike agree by chance too."""
     from consilience.engine.alignment.hierarchy import order_test
     from consilience.engine.alignment.over_subjects import spread
 

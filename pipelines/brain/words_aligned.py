@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from consilience.pipelines.brain.shown import LEVEL, claim, follows
+from consilience.pipelines.brain.shown import LEVEL, claim, follows, is_shown
 from consilience.pipelines.report.numbers import fixed, probability
 from consilience.pipelines.words import metric_words
 
@@ -76,6 +76,8 @@ def universal(region: str, rho: float, p: float, low: float, high: float) -> str
         undecided=f"undecided, agreement with other models is not shown to go with agreement with {region}",
         contrary=f"not found, layers that agree more with other models do not agree more with {region}",
     )  # fmt: skip
+    if is_shown(rho, p) and not low > 0:
+        told += ", of these models"  # and not shown of others
     models = f"; 95 % of draws of models {fixed(low, 2)} to {fixed(high, 2)}" if np.isfinite(low) else ""
     numbers = f"Spearman {fixed(rho, 2)} over layers, p {probability(p)} over stimuli, one-sided"
     return f"Universality: {told} ({numbers}{models})."

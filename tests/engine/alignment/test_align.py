@@ -122,6 +122,25 @@ def test_the_turing_test_is_that_of_held_out_scores(study):
     np.testing.assert_allclose(distance["gap"], gap, atol=1e-9)
 
 
+@pytest.mark.parametrize("k", range(len(SCORES)))
+def test_of_one_layer_all_numbers_are_those_of_the_turing_test(study, k):
+    models, brains, found = study
+    its = {s: x["V1"] for s, x in brains.items()}
+    want = cs.turing_test(models["c/only"], its, list(SCORES)[k], bootstraps=200).isel(model=0)
+    got = found.isel(metric=k).sel(region="V1", model="c")
+    np.testing.assert_allclose(got["held_out"], want["model_brain"], atol=1e-9)
+    names = {
+        "gap": "gap",
+        "gap_low": "gap_low",
+        "gap_high": "gap_high",
+        "gap_p": "p_below",
+        "gap_p_brain": "p_brain",
+    }
+    for name, of in names.items():
+        np.testing.assert_allclose(got[name], want[of], atol=1e-9, err_msg=name)
+    assert str(got["verdict"].values) == str(want["verdict"].values)
+
+
 def test_later_regions_are_matched_by_later_layers(study):
     _, _, found = study
     here = found.isel(metric=0)

@@ -48,7 +48,7 @@ def recording(p: list[float]) -> xr.Dataset:
 @pytest.mark.parametrize(
     ("rho", "p", "start"),
     [
-        (0.61, 0.01, "Universality: layers that agree more with other models agree more with V1 (Spearman 0.61"),
+        (0.61, 0.01, "Universality: layers that agree more with other models agree more with V1, of these models ("),
         (0.10, 0.44, "Universality: undecided,"),
         (-0.95, 1.0, "Universality: not found, layers that agree more with other models do not agree more with V1"),
         (-0.95, 0.001, "Universality: not found,"),
@@ -62,6 +62,8 @@ def test_universality_is_told_by_its_sign_and_its_p(rho: float, p: float, start:
 def test_universality_tells_the_draws_of_models_where_there_are_any() -> None:
     told = universal("V1", 0.61, 0.01, -0.1, 0.9)
     assert told.endswith("p = 0.010 over stimuli, one-sided; 95 % of draws of models −0.10 to 0.90).")
+    assert "agree more with V1, of these models (" in told
+    assert "agree more with V1 (" in universal("V1", 0.61, 0.01, 0.2, 0.9)
     assert universal("V1", 0.61, 0.01, np.nan, np.nan).endswith("one-sided).")
 
 
