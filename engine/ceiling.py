@@ -37,7 +37,9 @@ def noise_ceiling(
     (Nili et al. 2014). For other metrics it is the subjects' units side by side, each subject's of the same total
     variance, which is the mean of their linear kernels; of RDMs their mean, each of the same mean. A directed metric
     reads from the group to the subject. Where the metric does not see invertible linear maps, the group contains the
-    subject and the upper bound is 1.
+    subject and the upper bound is 1. By `cka` of ``unbiased_both``, for which a perfect model has about 1 however noisy
+    its units, the lower bound is about 1 as well; the upper is above it, for the group holds the subject's own units,
+    and bounds nothing that a model may reach.
 
     Args:
         subjects: a mapping from names to features (n, d), RDMs or feature tables of one layer; a list of these; or a

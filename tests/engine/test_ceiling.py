@@ -169,6 +169,22 @@ def test_cka_of_brains_allows_for_units_that_were_not_recorded():
     assert aligned["metric"].values[0] == found.attrs["metric"]
 
 
+def test_by_cka_of_brains_a_perfect_model_reaches_the_lower_ceiling_and_none_the_upper():
+    lower, upper, perfect = [], [], []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        latents = rng.normal(size=(100, 4))
+        subjects = [latents @ rng.normal(size=(4, 20)) + 2 * rng.normal(size=(100, 20)) for _ in range(5)]
+        low, high = cs.noise_ceiling(subjects, "cka")
+        model = latents @ rng.normal(size=(4, 300))
+        lower.append(low)
+        upper.append(high)
+        perfect.append(np.mean([cs.score("cka:estimator=unbiased_both", model, x) for x in subjects]))
+    assert abs(np.mean(lower) - 1) < 0.1
+    assert abs(np.mean(perfect) - np.mean(lower)) < 0.1
+    assert np.mean(upper) > 1.1
+
+
 def test_preprocessing_is_done_once():
     subjects = brains()
     unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in subjects]
