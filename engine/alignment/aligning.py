@@ -88,8 +88,8 @@ def align(
           deeper for regions later in the hierarchy, the mean over subjects of Kendall's tau-a; ``order_p``: one-sided,
           the regions of each subject in any order: it speaks of other subjects, with these stimuli;
           ``order_p_stimuli``: one-sided, of scores that rise with depth no more in later regions, by the jackknife: it
-          speaks of other stimuli. An order is shown where both are small; neither speaks of other regions. See
-          `consilience.engine.alignment.hierarchy`
+          speaks of other stimuli, NaN for a model of one layer. An order is shown where both are small; neither speaks
+          of other regions. See `consilience.engine.alignment.hierarchy`
         - ``agreement``: with the best layers of the other models, chosen on one half of the samples and scored on the
           other; ``brain_agreement``: the mean over subjects; ``universality``, ``universality_low``,
           ``universality_high``, ``universality_p``: Spearman's correlation of the two over layers, 95 % of draws of

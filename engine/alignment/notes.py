@@ -35,11 +35,18 @@ def told(everything: Sequence[Scored], permutations: int) -> list[str]:
                 "permuted stimuli, an order over stimuli and a Turing test that take one in"
             )
         for region, values in zip(sides.regions, scores):
-            if len(sides.models) > 1 and (lacking := int(np.isnan(values).any(axis=1).sum())):
+            if len(sides.models) > 1 and (left_out := int(np.isnan(values).any(axis=1).sum())):
                 notes.append(
-                    f"{request.id}: universality in {region} leaves out {lacking} of {len(values)} layers, which some "
+                    f"{request.id}: universality in {region} leaves out {left_out} of {len(values)} layers, which some "
                     "subject has no score with"
                 )
+        if len(sides.models) > 1 and one.evaluated.subsets.select is None:
+            notes.append(f"{request.id}: agreement is with layers chosen on the samples that it is scored on")
+        apart = sides.model_of[:, None] != sides.model_of
+        if unknown := int((np.isnan(one.halves()[1]) & apart).sum()):
+            notes.append(
+                f"{request.id}: agreement leaves out {unknown} scores of two layers that are not defined"
+            )
         notes += [f"{request.id}: {what}: {_said(said)}" for what, said in one.evaluated.notes.items()]
     if 1 < len(sides.models) < LEAST_MODELS:
         notes.append(f"no interval of universality from fewer than {LEAST_MODELS} models")

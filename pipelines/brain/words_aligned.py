@@ -53,12 +53,14 @@ def aligned(of: "xr.Dataset", metric: str, controls: set[str]) -> list[str]:
         sentences.append(short)
     for name in trained:
         one = of.sel(model=name)
-        tau, subjects = float(one["order_tau"]), float(one["order_p"])
+        tau = float(one["order_tau"])
         if np.isfinite(tau):
-            stimuli = float(one["order_p_stimuli"]) if "order_p_stimuli" in one else np.nan
-            ps = ((subjects, "subjects"), (stimuli, "stimuli"))
-            told = ", ".join([f"tau {fixed(tau, 2)}", *(f"p {probability(p)} over {what}" for p, what in ps)])
-            both = float(np.maximum(subjects, stimuli))  # NaN where one is
+            names = {"subjects": "order_p", "stimuli": "order_p_stimuli"}
+            ps = {over: float(one[p]) if p in one else np.nan for over, p in names.items()}
+            told = ", ".join(
+                [f"tau {fixed(tau, 2)}", *(f"p {probability(p)} over {over}" for over, p in ps.items())]
+            )
+            both = float(np.max(list(ps.values())))  # NaN where one is
             sentences.append(follows(f"By {metric_words(metric)}, {name}", "best layers", tau, both, told))
     return sentences
 

@@ -1,5 +1,7 @@
 """Agreement with other models against agreement with brains."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -108,7 +110,10 @@ def test_layers_without_a_score_are_left_out_of_their_region_alone():
     rng = np.random.default_rng(4)
     x, y, draws = rng.normal(size=6), rng.normal(size=(3, 6)), rng.normal(size=(9, 6))
     y[1, 2], draws[:, 2], kept = np.nan, np.nan, np.array([0, 1, 3, 4, 5])
-    want = [stats.spearmanr(x[some], row[some]).statistic for row, some in zip(y, (range(6), kept, range(6)))]
+    want = [
+        stats.spearmanr(x[some], row[some]).statistic
+        for row, some in zip(y, (np.arange(6), kept, np.arange(6)))
+    ]
     np.testing.assert_allclose(correlations(x, y), want)
     assert p_value(y[1], x, draws) == p_value(y[1, kept], x[kept], draws[:, kept])
     assert np.isfinite(interval(rng.normal(size=(6, 6)), y, np.arange(6), 100, seed=0)).all()
@@ -126,6 +131,13 @@ def test_what_universality_leaves_out_is_told():
     assert np.isfinite(found["universality_p"]).all()
     told = f"universality in IT leaves out {lacking} of {len(models)} layers, which some subject has no score with"
     assert told in found.attrs["notes"]
+    assert re.search(r"agreement leaves out [1-9]\d* scores of two layers", found.attrs["notes"])
+
+
+def test_without_halves_the_choice_of_layers_is_told_as_that():
+    found = cs.align(*world(0, True), "cka:estimator=unbiased", permutations=19, bootstraps=100, groups=1)
+    assert "agreement is with layers chosen on the samples that it is scored on" in found.attrs["notes"]
+    assert "agreement is with" not in cs.align(*world(0, True), permutations=0, bootstraps=100).attrs["notes"]
 
 
 def world(seed: int, universal: bool) -> tuple[dict, dict]:
