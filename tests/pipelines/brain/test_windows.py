@@ -97,3 +97,23 @@ def test_the_page_has_layers_by_windows_and_the_right_sentences(ran: Any) -> Non
     assert "undecided, and no word for a model that is not shown to be more than chance" in before[1]
     assert "not corrected for the 5 regions" in " ".join(said)
     assert said[0] in text
+
+
+def test_the_page_draws_the_windows_of_the_hierarchy_in_their_order(ran: Any, open_report: Any) -> None:
+    folder, table, _ = ran
+    ready = "document.documentElement.dataset.ready"
+    page = open_report(folder / "out" / "report.html", ready=ready, viewport={"width": 1200, "height": 900})
+    assert page.problems == []
+    z = np.array(page.evaluate("document.getElementById('matrix').data[0].z"), float)
+    assert z[1:, :LAYERS].argmax(axis=1).tolist() == list(range(LAYERS))
+    shown = page.evaluate(
+        "(({data, layout}) => [layout.xaxis.ticktext, data[0].y])(document.getElementById('hierarchy-figure'))"
+    )
+    assert shown[0] == WINDOWS
+    assert shown[1] == pytest.approx(np.arange(LAYERS) / (LAYERS - 1))
+    rows = [row.split("\t") for row in page.locator("#orders tr").all_inner_texts()]
+    assert [row[1:3] for row in rows[:2]] == [["forward", "1.00"], ["backward", "-1.00"]]
+    assert float(rows[2][4]) == pytest.approx(float(table["order_p_stimuli"].sel(model="noise")), rel=0.05)
+    said = page.evaluate("document.getElementById('universality-1').layout.annotations[0].text")
+    assert said.startswith("Spearman ")
+    page.context.close()
