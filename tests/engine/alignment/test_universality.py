@@ -104,6 +104,7 @@ def test_models_of_one_layer_have_an_interval():
 
 def test_where_no_layer_agrees_with_any_there_is_no_correlation():
     assert np.isnan(correlation(np.full(3, np.nan), np.ones((2, 3)))).all()
+    assert np.isnan(correlation(np.array([0.3, 0.1 + 0.2]), np.array([1.0, 2.0])))  # equal but for rounding
 
 
 def test_layers_without_a_score_are_left_out_of_their_region_alone():
