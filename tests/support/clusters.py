@@ -58,10 +58,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(*command: object, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is killed, with its children, where the block ends."""
+def running(*command: object, cwd: Path, auth: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is killed, with its children, where the block ends; of a Ray without a token, but for `auth`."""
     # Not from here, where folders stand that a worker would import by their bare names.
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"RAY_AUTH_MODE": "disabled"}
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    if not auth:
+        environment["RAY_AUTH_MODE"] = "disabled"
     with open(cwd / "log.txt", "ab") as log:
         process = subprocess.Popen(
             [*map(str, command)], cwd=cwd, env=environment, stdout=log, stderr=log, start_new_session=True
