@@ -18,6 +18,7 @@ class Console:
     def __init__(self, file: IO[str] | None = None):
         from rich.console import Console as Rich
 
+        self.others: list[Progress] = []  # who else is told of the progress
         self.rich = Rich(file=file, highlight=False, soft_wrap=True)
         if not self.rich.is_terminal:
             self.rich.width = _WIDTH  # of tables in a log file
@@ -42,6 +43,16 @@ class Console:
     @contextmanager
     def watching(self) -> Iterator[Progress]:
         """A progress to hand to a long step: bars with rate and time left, or plain lines."""
+        with self._shown() as shown:
+
+            def told(stage: str, done: float, total: float) -> None:
+                for progress in (shown, *self.others):
+                    progress(stage, done, total)
+
+            yield told
+
+    @contextmanager
+    def _shown(self) -> Iterator[Progress]:
         if not self.rich.is_terminal:
             yield _Lines(self)
             return

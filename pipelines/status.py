@@ -1,4 +1,4 @@
-"""How far an extraction is, from its log beside each table: for another shell, while it runs or after it stopped."""
+"""How far an extraction is, by its log beside each table, and a study: for another shell, now or afterwards."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from consilience.engine.errors import BadInput
 from consilience.engine.extraction.runlog import DIED, RUNNING, WRITTEN, RunRecord, read_runs
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.location import Location, is_uri, location
+from consilience.pipelines.standing import FILE, SILENT, Standing, read_standing
+from consilience.pipelines.studies import load_any
 
-_SILENT = timedelta(seconds=30)  # after which a run that says nothing is taken for dead
 _RECENT = timedelta(minutes=5)  # over which the rate is taken
 
 
@@ -46,13 +47,13 @@ class Status:
             self.stimuli,
             f"{done}/{total}",
             f"{self.rate:.1f}" if self.rate else "",
-            "" if self.left is None else _span(self.left),
+            "" if self.left is None else span(self.left),
             str(self.rejects),
             str(self.retries),
             str(self.replicas or ""),
             "" if self.padding is None else f"{self.padding:.0%}",
             self.state,
-            f"{_span((now - self.beat).total_seconds())} ago",
+            f"{span((now - self.beat).total_seconds())} ago",
         )
 
 
@@ -62,35 +63,46 @@ HEADER = (
 )  # fmt: skip
 
 
-def status(place: str | Path, now: datetime | None = None) -> list[Status]:
-    """The tables of a store whose extraction left a log, the last to give a sign of life first.
+def status(place: str | Path, now: datetime | None = None) -> tuple[Standing | None, list[Status]]:
+    """The last run of a study, where `place` is one; and the tables of its store whose extraction left a log, the last
+    to give a sign of life first.
 
-    `place` is the folder of a store, a study file, or a study's output folder. Raises BadInput where there is no log.
+    `place` is the folder of a store, a study file, or a study's output folder. Raises BadInput where there is neither.
     """
-    store = _store(place)
+    store, output = _places(place)
     now = now or datetime.now(UTC)
-    runs = [read_runs(folder) for folder in FeatureStore(store).begun()]
-    found = [_status(of_table, now) for of_table in runs if of_table]
-    if not found:
+    run = None if output is None else read_standing(output, now)
+    logs = [read_runs(folder) for folder in FeatureStore(store).begun()]
+    found = [_status(of_table, now) for of_table in logs if of_table]
+    if not found and run is None:
         raise BadInput(
             "a store into which something was extracted, a study file, or a study's output folder",
             f"{place}, where no extraction left a log",
             "name the folder given as --store, or the study",
         )
-    return sorted(found, key=lambda x: x.beat, reverse=True)
+    return run, sorted(found, key=lambda x: x.beat, reverse=True)
 
 
-def _store(place: str | Path) -> Location:
-    from consilience.pipelines.study import load_study
+def lines(run: Standing, now: datetime) -> list[str]:
+    """A run in words: what it is at, each step on a line."""
+    since, last = span((run.beat - run.began).total_seconds()), span((now - run.beat).total_seconds())
+    steps = [
+        f"{name}: {share:.0%}" + ("" if left is None else f", {span(left)} left")
+        for name, share, left in run.steps
+    ]
+    return [f"{run.name}: {run.state}, {since} after it began; last sign {last} ago", *steps]
 
+
+def _places(place: str | Path) -> tuple[Location, Path | None]:
+    """The store, and where `place` is a study its output folder."""
     if is_uri(place):
-        return location(place)
-    path = Path(place)
+        return location(place), None
+    path = Path(place).expanduser()
     study = path if path.is_file() else path / "study.yaml"
-    if not study.is_file():
-        return path
-    loaded = load_study(study)
-    return loaded.store_place
+    if study.is_file():
+        loaded = load_any(study)
+        return loaded.store_place, loaded.path(loaded.output) if path.is_file() else path
+    return path, path if (path / FILE).is_file() else None
 
 
 def _status(runs: Sequence[RunRecord], now: datetime) -> Status:
@@ -99,7 +111,7 @@ def _status(runs: Sequence[RunRecord], now: datetime) -> Status:
     written = [x for x in last.lines.to_pylist() if x["event"] == WRITTEN]
     every = [x for run in runs for x in run.lines.to_pylist()]
     about, state = last.about, last.state
-    if state == RUNNING and now - last.beat > _SILENT:
+    if state == RUNNING and now - last.beat > SILENT:
         state = "no sign of life; the same command goes on from here"
     samples = about["samples_before"] + sum(x["rows"] for x in written)
     rate = _rate(written, last.beat)
@@ -137,7 +149,7 @@ def _rate(written: Sequence[dict[str, Any]], until: datetime) -> float:
     return sum(x["rows"] for x in recent) / seconds if seconds > 0 else 0.0
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     """A length of time in the unit that suits it."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:

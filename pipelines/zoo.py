@@ -18,6 +18,7 @@ from consilience.pipelines.prepare import Prepared, prepare
 from consilience.pipelines.provenance import describe, recorded
 from consilience.pipelines.runs import PLAN, REPORT, before_of, finish, tracking_of, writable, write_whole
 from consilience.pipelines.seats import extract_missing
+from consilience.pipelines.standing import standing
 from consilience.pipelines.study import Study, load_study
 from consilience.pipelines.syncing import send_waiting
 
@@ -60,19 +61,20 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     plan = study_plan(prepared)  # refuses metrics, layers and pairs that do not exist
     plan.show(console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
-    with opened(**placed) as session, Stages() as stages:
-        session.begin()
-        with stages("extraction"):
-            prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
-        with stages("comparison"):
-            scores = compare_missing(prepared, console, plan.pairs)
-        if prepared.profiles():
-            with stages("profile"):
-                profile = profile_missing(prepared, console)
-        else:
-            profile = None
-    scores.attrs.update(describe(scores, prepared, stages.seconds))
-    return _finish(scores, profile, prepared, stages, output, console)
+    with standing(study.name, output, console):
+        with opened(**placed) as session, Stages() as stages:
+            session.begin()
+            with stages("extraction"):
+                prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
+            with stages("comparison"):
+                scores = compare_missing(prepared, console, plan.pairs)
+            if prepared.profiles():
+                with stages("profile"):
+                    profile = profile_missing(prepared, console)
+            else:
+                profile = None
+        scores.attrs.update(describe(scores, prepared, stages.seconds))
+        return _finish(scores, profile, prepared, stages, output, console)
 
 
 def _finish(

@@ -18,6 +18,7 @@ from consilience.pipelines.console import Console
 from consilience.pipelines.runs import PLAN, REPORT, before_of, finish, tracking_of, writable, write_whole
 from consilience.pipelines.scorecache import ScoreCache
 from consilience.pipelines.seats import extract_missing
+from consilience.pipelines.standing import standing
 from consilience.pipelines.syncing import send_waiting
 
 if TYPE_CHECKING:
@@ -60,19 +61,20 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
     plan.show(console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     results: dict[str, Any] = {}
-    with opened(**placed) as session, Stages() as stages:
-        session.begin()
-        with stages("extraction"):
-            prepared = prepared.seated(extract_missing(prepared.seats, prepared.store, console))
-        computes = {
-            "alignment": align_missing,
-            "encoding": encode_missing,
-            "reliability": reliability_missing,
-        }
-        for what, compute in computes.items():
-            with stages(what):
-                results |= compute(prepared, cache, console)
-    return _finish(results, prepared, stages, output, console)
+    with standing(study.name, output, console):
+        with opened(**placed) as session, Stages() as stages:
+            session.begin()
+            with stages("extraction"):
+                prepared = prepared.seated(extract_missing(prepared.seats, prepared.store, console))
+            computes = {
+                "alignment": align_missing,
+                "encoding": encode_missing,
+                "reliability": reliability_missing,
+            }
+            for what, compute in computes.items():
+                with stages(what):
+                    results |= compute(prepared, cache, console)
+        return _finish(results, prepared, stages, output, console)
 
 
 def plan(study: str | Path | BrainStudy, *, console: Console | None = None) -> "BrainPlan":

@@ -15,16 +15,19 @@ def status(
         typer.Argument(metavar="[STORE|STUDY|OUTPUT]", help="A store, a study file, or its output folder."),
     ] = "features",
 ) -> None:
-    """Say how far an extraction is that runs in another shell, or ran; and which shards were slow."""
+    """Say how far a study or an extraction is that runs in another shell, or ran; and which shards were slow."""
     from datetime import UTC, datetime
 
     from consilience.pipelines.console import Console
-    from consilience.pipelines.status import HEADER
+    from consilience.pipelines.status import HEADER, lines
     from consilience.pipelines.status import status as read_status
 
     console, now = Console(), datetime.now(UTC)
-    found = read_status(place, now)
-    console.table(f"Extraction into {place}", HEADER, [x.facts(now) for x in found])
+    run, found = read_status(place, now)
+    for line in lines(run, now) if run is not None else ():
+        console.say(line)
+    if found:
+        console.table(f"Extraction into {place}", HEADER, [x.facts(now) for x in found])
     for one in found:
         slow = ", ".join(
             f"{seconds:.1f} s shard {shard} on {node[:8]}" for seconds, shard, node in one.slowest

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,7 +23,7 @@ HEAD = "--include-dashboard=false --ray-client-server-port={}"
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[str], int]]:
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], int]:
     """The blocks, for this machine; in a home where there is no token yet, and with the programs that are tested."""
     home, port = tmp_path / "home", free_port()
     home.mkdir()
@@ -35,7 +34,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list
     texts = [x.replace(ADDRESS, f"127.0.0.1:{port}") for x in BLOCK.findall(PAGE.read_text(encoding="utf-8"))]
     here = [x.replace("=10.0.0.1 ", "=127.0.0.1 ").replace("--port=6379", f"--port={port}") for x in texts]
     assert not [x for x in here if "10.0.0.1" in x or "6379" in x]
-    yield here, port
+    return here, port
 
 
 def test_a_newcomer_who_types_them_has_a_cluster_that_runs_a_study(
@@ -49,7 +48,10 @@ def test_a_newcomer_who_types_them_has_a_cluster_that_runs_a_study(
     }  # fmt: skip
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     with ExitStack() as cluster:
-        for name, text, options in (("head", head, f"{QUIET} {HEAD.format(free_port())}"), ("other", other, QUIET)):
+        for name, text, options in (
+            ("head", head, f"{QUIET} {HEAD.format(free_port())}"),
+            ("other", other, QUIET),
+        ):
             folder = tmp_path / name
             folder.mkdir()
             lines = text.replace("ray start", f"exec ray start {options}")

@@ -1,5 +1,6 @@
 """How far an extraction is, as another shell sees it; and a driver that is killed in the middle."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from consilience.engine.errors import BadInput
@@ -15,7 +17,9 @@ from consilience.engine.extraction.runlog import RunLog, read_runs
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.location import location
 from consilience.pipelines.extract import extract
+from consilience.pipelines.standing import read_standing
 from consilience.pipelines.status import HEADER, status
+from consilience.pipelines.zoo import run as run_study
 
 NOW = datetime.now(UTC)  # set anew for each test: what a run did five minutes ago counts for less
 ABOUT = {
@@ -46,7 +50,7 @@ def logged(store: Any) -> RunLog:
 
 def test_status_of_a_running_and_of_a_stopped_extraction(tmp_path: Path) -> None:
     logged(tmp_path).close("running")
-    (one,) = status(tmp_path)
+    _, (one,) = status(tmp_path)
     assert one.shards == (6, 10)
     assert one.samples == (600, 1000)
     assert one.rate == pytest.approx(400 / 43)
@@ -57,7 +61,7 @@ def test_status_of_a_running_and_of_a_stopped_extraction(tmp_path: Path) -> None
     assert facts["shards"] == "6/10"
     assert facts["left"] == "43 s"
     assert facts["last sign"] == "3 s ago"
-    (late,) = status(tmp_path, datetime.now(UTC) + timedelta(minutes=5))
+    _, (late,) = status(tmp_path, datetime.now(UTC) + timedelta(minutes=5))
     assert late.state == "no sign of life; the same command goes on from here"
     assert late.left is None
     assert late.facts(late.beat + timedelta(minutes=5))[-1] == "5 min ago"
@@ -69,7 +73,7 @@ def test_of_a_store_in_s3(s3: str) -> None:
     said = subprocess.run(command("status", s3), capture_output=True, text=True, check=True)
     assert "6/10" in said.stdout
     log.close("finished")
-    (one,) = status(s3)
+    _, (one,) = status(s3)
     assert (one.state, one.shards, one.samples, one.retries) == ("finished", (6, 10), (600, 1000), 1)
     with pytest.raises(BadInput, match="where no extraction left a log"):
         status(s3.replace("/some/", "/other/"))
@@ -91,6 +95,63 @@ def test_where_nothing_was_extracted_status_says_what_to_name(tmp_path: Path) ->
         BadInput, match=r"expected a store into which .* got .*where no extraction left a log"
     ):
         status(tmp_path)
+
+
+STUDY = "name: long\nstimuli: s\nmodels: [a, b]\nmetrics: [procrustes]\ntracking: null\npermutations: 20000\n"
+
+
+def write_tables(store: Path) -> None:
+    rng = np.random.default_rng(0)
+    for model in ("a", "b"):
+        FeatureStore(store).write(
+            model, "s", [f"{i:03d}" for i in range(300)], {"x": rng.normal(size=(300, 60))}
+        )
+
+
+def test_of_a_study_that_compares_in_another_shell(tmp_path: Path) -> None:
+    """Its features are there already: no extraction has a log."""
+    write_tables(tmp_path / "features")
+    study = tmp_path / "study.yaml"
+    study.write_text(STUDY)
+    first = subprocess.Popen(command("run", study), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline, output = time.monotonic() + 60, tmp_path / "out"
+    while not ((run := read_standing(output, datetime.now(UTC))) and run.steps and run.steps[0][1] > 0):
+        assert first.poll() is None, first.communicate()[1].decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    for place in (study, output):
+        said = subprocess.run(command("status", place), capture_output=True, text=True, check=True).stdout
+        assert said.startswith("long: running, ")
+        assert re.search(r"^\w.*: \d+%, \d+ \w+ left$", said, re.M), said
+    first.kill()
+    first.communicate()
+    run, _ = status(study, datetime.now(UTC) + timedelta(minutes=5))
+    assert run is not None
+    assert run.state == "no sign of life; the same command goes on from here"
+    assert not [left for *_, left in run.steps if left is not None]
+
+
+def test_of_a_study_that_is_done_or_failed(tmp_path: Path) -> None:
+    write_tables(tmp_path / "features")
+    study = tmp_path / "study.yaml"
+    study.write_text(STUDY.replace("20000", "2"))
+    run_study(study)
+    run, tables = status(study)
+    assert (run.name, run.state, run.steps, tables) == ("long", "finished", (), []) if run else False
+    study.write_text(STUDY + "executor: ray\naddress: 127.0.0.1:1\n")
+    with pytest.raises(BadInput, match="a Ray cluster"):
+        run_study(study)
+    run, _ = status(study)
+    assert run is not None
+    assert run.state.startswith("stopped: expected a Ray cluster at 127.0.0.1:1")
+
+
+def test_of_a_study_of_brains(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("name: brains\nbrain: kriegeskorte92\nmodels: [minilm]\nmetrics: [rsa]\n")
+    logged(tmp_path / "features").close("running")
+    run, (one,) = status(study)
+    assert (run, one.shards) == (None, (6, 10))
 
 
 def command(*arguments: object) -> list[str]:
@@ -133,5 +194,5 @@ def test_of_two_commands_at_once_one_waits_and_goes_on_where_the_other_is_killed
     other = extract("minilm", f"text:{texts}", tmp_path / "clean", layers="hidden.6")
     assert contents(table) == contents(other)
     assert [run.state for run in read_runs(table.path)] == ["running", "finished"]
-    (one,) = status(tmp_path / "store")
+    _, (one,) = status(tmp_path / "store")
     assert (one.state, one.shards) == ("finished", (13, 13))
