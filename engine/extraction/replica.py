@@ -30,6 +30,7 @@ from consilience.engine.extraction.shards import Shard, batches
 from consilience.engine.features.writer import TableWriter
 
 _RAISED = "the model raised"
+_SMALLER = "went through the model in smaller batches, the device being out of memory"
 _AHEAD = 2  # batches that are prepared while one is in the model; of those in order of length, one lot
 
 
@@ -164,6 +165,8 @@ class Replica:
                     self._notes.update(value.notes)
             for lot in self._by_length(inputs):
                 yield from self._forward(lot, [inputs[row] for row in lot], reasons)
+                if len(lot) > self.batch_limit:  # which may move the last bits of their features
+                    self._notes[_SMALLER] += len(lot)
 
     def _by_length(self, inputs: dict[int, Any]) -> Iterator[list[int]]:
         """The rows of `inputs` in batches: in their order, or those of nearly one length together."""

@@ -104,9 +104,13 @@ def test_a_node_that_joins_is_used_and_the_loss_of_the_first_is_survived(tmp_pat
         cluster.kill(first)
         gate.touch()
         finished(process, tmp_path)
+        with driver(tmp_path / "clean", [(model, Numbers(n))], address=cluster.address) as calm:
+            finished(calm, tmp_path / "clean")
     (table,) = FeatureStore(tmp_path / "store").tables()
+    (clean,) = FeatureStore(tmp_path / "clean" / "store").tables()
     assert list(table.sample_ids) == list(Numbers(n).sample_ids())
-    assert not table.manifest["rejected"]
+    assert contents(table) == contents(clean)
+    assert {**table.manifest, "times": 0} == {**clean.manifest, "times": 0}
 
 
 def nodes_of(folder):

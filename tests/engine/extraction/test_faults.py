@@ -4,20 +4,28 @@ import threading
 import time
 import urllib.request
 
+import numpy as np
 import pytest
 from tiny import Cramped, Crashing, Gated, Numbers, SlowOnce, Tiny
 
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction import Extraction, extract, extract_all
 from consilience.engine.extraction.costs import shard_costs
-from consilience.engine.extraction.runlog import read_runs
+from consilience.engine.extraction.runlog import notes, read_runs
 from consilience.engine.features import FeatureStore
+from consilience.engine.features.damage import repair
 
 pytestmark = pytest.mark.usefixtures("ray_local")
 
 
 def contents(table):
     return {p.name: p.read_bytes() for p in sorted(table.path.glob("*.arrow"))}
+
+
+def same(table, clean):
+    """To the byte, but for times."""
+    assert contents(table) == contents(clean)
+    assert {**table.manifest, "times": 0} == {**clean.manifest, "times": 0}
 
 
 def lines(table, event):
@@ -59,8 +67,7 @@ def test_a_shard_that_one_process_is_slow_with_is_finished_by_another(tmp_path):
     table = extract(model, Numbers(700), FeatureStore(tmp_path / "store"))
     assert table.manifest["times"]["seconds"] < 60
     assert max(x["attempt"] for x in lines(table, "written")) == 2
-    clean = extract(Tiny(), Numbers(700), FeatureStore(tmp_path / "clean"))
-    assert contents(table) == contents(clean)
+    same(table, extract(Tiny(), Numbers(700), FeatureStore(tmp_path / "clean")))
     assert not list(table.path.glob(".part-*"))
 
 
@@ -71,6 +78,9 @@ def test_a_segmentation_fault_costs_one_sample(tmp_path):
     ]
     assert list(table.sample_ids) == ["s0", "s1", "s3", "s4"]
     assert len(lines(table, "died")) == 2 + 1 + 2  # twice whole, in one half, twice alone
+    # Its batch went on as if the sample had not been there: as where it cannot be read.
+    clean = extract(Tiny(), Numbers(5, unreadable=frozenset({2})), FeatureStore(tmp_path / "clean"))
+    assert contents(table)["part-00000.arrow"] == contents(clean)["part-00000.arrow"]
 
 
 def test_a_disk_that_is_full_in_the_middle_of_a_part_keeps_the_others(tmp_path):
@@ -84,16 +94,46 @@ def test_a_disk_that_is_full_in_the_middle_of_a_part_keeps_the_others(tmp_path):
     full.unlink()
     table = extract(model, Numbers(700), store, replicas=1)
     assert table.manifest["times"]["shards"] == 3
-    assert contents(table) == contents(extract(Tiny(), Numbers(700), FeatureStore(tmp_path / "clean")))
+    same(table, extract(Tiny(), Numbers(700), FeatureStore(tmp_path / "clean")))
     first, second = read_runs(table.path)
     assert first.state.startswith("stopped: expected room to write")
     assert second.state == "finished"
 
 
-def test_out_of_memory_on_the_device_halves_the_batch(tmp_path):
-    table = extract(Tiny(fits=5), Numbers(64), FeatureStore(tmp_path), batch_size=16)
-    assert table.n == 64
+@pytest.mark.parametrize("harm", ["flipped", "cut"])
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_damaged_part_is_extracted_again_alone(tmp_path, harm, finished):
+    model, stimuli = Tiny(nan=frozenset({9})), Numbers(700, unreadable=frozenset({300}))
+    clean = extract(model, stimuli, FeatureStore(tmp_path / "clean"))
+    full, store = tmp_path / "full", FeatureStore(tmp_path / "store")
+    if finished:
+        extract(model, stimuli, store)
+    else:
+        full.touch()
+        cramped = Cramped(nan=frozenset({9}), after=600, room=2000, full=full)
+        with pytest.raises(BadInput, match="room to write"):
+            extract(cramped, stimuli, store, replicas=1)
+    part = next(store.root.rglob("part-00001.arrow"))
+    value = bytearray(part.read_bytes())
+    value[len(value) // 2] ^= 1
+    part.write_bytes(value if harm == "flipped" else value[:-100])
+    if finished:
+        assert [x.file for x in repair(part.parent)] == [part.name]
+    table = extract(model, stimuli, store)
+    written = [x["shard"] for x in read_runs(table.path)[-1].lines.to_pylist() if x["event"] == "written"]
+    assert sorted(written) == ([1] if finished else [1, 4, 5])
+    same(table, clean)
+
+
+def test_out_of_memory_on_the_device_halves_the_batch_and_the_log_says_of_which_samples(tmp_path):
+    clean = extract(Tiny(), Numbers(64), FeatureStore(tmp_path / "clean"), batch_size=16)
+    table = extract(Tiny(fits=5), Numbers(64), FeatureStore(tmp_path / "store"), batch_size=16)
+    assert list(table.sample_ids) == list(clean.sample_ids)
     assert not table.manifest["rejected"]
+    for layer in ("map", "tokens", "vector"):  # in its last bits a feature may depend on the batch
+        np.testing.assert_allclose(table.take(layer, range(64)), clean.take(layer, range(64)), rtol=1e-5)
+    said = "went through the model in smaller batches, the device being out of memory"
+    assert (notes(table.path), notes(clean.path)) == ({said: 64}, {})
 
 
 def test_the_log_tells_what_every_shard_took(tmp_path):
