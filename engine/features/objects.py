@@ -27,6 +27,10 @@ _SETTINGS = {
 # The checksum of a part is told with its type: pyarrow keeps no other metadata of an object than the usual headers.
 _TYPE, _PART = "Content-Type", "application/vnd.apache.arrow.file; checksum="
 _BUCKET = re.compile(r"[A-Za-z0-9._-]+")
+_GOOGLE = ("gs", "gcs")
+_GOOGLE_PATIENCE = (
+    60  # seconds of retries, where pyarrow tries for fifteen minutes before it says what is wrong
+)
 
 
 @dataclass(frozen=True)
@@ -133,10 +137,11 @@ class ObjectPath:
         except FileNotFoundError:
             raise
         except (OSError, pa.ArrowException) as error:
+            names = "GOOGLE_APPLICATION_CREDENTIALS" if self.scheme in _GOOGLE else "AWS_ACCESS_KEY_ID, …"
             raise BadInput(
                 f"an object store that answers at {self}",
                 str(error),
-                "check the bucket, the network, and the credentials in the environment (AWS_ACCESS_KEY_ID, …)",
+                f"check the bucket, the network, and the credentials in the environment ({names})",
             ) from error
 
 
@@ -170,4 +175,6 @@ def _below(name: str) -> str:
 
 @lru_cache
 def _filesystem(scheme: str, bucket: str, query: str) -> fs.FileSystem:
+    if scheme in _GOOGLE and "retry_limit_seconds" not in query:
+        query = "&".join(x for x in (query, f"retry_limit_seconds={_GOOGLE_PATIENCE}") if x)
     return fs.FileSystem.from_uri(f"{scheme}://{bucket}" + (f"?{query}" if query else ""))[0]

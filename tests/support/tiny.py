@@ -156,3 +156,16 @@ class Crashing(Tiny):
         if self.at & set(batch):
             ctypes.string_at(0)
         return super().forward(batch)
+
+
+@dataclass
+class Wide(Tiny):
+    """One vector of 4 KB a sample."""
+
+    def layers(self) -> Sequence[Layer]:
+        return [Layer("vector", "bd", 1024, "a vector")]
+
+    def forward(self, batch: Sequence[Any]) -> Outputs:
+        import torch
+
+        return Outputs({"vector": torch.tensor(batch)[:, None].expand(-1, 1024).clone()})

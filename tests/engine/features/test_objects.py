@@ -243,6 +243,16 @@ def test_a_store_that_does_not_answer_and_a_bucket_that_is_not_there_are_said(s3
             FeatureStore(uri).write("m", "s", IDS, {"a": X})
 
 
+def test_a_google_store_that_does_not_answer_is_said_within_the_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(objects, "_GOOGLE_PATIENCE", 2)
+    began, nobody = time.monotonic(), "scheme=http&endpoint_override=127.0.0.1:9"
+    with pytest.raises(BadInput, match=r"answers at gs://bucket/x.*GOOGLE_APPLICATION_CREDENTIALS"):
+        FeatureStore(f"gs://bucket/x?{nobody}").names()
+    assert time.monotonic() - began < 30
+
+
 @pytest.mark.parametrize(
     "uri",
     [
@@ -267,6 +277,8 @@ def test_a_place_outside_the_store_and_an_unknown_kind_are_refused() -> None:
             FeatureStore(uri)
     with pytest.raises(BadInput, match=r"a known kind of store .*did you mean 's3'"):
         FeatureStore("s3a://bucket/x")
+    with pytest.raises(BadInput, match=r"a known kind of store \(gcs, gs, s3\); got 'az'"):
+        FeatureStore("az://container/x")
 
 
 def test_no_credentials_are_written_down(s3: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore
+from consilience.engine.features.objects import ObjectPath
 
 SPEC = {"model": "m", "rows per part": 10}
 LAYERS = {"a": (3, "float32"), "b": (2, "float16")}
@@ -235,3 +236,30 @@ def test_a_killed_writer_leaves_nothing_that_counts(tmp_path: Path) -> None:
     table = writer.finish()
     assert table.n == 20
     assert not [p for p in table.path.iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.parametrize("where", ["disk", "s3"])
+def test_a_folder_is_listed_a_few_times_a_run_and_never_for_a_part(
+    where: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = new_writer(request.getfixturevalue("s3") if where == "s3" else tmp_path)
+    listed = []
+    scandir, of_object = os.scandir, ObjectPath.sizes
+
+    def counted(place: Any) -> Any:
+        listed.append(str(place))
+        return scandir(place)
+
+    def counted_too(place: ObjectPath) -> Any:
+        listed.append(str(place))
+        return of_object(place)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    monkeypatch.setattr(ObjectPath, "sizes", counted_too)
+    writer.missing(40)
+    for index in range(40):
+        write(writer, index)
+    assert writer.finish().n == 400
+    # What is missing (twice, and a look between), the receipts, what is cleared away; the cache of parts is local.
+    in_store = [x for x in listed if "/cache/" not in x]
+    assert in_store == [str(writer.path)] * 5
