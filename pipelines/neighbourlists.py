@@ -34,7 +34,7 @@ class KeptLists:
     def read(self, name: str, space: str, k: int) -> np.ndarray | None:
         path = self._path(name, space, k)
         try:
-            found: np.ndarray = np.load(path, mmap_mode="r")
+            found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
         except (
             FileNotFoundError,
             ValueError,

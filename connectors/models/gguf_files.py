@@ -111,7 +111,7 @@ def dequantise(gguf: Path, folder: Path) -> None:
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    source = {"gguf_file": gguf.name, "local_files_only": True}
+    source = {"gguf_file": gguf.name, "local_files_only": True, "trust_remote_code": False}
     net = transformers.AutoModel.from_pretrained(gguf.parent, dtype=torch.float32, **source)
     tokenizer = transformers.AutoTokenizer.from_pretrained(gguf.parent, **source)
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,8 @@
-"""Weights and recordings with code in them are refused, and the code is not run."""
+"""Weights and recordings with code in them are refused, and the code is not run; nor is any read otherwise."""
 
+import ast
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import malice
@@ -10,6 +12,8 @@ import pytest
 from consilience.connectors.brains import open_brains, read_rdm
 from consilience.connectors.models.efficientnet import EfficientNetLite
 from consilience.connectors.models.huggingface import HuggingFace
+from consilience.engine.errors import BadInput
+from consilience.pipelines.study import load_study
 
 
 def test_weights_of_a_transformers_folder(tmp_path: Path) -> None:
@@ -55,4 +59,56 @@ def test_recordings(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
         with pytest.raises(ValueError, match="pickle"):
             read_rdm(tmp_path / name)
+    assert not mark.exists()
+
+
+ROOT = Path(__file__).parents[2]
+# What a call that could run a stranger's code must say, by the last words of its name; None: it is not called.
+SAID = {
+    "torch.load": ("weights_only", True),
+    "np.load": ("allow_pickle", False),
+    "from_pretrained": ("trust_remote_code", False),
+    "pickle.load": None, "pickle.loads": None, "cloudpickle.loads": None, "pd.read_pickle": None, "joblib.load": None,
+    "torch.hub.load": None, "yaml.unsafe_load": None, "yaml.full_load": None,
+}  # fmt: skip
+# Tasks and their results, between this process and workers that it has already sent code to.
+OWN = ("engine/execution/shipping.py", "pickle.loads")
+
+
+def unsafe(source: str, place: str) -> Iterator[str]:
+    """The calls in `source` that do not say what they must."""
+    for call in [x for x in ast.walk(ast.parse(source)) if isinstance(x, ast.Call)]:
+        name = ast.unparse(call.func)
+        known = next((x for x in SAID if name == x or name.endswith(f".{x}")), None)
+        if known is None or (place, known) == OWN:
+            continue
+        wanted, said = SAID[known], {x.arg: x.value for x in call.keywords}
+        # Keywords that several calls share stand in a dictionary, here or as LOCAL.
+        shared = LOCAL if ast.unparse(said.get(None, ast.Name(""))) == "LOCAL" else source
+        elsewhere = None in said and wanted is not None and f'"{wanted[0]}": {wanted[1]}' in shared
+        if wanted is None or not (
+            elsewhere or ast.unparse(said.get(wanted[0], ast.Name("")) or "") == str(wanted[1])
+        ):
+            yield f"{place}:{call.lineno}: {name}"
+
+
+LOCAL = (ROOT / "connectors" / "models" / "huggingface" / "inputs.py").read_text(encoding="utf-8")
+
+
+def test_no_call_in_the_package_reads_code_with_data() -> None:
+    assert list(unsafe("torch.load(x)\nnp.load(x, allow_pickle=True)\nyaml.unsafe_load(x)", "x")) == [
+        "x:1: torch.load", "x:2: np.load", "x:3: yaml.unsafe_load",
+    ]  # fmt: skip
+    files = [x for part in ("connectors", "engine", "pipelines", "src") for x in (ROOT / part).rglob("*.py")]
+    assert len(files) > 300
+    found = [y for x in files for y in unsafe(x.read_text(encoding="utf-8"), x.relative_to(ROOT).as_posix())]
+    assert found == []
+
+
+def test_a_study_file_with_code_in_it_is_refused(tmp_path: Path) -> None:
+    mark, study = tmp_path / "mark", tmp_path / "study.yaml"
+    code = f"!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path ['{mark}']]"
+    study.write_text(f"name: {code}\nstimuli: s\nmodels: [a]\nmetrics: [cka]\n")
+    with pytest.raises(BadInput, match=r"study.yaml, line 1.*python/object"):
+        load_study(study)
     assert not mark.exists()

@@ -44,7 +44,9 @@ class HuggingFace:
         except KeyError:
             import transformers
 
-            whole = transformers.AutoConfig.from_pretrained(self.folder, local_files_only=True)
+            whole = transformers.AutoConfig.from_pretrained(
+                self.folder, local_files_only=True, trust_remote_code=False
+            )
             found = self.tower.of(whole.to_dict())
         return found
 
