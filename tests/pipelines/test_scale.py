@@ -26,6 +26,18 @@ def test_a_zoo_by_hand() -> None:
     assert found.dominant == "extraction, by forward"
 
 
+def test_the_page_says_what_a_large_zoo_costs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
+    found = zoo(100, 12, 768, 10_000_000, ["cka"], Cluster(64, 8), Rates())
+    (step,) = found.plans[0].steps
+    extraction, moments = found.hours
+    flops = f"{step.flops:.1e}".replace("e+", "e")
+    assert f"| extraction | {extraction:.1f} | {found.extraction.bytes / 1e12:.1f} TB written |" in page
+    assert f"| CKA by moments | {moments:.1f} | {step.bytes / 1e15:.1f} PB read | {flops} |" in page
+    assert "- **Extraction**: the store is busy 52 %" in page
+    assert (found.extraction.bottleneck, found.dominant) == ("store", "comparison, by moments")
+
+
 def test_twice_the_nodes_take_half_the_time_until_something_shared_is_full() -> None:
     rates = Rates(load=0.0)
     hours = [

@@ -106,8 +106,11 @@ def test_a_dask_worker_that_comes_later_with_another_version_is_kept_out(newer, 
 
 
 def test_ray_nodes_without_the_package_are_sent_it(bare, tmp_path):
+    (tmp_path / "texts.txt").write_text("one\ntwo\nthree\n")
     with clusters.ray_head(bare, tmp_path) as address:
         assert works(executor="ray", address=address)
+        said = f"text:{tmp_path / 'texts.txt'}"
+        assert cs.extract("minilm", said, tmp_path / "store", ["hidden.1"], address=address).n == 3
 
 
 def test_a_ray_node_with_another_version_is_refused_with_both(newer, tmp_path, monkeypatch):

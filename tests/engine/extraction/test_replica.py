@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -104,6 +106,22 @@ def test_every_layer_is_pooled_from_one_forward_pass(run):
     np.testing.assert_allclose(table.take("map", rows), out.layers["map"].mean((2, 3)), atol=1e-7)
     np.testing.assert_allclose(table.take("tokens", rows), out.layers["tokens"].mean(1), atol=1e-7)
     np.testing.assert_array_equal(table.take("vector", rows), out.layers["vector"])
+
+
+def test_samples_are_read_and_preprocessed_while_the_model_runs(run):
+    """The model waits, in each batch but the last, for a sample of the next."""
+    prepared = [threading.Event() for _ in range(5)]
+
+    class Waiting(Tiny):
+        def preprocess(self, item):
+            prepared[int(item) // 8].set()
+            return super().preprocess(item)
+
+        def forward(self, batch):
+            assert prepared[min(int(batch[0]) // 8 + 1, 4)].wait(20)
+            return super().forward(batch)
+
+    assert run(Waiting(), Numbers(40), batch_size=8)[0].n == 40
 
 
 def test_samples_that_fail_are_rejected_with_their_reason_and_no_other(run):
