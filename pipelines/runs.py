@@ -1,12 +1,12 @@
 """What every run of a study leaves in its output folder, and what it finds there of the run before."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput
+from consilience.engine.features.location import write_bytes
 from consilience.pipelines.console import Console
 from consilience.pipelines.studyfile import StudyFile
 
@@ -55,10 +55,8 @@ def before_of(output: Path) -> dict[str, Any]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
-    half = path.with_name(f".{path.name}.half")
-    half.write_text(text, encoding="utf-8")
-    os.replace(half, path)
+    """Write a file that appears whole or not at all, whoever writes it at the same time."""
+    write_bytes(path, text.encode())
 
 
 def finish(

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from consilience.engine.errors import BadInput
 from consilience.engine.extraction.runlog import FINISHED, RUNNING
 from consilience.pipelines.console import Console
+from consilience.pipelines.runs import write_whole
 
 FILE = ".standing.json"
 SILENT = timedelta(seconds=30)  # after which a run that says nothing is taken for dead
@@ -35,18 +37,16 @@ def standing(name: str, output: Path, console: Console) -> Iterator[None]:
     steps: dict[str, tuple[float, float, float]] = {}  # name -> when it began, done, in all
     began, stop = time.time(), threading.Event()
 
-    def told(step: str, done: float, total: float) -> None:
-        since, before, _ = steps.get(step, (time.time(), 0.0, total))
-        # A step of that name may begin again, for other metrics.
-        steps[step] = (time.time() if done < before else since, float(done), float(total))
+    def told(stage: str, done: float, total: float) -> None:
+        since, before, _ = steps.get(stage, (time.time(), 0.0, total))
+        # A stage of that name may begin again, for other metrics.
+        steps[stage] = (time.time() if done < before else since, float(done), float(total))
 
     def write(state: str) -> None:
         now = time.time()
         value = {"name": name, "state": state, "began": began, "beat": now, "steps": dict(steps)}
-        half = output / f"{FILE}.half"
-        with suppress(OSError):  # a full disk stops the run by what it needs
-            half.write_text(json.dumps(value), encoding="utf-8")
-            half.replace(output / FILE)
+        with suppress(BadInput, OSError):  # a full disk stops the run by what it needs
+            write_whole(output / FILE, json.dumps(value))
 
     def beat() -> None:
         while not stop.wait(_EVERY):

@@ -82,12 +82,11 @@ def unsafe(source: str, place: str) -> Iterator[str]:
         known = next((x for x in SAID if name == x or name.endswith(f".{x}")), None)
         if known is None or (place, known) == OWN:
             continue
-        wanted, said = SAID[known], {x.arg: x.value for x in call.keywords}
+        wanted, said = SAID[known], {x.arg: ast.unparse(x.value) for x in call.keywords}
         # Keywords that several calls share stand in a dictionary, here or as LOCAL.
-        shared = LOCAL if ast.unparse(said.get(None, ast.Name(""))) == "LOCAL" else source
-        elsewhere = None in said and wanted is not None and f'"{wanted[0]}": {wanted[1]}' in shared
+        shared = LOCAL if said.get(None) == "LOCAL" else source if None in said else ""
         if wanted is None or not (
-            elsewhere or ast.unparse(said.get(wanted[0], ast.Name("")) or "") == str(wanted[1])
+            said.get(wanted[0]) == str(wanted[1]) or f'"{wanted[0]}": {wanted[1]}' in shared
         ):
             yield f"{place}:{call.lineno}: {name}"
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from consilience.engine.extraction.runlog import RunLog, read_runs
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.location import location
 from consilience.pipelines.extract import extract
+from consilience.pipelines.runs import write_whole
 from consilience.pipelines.standing import read_standing
 from consilience.pipelines.status import HEADER, status
 from consilience.pipelines.zoo import run as run_study
@@ -144,6 +146,19 @@ def test_of_a_study_that_is_done_or_failed(tmp_path: Path) -> None:
     run, _ = status(study)
     assert run is not None
     assert run.state.startswith("stopped: expected a Ray cluster at 127.0.0.1:1")
+
+
+def test_a_file_that_several_write_at_once_is_one_of_theirs(tmp_path: Path) -> None:
+    path, texts = tmp_path / "file", [str(k) * 100_000 for k in range(4)]
+
+    def write(text: str) -> None:
+        for _ in range(50):
+            write_whole(path, text)
+            assert path.read_text() in texts
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, texts))
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_of_a_study_of_brains(tmp_path: Path) -> None:
