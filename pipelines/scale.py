@@ -16,9 +16,9 @@ from consilience.engine.pairs import pairs_of
 from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of
 from consilience.engine.simulation import Cluster, Simulated, simulate
 from consilience.pipelines.console import Console
-from consilience.pipelines.prepare import Prepared
 from consilience.pipelines.rates import ITEM, Rates, measured
-from consilience.pipelines.studyplan import study_plan
+from consilience.pipelines.zoo.plan import study_plan
+from consilience.pipelines.zoo.prepare import Prepared
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def listing(
         yield name.ljust(width), line
         if long and kind == "metrics":
             from consilience.engine.metrics.registry import registered
-            from consilience.pipelines.guide import facts
+            from consilience.pipelines.guide.page import facts
 
             yield from ((fact.replace("`", "").replace("**", ""),) for fact in facts(registered()[name]))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.progress import Progress
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.console import Console
-from consilience.pipelines.scorecache import ScoreCache
+from consilience.pipelines.runs.scorecache import ScoreCache
 
 if TYPE_CHECKING:
     import xarray as xr

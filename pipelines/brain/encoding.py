@@ -51,7 +51,7 @@ from consilience.pipelines.brain.rows import (
 )
 from consilience.pipelines.brain.units import OF_UNITS, regions_of, units_of
 from consilience.pipelines.console import Console
-from consilience.pipelines.scorecache import ScoreCache
+from consilience.pipelines.runs.scorecache import ScoreCache
 
 if TYPE_CHECKING:
     import xarray as xr

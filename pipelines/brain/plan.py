@@ -11,8 +11,8 @@ from consilience.pipelines.brain import aligned, encoding, reliable
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.brain.steps import aligned_steps, encoded_steps, reliable_steps
 from consilience.pipelines.console import Console
-from consilience.pipelines.scorecache import ScoreCache
-from consilience.pipelines.studyplan import Features, features_of, step_row
+from consilience.pipelines.runs.scorecache import ScoreCache
+from consilience.pipelines.zoo.plan import Features, features_of, step_row
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from consilience.engine.features import FeatureStore
 from consilience.engine.features.schema import digest
 from consilience.pipelines.brain.recordings import Recordings, recordings_of
 from consilience.pipelines.brain.study import BrainStudy
-from consilience.pipelines.matching import matched
 from consilience.pipelines.seats import Seat, seated
+from consilience.pipelines.studyfiles.matching import matched
 
 if TYPE_CHECKING:
     from consilience.engine.features.representation import Representation

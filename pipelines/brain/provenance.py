@@ -13,9 +13,9 @@ from consilience.engine.tracking import Record, Source
 from consilience.engine.usage import Stages
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.brain.words import summary, told
-from consilience.pipelines.provenance import note_of, table_facts
-from consilience.pipelines.recording import Files, files_of, part_of, record_of, sources_of, stimuli_of
+from consilience.pipelines.runs.recording import Files, files_of, part_of, record_of, sources_of, stimuli_of
 from consilience.pipelines.seats import cards
+from consilience.pipelines.zoo.provenance import note_of, table_facts
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -17,7 +17,7 @@ from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.brain.rows import recorded
 from consilience.pipelines.brain.units import places_of
 from consilience.pipelines.console import Console
-from consilience.pipelines.scorecache import ScoreCache
+from consilience.pipelines.runs.scorecache import ScoreCache
 
 if TYPE_CHECKING:
     import xarray as xr

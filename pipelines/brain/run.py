@@ -1,6 +1,6 @@
 """Run a brain study: read the recordings, extract what is missing, align and encode what is new, say what was found.
 
-As in `pipelines.zoo`, everything expensive is kept under the digest of what decides it, the moment it exists.
+As in `pipelines.zoo.run`, everything expensive is kept under the digest of what decides it, the moment it exists.
 """
 
 import json
@@ -15,11 +15,19 @@ from consilience.pipelines.brain.prepare import Prepared, prepare
 from consilience.pipelines.brain.study import BrainStudy, load_brain_study
 from consilience.pipelines.brain.tables import open_all
 from consilience.pipelines.console import Console
-from consilience.pipelines.runs import PLAN, REPORT, before_of, finish, tracking_of, writable, write_whole
-from consilience.pipelines.scorecache import ScoreCache
+from consilience.pipelines.runs.runs import (
+    PLAN,
+    REPORT,
+    before_of,
+    finish,
+    tracking_of,
+    writable,
+    write_whole,
+)
+from consilience.pipelines.runs.scorecache import ScoreCache
+from consilience.pipelines.runs.standing import standing
+from consilience.pipelines.runs.syncing import send_waiting
 from consilience.pipelines.seats import extract_missing
-from consilience.pipelines.standing import standing
-from consilience.pipelines.syncing import send_waiting
 
 if TYPE_CHECKING:
     import xarray as xr

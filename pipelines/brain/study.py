@@ -50,8 +50,8 @@ from pydantic import BaseModel, Field, field_serializer
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.pipelines.demo import placed
-from consilience.pipelines.located import Loc
-from consilience.pipelines.studyfile import (
+from consilience.pipelines.studyfiles.located import Loc
+from consilience.pipelines.studyfiles.studyfile import (
     Entry,
     ModelEntry,
     Named,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.pipelines.brain.words_aligned import aligned
 from consilience.pipelines.brain.words_encoded import encoded
 from consilience.pipelines.brain.words_reliable import reliable
-from consilience.pipelines.words import is_control
+from consilience.pipelines.zoo.words import is_control
 
 if TYPE_CHECKING:
     import xarray as xr

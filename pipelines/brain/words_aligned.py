@@ -8,7 +8,7 @@ from scipy import stats
 
 from consilience.pipelines.brain.shown import LEVEL, claim, follows, is_shown
 from consilience.pipelines.report.numbers import fixed, probability
-from consilience.pipelines.words import metric_words
+from consilience.pipelines.zoo.words import metric_words
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -19,8 +19,8 @@ def status(
     from datetime import UTC, datetime
 
     from consilience.pipelines.console import Console
-    from consilience.pipelines.status import HEADER, lines
-    from consilience.pipelines.status import status as read_status
+    from consilience.pipelines.runs.status import HEADER, lines
+    from consilience.pipelines.runs.status import status as read_status
 
     console, now = Console(), datetime.now(UTC)
     run, found = read_status(place, now)
@@ -102,7 +102,7 @@ def report(
     from consilience.pipelines.brain.tables import PER_SUBJECT, open_all
     from consilience.pipelines.console import Console
     from consilience.pipelines.report import write
-    from consilience.pipelines.syncing import link
+    from consilience.pipelines.runs.syncing import link
 
     if history:
         from consilience.pipelines.history import write as write_history

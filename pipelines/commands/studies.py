@@ -38,8 +38,8 @@ def run(study: StudyFile, executor: Executor = None, address: Address = None) ->
 
 
 def _run(study: Path, console: Any, executor: str | None = None, address: str | None = None) -> None:
-    from consilience.pipelines.study import load_study
-    from consilience.pipelines.zoo import run as run_study
+    from consilience.pipelines.studyfiles.study import load_study
+    from consilience.pipelines.zoo.run import run as run_study
 
     with interruptible(console):
         scores = run_study(load_study(study).elsewhere(executor, address), console=console)
@@ -62,8 +62,8 @@ def plan(
 ) -> None:
     """Show what a run would do: passes, memory and seconds on this machine, or hours on a cluster."""
     from consilience.pipelines.console import Console
-    from consilience.pipelines.prepare import prepare
-    from consilience.pipelines.study import load_study
+    from consilience.pipelines.studyfiles.study import load_study
+    from consilience.pipelines.zoo.prepare import prepare
 
     prepared, console = prepare(load_study(study)), Console()
     prepared.plan().show(console)

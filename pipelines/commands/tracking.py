@@ -34,7 +34,7 @@ def reevaluate(
     """Compute what changed since the baseline run, and say whether scores have drifted; exit code 4 if they have."""
     from consilience.pipelines.console import Console
     from consilience.pipelines.reevaluate.run import reevaluate as evaluate
-    from consilience.pipelines.study import load_study
+    from consilience.pipelines.studyfiles.study import load_study
 
     console = Console()
     with interruptible(console):
@@ -61,8 +61,8 @@ def sync(
     """Send the runs that a tracking server has not got yet, because it was down."""
     from consilience.engine.tracking import tracking_uri
     from consilience.pipelines.console import Console
-    from consilience.pipelines.studies import output_of
-    from consilience.pipelines.syncing import kept, send_waiting
+    from consilience.pipelines.runs.syncing import kept, send_waiting
+    from consilience.pipelines.studyfiles.studies import output_of
 
     console, output = Console(), output_of(place)
     uri = None if tracking is None else tracking_uri(tracking, Path.cwd())
@@ -97,8 +97,8 @@ def runs(
     import sys
 
     from consilience.pipelines.console import Console
-    from consilience.pipelines.runlist import list_runs, show_runs
-    from consilience.pipelines.runpair import compare_runs, show_comparison
+    from consilience.pipelines.runs.runlist import list_runs, show_runs
+    from consilience.pipelines.runs.runpair import compare_runs, show_comparison
 
     given = list(names or [])
     place = given.pop(0) if len(given) != 2 and given else "study.yaml"

@@ -14,7 +14,7 @@ from consilience.pipelines.reevaluate.compared import compared
 from consilience.pipelines.reevaluate.judging import table
 from consilience.pipelines.report.best import best_pairs
 from consilience.pipelines.report.numbers import number
-from consilience.pipelines.study import Drift
+from consilience.pipelines.studyfiles.study import Drift
 
 if TYPE_CHECKING:
     import pandas as pd

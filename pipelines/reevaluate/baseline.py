@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.errors import BadInput
 from consilience.engine.tracking import Entry, NotSent
 from consilience.engine.tracking.address import client
-from consilience.pipelines.runs import tracking_of, write_whole
-from consilience.pipelines.study import Study
-from consilience.pipelines.syncing import STUDY_KEY, kept
+from consilience.pipelines.runs.runs import tracking_of, write_whole
+from consilience.pipelines.runs.syncing import STUDY_KEY, kept
+from consilience.pipelines.studyfiles.study import Study
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -15,9 +15,9 @@ import numpy as np
 
 from consilience.engine.inference.interval import quantile
 from consilience.engine.inference.jackknife import standard_error
-from consilience.pipelines import segments
-from consilience.pipelines.pairscores import LEFT_OUT
 from consilience.pipelines.reevaluate.changes import inputs_of
+from consilience.pipelines.zoo import segments
+from consilience.pipelines.zoo.pairscores import LEFT_OUT
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -11,8 +11,8 @@ from consilience.pipelines.reevaluate.baseline import Baseline
 from consilience.pipelines.reevaluate.changes import Change, changes
 from consilience.pipelines.reevaluate.compared import Compared, scores_in
 from consilience.pipelines.report.numbers import fixed, number, rounded
-from consilience.pipelines.study import Drift, Study
-from consilience.pipelines.words import metric_words
+from consilience.pipelines.studyfiles.study import Drift, Study
+from consilience.pipelines.zoo.words import metric_words
 
 if TYPE_CHECKING:
     import pandas as pd

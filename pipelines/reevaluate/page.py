@@ -7,7 +7,7 @@ from typing import Any
 from consilience.engine.tracking import Entry
 from consilience.pipelines import history
 from consilience.pipelines.reevaluate.judging import UNCHANGED
-from consilience.pipelines.words import metric_words
+from consilience.pipelines.zoo.words import metric_words
 
 HERE = Path(__file__).parent
 FIRST, ROWS = 20, 200  # of a table of pairs, and with those that are folded; all are in the Parquet file

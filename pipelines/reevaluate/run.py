@@ -14,11 +14,11 @@ from consilience.engine.features.lease import lease
 from consilience.engine.features.location import write_json
 from consilience.engine.features.schema import digest
 from consilience.pipelines.console import Console
-from consilience.pipelines.prepare import prepare
 from consilience.pipelines.reevaluate.baseline import Baseline, baseline_of, promote, scored
 from consilience.pipelines.reevaluate.telling import JSON, PAGE, PAIRS, tell
-from consilience.pipelines.runs import writable
-from consilience.pipelines.study import Study, load_study
+from consilience.pipelines.runs.runs import writable
+from consilience.pipelines.studyfiles.study import Study, load_study
+from consilience.pipelines.zoo.prepare import prepare
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -102,7 +102,7 @@ def _found(study: Study, before: Baseline, output: Path, console: Console) -> Fo
 
 
 def _run(study: Study, console: Console) -> "xr.Dataset":
-    from consilience.pipelines.zoo import run
+    from consilience.pipelines.zoo.run import run
 
     return run(study, console=console)
 

@@ -8,9 +8,9 @@ from typing import Any
 from consilience.engine.tracking import Entry, Record
 from consilience.pipelines.console import Console
 from consilience.pipelines.reevaluate.baseline import scored
-from consilience.pipelines.runs import tracking_of
-from consilience.pipelines.study import Study
-from consilience.pipelines.syncing import kept, send_waiting
+from consilience.pipelines.runs.runs import tracking_of
+from consilience.pipelines.runs.syncing import kept, send_waiting
+from consilience.pipelines.studyfiles.study import Study
 
 JSON, PAGE, PAIRS = "drift.json", "drift.html", "drift.parquet"
 _KIND = "consilience.kind"

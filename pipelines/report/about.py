@@ -10,7 +10,7 @@ from consilience.pipelines.report.best import names
 from consilience.pipelines.report.chains import chains
 from consilience.pipelines.report.provenance import attr, compared
 from consilience.pipelines.report.traits import told
-from consilience.pipelines.words import by_others
+from consilience.pipelines.zoo.words import by_others
 
 
 def about(scores: xr.Dataset, profile: xr.Dataset | None = None) -> dict[str, Any]:

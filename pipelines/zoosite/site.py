@@ -15,7 +15,7 @@ from consilience.pipelines.report.best import best_pairs, matrix, sign
 from consilience.pipelines.report.labels import place
 from consilience.pipelines.report.maps import plane
 from consilience.pipelines.report.numbers import number, rounded
-from consilience.pipelines.words import is_control, metric_words
+from consilience.pipelines.zoo.words import is_control, metric_words
 from consilience.pipelines.zoosite.statistics import aligned, grouping, means, trend
 
 if TYPE_CHECKING:

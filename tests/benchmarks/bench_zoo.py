@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from stacks import register_zoo
 
-from consilience.pipelines.study import parse_study
-from consilience.pipelines.zoo import run
+from consilience.pipelines.studyfiles.study import parse_study
+from consilience.pipelines.zoo.run import run
 
 pytestmark = pytest.mark.bench
 

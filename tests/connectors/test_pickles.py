@@ -13,7 +13,7 @@ from consilience.connectors.brains import open_brains, read_rdm
 from consilience.connectors.models.efficientnet import EfficientNetLite
 from consilience.connectors.models.huggingface import HuggingFace
 from consilience.engine.errors import BadInput
-from consilience.pipelines.study import load_study
+from consilience.pipelines.studyfiles.study import load_study
 
 
 def test_weights_of_a_transformers_folder(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_the_versions_are_those_that_are_installed_together() -> None:
 
 
 def test_the_study_is_one(manifests: dict[str, Manifests], tmp_path: Path) -> None:
-    from consilience.pipelines.study import load_study
+    from consilience.pipelines.studyfiles.study import load_study
 
     (tmp_path / "study.yaml").write_text(manifests["job"]["ConfigMap", "study"]["data"]["study.yaml"])
     study = load_study(tmp_path / "study.yaml")

@@ -15,7 +15,7 @@ import yaml
 
 from consilience.pipelines import cli
 from consilience.pipelines.brain.study import load_brain_study
-from consilience.pipelines.study import load_study
+from consilience.pipelines.studyfiles.study import load_study
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))

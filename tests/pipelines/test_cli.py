@@ -306,7 +306,7 @@ def test_the_demo_study_is_written_once_and_then_left_to_its_user(tmp_path: Path
 
 
 def test_the_demo_study_asks_for_what_the_readme_says(tmp_path: Path) -> None:
-    from consilience.pipelines.study import load_study
+    from consilience.pipelines.studyfiles.study import load_study
 
     study = load_study(study_file(tmp_path)[0])
     assert [x.name for x in study.models] == [

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from consilience.engine.metrics.registry import parse, registered
-from consilience.pipelines.guide import guide
-from consilience.pipelines.guide_cases import CASES, METRICS, scored
-from consilience.pipelines.guide_costs import costs
+from consilience.pipelines.guide.cases import CASES, METRICS, scored
+from consilience.pipelines.guide.costs import costs
+from consilience.pipelines.guide.page import guide
 
 ROOT = Path(__file__).parents[2]
 

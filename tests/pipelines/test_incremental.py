@@ -15,8 +15,8 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore
 from consilience.engine.scores import open_scores
 from consilience.pipelines.console import Console
-from consilience.pipelines.study import parse_study, plan
-from consilience.pipelines.zoo import run
+from consilience.pipelines.studyfiles.study import parse_study, plan
+from consilience.pipelines.zoo.run import run
 
 MODELS = ("dog", "ant", "cow", "bee")
 METRICS = (

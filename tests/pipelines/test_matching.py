@@ -7,10 +7,10 @@ import pytest
 from toys import toy_study, write_toys
 
 from consilience.engine.features import FeatureStore
-from consilience.pipelines.located import StudyError
-from consilience.pipelines.matching import matched
-from consilience.pipelines.prepare import prepare
-from consilience.pipelines.study import load_study, plan
+from consilience.pipelines.studyfiles.located import StudyError
+from consilience.pipelines.studyfiles.matching import matched
+from consilience.pipelines.studyfiles.study import load_study, plan
+from consilience.pipelines.zoo.prepare import prepare
 
 
 def names(study: Path, stimuli: str = "toys") -> list[str]:

@@ -12,8 +12,8 @@ from consilience.engine.features import FeatureStore
 from consilience.engine.passes import second_order as module
 from consilience.engine.scores import open_scores
 from consilience.engine.scoring import known, second
-from consilience.pipelines.study import parse_study, plan
-from consilience.pipelines.zoo import run
+from consilience.pipelines.studyfiles.study import parse_study, plan
+from consilience.pipelines.zoo.run import run
 
 METRICS = ("cka", "mutual_knn", "cknna", "cycle_knn", "mutual_knn:k=3", "second_order_cosine", "rank_knn")
 MODELS = ("dog", "ant", "cow")

@@ -10,10 +10,10 @@ import pytest
 from consilience.engine.features import FeatureStore
 from consilience.engine.scores import open_scores
 from consilience.pipelines import cli
-from consilience.pipelines.located import StudyError
-from consilience.pipelines.study import load_study
+from consilience.pipelines.studyfiles.located import StudyError
+from consilience.pipelines.studyfiles.study import load_study
 from consilience.pipelines.tables import open_layer
-from consilience.pipelines.zoo import run
+from consilience.pipelines.zoo.run import run
 
 IDS = [f"s{i:02d}" for i in range(40)]
 STUDY = "name: t\nstimuli: toys\nmodels: [a, b]\nmetrics: [cka]\ngroups: 8\nstore: {}\n"

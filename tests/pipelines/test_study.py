@@ -7,8 +7,8 @@ import pytest
 from consilience.engine.errors import BadInput
 from consilience.engine.metrics import parse
 from consilience.engine.metrics.registry import registered
-from consilience.pipelines.located import StudyError, read_yaml
-from consilience.pipelines.study import LayerChoice, Pairs, Study, load_study, parse_study
+from consilience.pipelines.studyfiles.located import StudyError, read_yaml
+from consilience.pipelines.studyfiles.study import LayerChoice, Pairs, Study, load_study, parse_study
 
 LEAST = "name: x\nstimuli: s\nmodels: [m]\nmetrics: [cka]\n"
 

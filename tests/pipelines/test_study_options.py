@@ -9,10 +9,10 @@ import consilience as cs
 from consilience.connectors import files
 from consilience.engine.comparison import Comparison
 from consilience.engine.machine import Speed
-from consilience.pipelines.located import StudyError
-from consilience.pipelines.prepare import prepare
-from consilience.pipelines.study import parse_study
-from consilience.pipelines.studyplan import study_plan
+from consilience.pipelines.studyfiles.located import StudyError
+from consilience.pipelines.studyfiles.study import parse_study
+from consilience.pipelines.zoo.plan import study_plan
+from consilience.pipelines.zoo.prepare import prepare
 
 STUDY = """
 name: s

@@ -12,8 +12,8 @@ from mlflow_server import Server, nobody
 
 from consilience.engine.features import FeatureStore
 from consilience.pipelines.console import Console
-from consilience.pipelines.syncing import kept, send_waiting
-from consilience.pipelines.zoo import run
+from consilience.pipelines.runs.syncing import kept, send_waiting
+from consilience.pipelines.zoo.run import run
 
 N = 60
 STUDY = """

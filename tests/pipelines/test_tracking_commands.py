@@ -9,7 +9,7 @@ from mlflow_server import Server, nobody
 from toys import toy_study, write_toys
 
 from consilience.engine.tracking import Kept
-from consilience.pipelines.syncing import kept
+from consilience.pipelines.runs.syncing import kept
 
 
 @pytest.fixture

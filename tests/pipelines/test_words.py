@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from consilience.engine.scores import assemble
-from consilience.pipelines.words import metric_words, summary
+from consilience.pipelines.zoo.words import metric_words, summary
 
 NAMES = [("eye", "l0"), ("eye", "l1"), ("blank", "l0"), ("ear", "l0"), ("ear", "l1")]
 CARDS = {

@@ -17,10 +17,10 @@ from consilience.engine.features import FeatureStore
 from consilience.engine.profile import Profile
 from consilience.engine.scores import open_scores
 from consilience.pipelines.console import Console
-from consilience.pipelines.located import StudyError
-from consilience.pipelines.study import plan
-from consilience.pipelines.syncing import kept
-from consilience.pipelines.zoo import run
+from consilience.pipelines.runs.syncing import kept
+from consilience.pipelines.studyfiles.located import StudyError
+from consilience.pipelines.studyfiles.study import plan
+from consilience.pipelines.zoo.run import run
 
 N = 60
 STUDY = """
@@ -250,7 +250,7 @@ def test_other_features_are_other_scores(folder: Path, computed: Counted) -> Non
 def test_cut_short_the_same_command_goes_on(
     folder: Path, computed: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from consilience.pipelines import segments
+    from consilience.pipelines.zoo import segments
 
     add = segments.add
 
@@ -470,7 +470,7 @@ def test_an_output_that_cannot_be_written_is_refused(folder: Path) -> None:
 
 
 def test_a_study_without_a_file_runs_too(folder: Path) -> None:
-    from consilience.pipelines.study import parse_study
+    from consilience.pipelines.studyfiles.study import parse_study
 
     scores = run(parse_study(STUDY, folder / "unsaved.yaml"))
     assert scores.attrs["study"] == "toy"

@@ -14,7 +14,7 @@ import pytest
 from consilience.connectors.models import asking, open_model
 from consilience.engine.errors import BadInput
 from consilience.pipelines.extract import extract
-from consilience.pipelines.study import load_study, plan
+from consilience.pipelines.studyfiles.study import load_study, plan
 
 SECRET = "sk-not-to-be-seen-0123"
 TEXTS = [f"line {'x' * k} of several" for k in range(40)]

@@ -9,9 +9,9 @@ from consilience.connectors.models import models
 from consilience.connectors.models.facts import FAMILIES, _shipped, read_facts, told
 from consilience.engine.errors import BadInput
 from consilience.engine.scores import open_scores
-from consilience.pipelines.located import StudyError
-from consilience.pipelines.study import load_study
-from consilience.pipelines.zoo import run
+from consilience.pipelines.studyfiles.located import StudyError
+from consilience.pipelines.studyfiles.study import load_study
+from consilience.pipelines.zoo.run import run
 
 CARD = {"name": "x", "modality": "image", "objective": "not stated", "licence": "MIT"}
 

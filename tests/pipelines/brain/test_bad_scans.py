@@ -12,7 +12,7 @@ import pytest
 import consilience as cs
 from consilience.pipelines.brain.run import run
 from consilience.pipelines.console import Console
-from consilience.pipelines.located import StudyError
+from consilience.pipelines.studyfiles.located import StudyError
 
 IDS = [f"i{k:02d}" for k in range(16)]
 GRID = (4, 3, 2)

@@ -13,7 +13,7 @@ import consilience as cs
 from consilience.pipelines.brain.report.maps import maps
 from consilience.pipelines.brain.run import run
 from consilience.pipelines.console import Console
-from consilience.pipelines.located import StudyError
+from consilience.pipelines.studyfiles.located import StudyError
 
 IDS = [f"i{k:02d}" for k in range(24)]
 FEATURES = np.random.default_rng(1).normal(size=(24, 5))

@@ -9,7 +9,7 @@ from consilience.engine.errors import BadInput
 from consilience.pipelines.brain.plan import BrainPlan
 from consilience.pipelines.brain.run import plan
 from consilience.pipelines.brain.study import SHIPPED, load_brain_study, shipped, study_file
-from consilience.pipelines.located import StudyError
+from consilience.pipelines.studyfiles.located import StudyError
 
 STORY = """\
 name: story

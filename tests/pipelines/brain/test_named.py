@@ -14,7 +14,7 @@ from consilience.pipelines.brain.prepare import prepare
 from consilience.pipelines.brain.run import run
 from consilience.pipelines.brain.study import load_brain_study
 from consilience.pipelines.console import Console
-from consilience.pipelines.located import StudyError
+from consilience.pipelines.studyfiles.located import StudyError
 
 TR, LENGTH = 2.0, 40
 IDS = [f"vol{k:03d}" for k in range(3 * LENGTH)]

@@ -15,7 +15,7 @@ import consilience as cs
 from consilience.connectors.brains import open_brains
 from consilience.pipelines.brain.run import run
 from consilience.pipelines.console import Console
-from consilience.pipelines.located import StudyError
+from consilience.pipelines.studyfiles.located import StudyError
 
 BIDS = """
 name: raw

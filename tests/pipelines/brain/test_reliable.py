@@ -11,7 +11,7 @@ import pytest
 from consilience.connectors.brains import open_brains
 from consilience.engine.reliability import reliability
 from consilience.pipelines.brain.run import plan
-from consilience.pipelines.located import StudyError
+from consilience.pipelines.studyfiles.located import StudyError
 
 READY = "document.documentElement.dataset.ready"
 

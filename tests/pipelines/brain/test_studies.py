@@ -12,7 +12,7 @@ from scipy import stats
 
 from consilience.engine import alignment, encoding
 from consilience.engine.scores import open_scores
-from consilience.pipelines.syncing import last_run
+from consilience.pipelines.runs.syncing import last_run
 
 
 class Counted:

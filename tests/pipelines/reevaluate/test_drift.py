@@ -21,11 +21,11 @@ from toys import toy_study, write_toys
 from consilience.engine.comparison import Comparison, compare
 from consilience.engine.errors import BadInput
 from consilience.engine.features import FeatureStore
-from consilience.pipelines import contents, provenance
 from consilience.pipelines.reevaluate import run as running
 from consilience.pipelines.reevaluate.run import reevaluate
-from consilience.pipelines.syncing import kept
-from consilience.pipelines.zoo import run
+from consilience.pipelines.runs.syncing import kept
+from consilience.pipelines.zoo import contents, provenance
+from consilience.pipelines.zoo.run import run
 
 REAL = importlib.metadata.version
 

@@ -13,8 +13,8 @@ from swept import Swept
 
 from consilience.pipelines.console import Console
 from consilience.pipelines.reevaluate.run import reevaluate
-from consilience.pipelines.syncing import kept, send_waiting
-from consilience.pipelines.zoo import run
+from consilience.pipelines.runs.syncing import kept, send_waiting
+from consilience.pipelines.zoo.run import run
 
 STUDY = """
 name: in a row

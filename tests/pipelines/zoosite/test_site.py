@@ -9,7 +9,7 @@ from scipy import stats
 from toys import toy_study, write_toys
 
 from consilience.engine.errors import BadInput
-from consilience.pipelines.zoo import run
+from consilience.pipelines.zoo.run import run
 from consilience.pipelines.zoosite import write
 from consilience.pipelines.zoosite.statistics import aligned, grouping, means, trend
 

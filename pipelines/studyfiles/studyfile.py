@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features.location import Location, is_uri, location
-from consilience.pipelines.located import Loc, Located, StudyError, read_yaml
-from consilience.pipelines.mistakes import in_words
+from consilience.pipelines.studyfiles.located import Loc, Located, StudyError, read_yaml
+from consilience.pipelines.studyfiles.mistakes import in_words
 
 if TYPE_CHECKING:
     from consilience.connectors.models.facts import Facts

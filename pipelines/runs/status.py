@@ -10,8 +10,8 @@ from consilience.engine.errors import BadInput
 from consilience.engine.extraction.runlog import DIED, RUNNING, WRITTEN, RunRecord, read_runs
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.location import Location, is_uri, location
-from consilience.pipelines.standing import FILE, SILENT, Standing, read_standing
-from consilience.pipelines.studies import load_any
+from consilience.pipelines.runs.standing import FILE, SILENT, Standing, read_standing
+from consilience.pipelines.studyfiles.studies import load_any
 
 _RECENT = timedelta(minutes=5)  # over which the rate is taken
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.extraction.runlog import notes
 from consilience.engine.tracking import Record
 from consilience.engine.usage import Stages
-from consilience.pipelines.prepare import Prepared
-from consilience.pipelines.recording import Files, files_of, part_of, record_of, sources_of, stimuli_of
+from consilience.pipelines.runs.recording import Files, files_of, part_of, record_of, sources_of, stimuli_of
 from consilience.pipelines.seats import Seat, cards
+from consilience.pipelines.zoo.prepare import Prepared
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, float]) -> dict[str, str | int]:
     """The attributes of a study's score table, JSON where nested, with the findings in sentences as `summary`."""
-    from consilience.pipelines.inputs import inputs
     from consilience.pipelines.report.run import run_facts
-    from consilience.pipelines.words import summary
+    from consilience.pipelines.zoo.inputs import inputs
+    from consilience.pipelines.zoo.words import summary
 
     study = prepared.study
     nested = {

@@ -10,10 +10,10 @@ from consilience.engine.tracking.address import client, shown
 from consilience.pipelines.console import Console
 from consilience.pipelines.reevaluate.baseline import Baseline, downloaded, kept_run, named, scored
 from consilience.pipelines.report.numbers import fixed, rounded
-from consilience.pipelines.runlist import Place, place_of, runs_of
-from consilience.pipelines.study import Drift
-from consilience.pipelines.syncing import STUDY_KEY
-from consilience.pipelines.words import metric_words
+from consilience.pipelines.runs.runlist import Place, place_of, runs_of
+from consilience.pipelines.runs.syncing import STUDY_KEY
+from consilience.pipelines.studyfiles.study import Drift
+from consilience.pipelines.zoo.words import metric_words
 
 
 def compare_runs(place: str, a: str, b: str, experiment: str | None = None) -> dict[str, Any]:

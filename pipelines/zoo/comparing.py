@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.features.join import join
 from consilience.engine.scores import label
 from consilience.pipelines.console import Console
-from consilience.pipelines.contents import among, takes_labels
-from consilience.pipelines.merging import merge
-from consilience.pipelines.neighbourlists import KeptLists
-from consilience.pipelines.pairscores import Pairs, Work
-from consilience.pipelines.prepare import Prepared
-from consilience.pipelines.steps import steps_of
+from consilience.pipelines.studyfiles.steps import steps_of
+from consilience.pipelines.zoo.contents import among, takes_labels
+from consilience.pipelines.zoo.merging import merge
+from consilience.pipelines.zoo.neighbourlists import KeptLists
+from consilience.pipelines.zoo.pairscores import Pairs, Work
+from consilience.pipelines.zoo.prepare import Prepared
 
 if TYPE_CHECKING:
     import xarray as xr

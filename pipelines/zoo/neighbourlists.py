@@ -17,9 +17,9 @@ from consilience.engine.cache import make_room
 from consilience.engine.features.disk import atomic
 from consilience.engine.features.schema import digest
 from consilience.engine.scores import label
-from consilience.pipelines.contents import contents, wide
-from consilience.pipelines.pairscores import Pairs
-from consilience.pipelines.prepare import Prepared
+from consilience.pipelines.zoo.contents import contents, wide
+from consilience.pipelines.zoo.pairscores import Pairs
+from consilience.pipelines.zoo.prepare import Prepared
 
 ENDING = ".npy"
 

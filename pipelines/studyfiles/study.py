@@ -1,4 +1,4 @@
-"""A study: a YAML file that names models, stimuli, metrics and budget. Read here, run by `pipelines.zoo`.
+"""A study: a YAML file that names models, stimuli, metrics and budget. Read here, run by `pipelines.zoo.run`.
 
 ```yaml
 name: openmoji
@@ -47,8 +47,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 
 from consilience.engine.errors import BadInput
-from consilience.pipelines.located import Loc, read_yaml
-from consilience.pipelines.studyfile import (
+from consilience.pipelines.studyfiles.located import Loc, read_yaml
+from consilience.pipelines.studyfiles.studyfile import (
     Entry,
     ModelEntry,
     Named,
@@ -61,7 +61,7 @@ from consilience.pipelines.studyfile import (
 )
 
 if TYPE_CHECKING:
-    from consilience.pipelines.prepare import StudyPlan
+    from consilience.pipelines.zoo.prepare import StudyPlan
 
 
 class LayerChoice(Strict):
@@ -158,7 +158,7 @@ def plan(study: "str | Path | Study") -> "StudyPlan":
     Reads the store, loads no model. Raises BadInput like `run`, and where the budget cannot hold the
     comparison.
     """
-    from consilience.pipelines.prepare import prepare
+    from consilience.pipelines.zoo.prepare import prepare
 
     return prepare(study if isinstance(study, Study) else load_study(study)).plan()
 

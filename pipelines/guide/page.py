@@ -3,16 +3,14 @@
 ``python -m consilience.pipelines.guide docs/metrics.md`` writes it; a test compares the file with what this makes.
 """
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from consilience.engine.errors import BadInput
 from consilience.engine.metrics.registry import Choice, Metric, Number, parse, registered, spelled_range
 from consilience.engine.parameters import Parameter
 from consilience.engine.scoring.sampled import forms, unsampled
-from consilience.pipelines.guide_cases import cases
-from consilience.pipelines.guide_costs import costs
+from consilience.pipelines.guide.cases import cases
+from consilience.pipelines.guide.costs import costs
 
 CHANGES = {
     "permutation": "the order of the units", "rotation": "rotations", "scaling": "one factor for all units",
@@ -121,7 +119,3 @@ def values(parameter: Parameter) -> str:
     assert isinstance(parameter, Number)
     end = "" if parameter.high == float("inf") else f" to {parameter.high:g}"
     return f"**{parameter.default:g}** (from {parameter.low:g}{end})"
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(guide(), encoding="utf-8")

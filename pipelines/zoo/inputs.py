@@ -3,8 +3,8 @@
 from typing import Any
 
 from consilience.engine.scores import label
-from consilience.pipelines.contents import contents, decisive, samples_of, sides
-from consilience.pipelines.prepare import Prepared
+from consilience.pipelines.zoo.contents import contents, decisive, samples_of, sides
+from consilience.pipelines.zoo.prepare import Prepared
 
 
 def inputs(prepared: Prepared) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.errors import BadInput
 from consilience.engine.features.location import write_bytes
 from consilience.pipelines.console import Console
-from consilience.pipelines.studyfile import StudyFile
+from consilience.pipelines.studyfiles.studyfile import StudyFile
 
 if TYPE_CHECKING:
     from consilience.engine.tracking import Record
-    from consilience.pipelines.recording import Files
+    from consilience.pipelines.runs.recording import Files
 
 DONE, REPORT, PLAN, STUDY = "run.json", "report.html", "plan.json", "study.yaml"
 
@@ -74,7 +74,7 @@ def finish(
     Args:
         key: the fingerprint of the study. results: the files that a run without anything new must find.
     """
-    from consilience.pipelines.syncing import STAYS, STUDY_KEY, kept, last_run, link, send_waiting
+    from consilience.pipelines.runs.syncing import STAYS, STUDY_KEY, kept, last_run, link, send_waiting
 
     if study.file.is_file() and study.file.resolve().parent != output:
         write_whole(output / STUDY, study.file.read_text(encoding="utf-8"))

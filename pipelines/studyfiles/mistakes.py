@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from consilience.engine.errors import BadInput, unknown
-from consilience.pipelines.located import Loc, Located, StudyError
+from consilience.pipelines.studyfiles.located import Loc, Located, StudyError
 
 Models = Mapping[Loc, type[BaseModel]]  # what stands at each place of a study, numbers as "*"
 

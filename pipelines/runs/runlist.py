@@ -13,8 +13,8 @@ from consilience.engine.tracking.address import client
 from consilience.pipelines.console import Console
 from consilience.pipelines.reevaluate.baseline import PROMOTED
 from consilience.pipelines.report.numbers import fixed
-from consilience.pipelines.studies import load_any
-from consilience.pipelines.syncing import kept
+from consilience.pipelines.runs.syncing import kept
+from consilience.pipelines.studyfiles.studies import load_any
 
 _SHORT = 10  # characters of an id
 _MOST = 1000
@@ -42,7 +42,7 @@ def place_of(place: str, experiment: str | None = None) -> Place:
                 "the output folder of a study that was run", f"{place}", "name the study file, or a URI"
             )
         return Place(path.resolve(), entries[-1].uri, experiment or entries[-1].record.experiment)
-    from consilience.pipelines.runs import tracking_of
+    from consilience.pipelines.runs.runs import tracking_of
 
     study = load_any(place)
     return Place(study.path(study.output), tracking_of(study), experiment or study.name)

@@ -8,12 +8,12 @@ import numpy as np
 
 from consilience.engine.scores import label
 from consilience.engine.scoring.single_table import VARIABLES, assemble
-from consilience.pipelines import segments
 from consilience.pipelines.console import Console
-from consilience.pipelines.contents import contents, profile_contexts, samples_of, takes_labels
-from consilience.pipelines.merging import of_metric
-from consilience.pipelines.prepare import Name, Prepared, Profiling
-from consilience.pipelines.steps import steps_of
+from consilience.pipelines.studyfiles.steps import steps_of
+from consilience.pipelines.zoo import segments
+from consilience.pipelines.zoo.contents import contents, profile_contexts, samples_of, takes_labels
+from consilience.pipelines.zoo.merging import of_metric
+from consilience.pipelines.zoo.prepare import Name, Prepared, Profiling
 
 if TYPE_CHECKING:
     import xarray as xr

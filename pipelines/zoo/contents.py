@@ -16,9 +16,9 @@ import numpy as np
 from consilience.engine.features.schema import digest
 from consilience.engine.pairs import pairs_of
 from consilience.engine.planning import first_order_groups
-from consilience.pipelines.prepare import Comparison, Name, Prepared, Profiling
 from consilience.pipelines.seats import Seat, layer_free
-from consilience.pipelines.steps import steps_of
+from consilience.pipelines.studyfiles.steps import steps_of
+from consilience.pipelines.zoo.prepare import Comparison, Name, Prepared, Profiling
 
 
 def contents(prepared: Prepared, names: Iterable[Name]) -> dict[Name, str]:

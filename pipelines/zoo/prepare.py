@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.schema import digest
-from consilience.pipelines.matching import matched
 from consilience.pipelines.seats import Seat, seated
-from consilience.pipelines.study import Pairs, Study
+from consilience.pipelines.studyfiles.matching import matched
+from consilience.pipelines.studyfiles.study import Pairs, Study
 
 if TYPE_CHECKING:
     from consilience.engine.features.representation import Representation
     from consilience.engine.metrics.registry import Request
-    from consilience.pipelines.studyplan import StudyPlan
+    from consilience.pipelines.zoo.plan import StudyPlan
 
 Name = tuple[str, str]  # model, layer
 
@@ -172,7 +172,7 @@ class Prepared:
 
     def plan(self) -> "StudyPlan":
         """What is to be done, in rows that can be printed."""
-        from consilience.pipelines.studyplan import study_plan
+        from consilience.pipelines.zoo.plan import study_plan
 
         return study_plan(self)
 
@@ -188,7 +188,7 @@ def prepare(study: Study) -> Prepared:
 def _labels(study: Study) -> dict[str, Any] | None:
     if study.labels is None:
         return None
-    from consilience.pipelines.sample_labels import read_labels
+    from consilience.pipelines.studyfiles.sample_labels import read_labels
 
     try:
         return read_labels(study.path(study.labels))

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from consilience.engine.errors import BadInput
-from consilience.pipelines.located import Loc, StudyError
-from consilience.pipelines.prepare import Prepared
 from consilience.pipelines.seats import Seat
-from consilience.pipelines.study import Study
-from consilience.pipelines.studyfile import Entry
+from consilience.pipelines.studyfiles.located import Loc, StudyError
+from consilience.pipelines.studyfiles.study import Study
+from consilience.pipelines.studyfiles.studyfile import Entry
+from consilience.pipelines.zoo.prepare import Prepared
 
 if TYPE_CHECKING:
     from consilience.engine.preprocessing import Asked

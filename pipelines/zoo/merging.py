@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from consilience.pipelines.prepare import Name
+from consilience.pipelines.zoo.prepare import Name
 
 if TYPE_CHECKING:
     import xarray as xr

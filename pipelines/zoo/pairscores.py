@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience.engine.scores import VARIABLES, assemble, label
-from consilience.pipelines import segments
-from consilience.pipelines.contents import Samples, contents, contexts, samples_of, sides, wide
-from consilience.pipelines.merging import joined, of_metric
-from consilience.pipelines.prepare import Comparison, Name, Prepared
+from consilience.pipelines.zoo import segments
+from consilience.pipelines.zoo.contents import Samples, contents, contexts, samples_of, sides, wide
+from consilience.pipelines.zoo.merging import joined, of_metric
+from consilience.pipelines.zoo.prepare import Comparison, Name, Prepared
 
 if TYPE_CHECKING:
     import xarray as xr

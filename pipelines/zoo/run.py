@@ -14,13 +14,21 @@ from typing import TYPE_CHECKING
 from consilience.engine.execution.sessions import opened
 from consilience.engine.usage import Stages
 from consilience.pipelines.console import Console
-from consilience.pipelines.prepare import Prepared, prepare
-from consilience.pipelines.provenance import describe, recorded
-from consilience.pipelines.runs import PLAN, REPORT, before_of, finish, tracking_of, writable, write_whole
+from consilience.pipelines.runs.runs import (
+    PLAN,
+    REPORT,
+    before_of,
+    finish,
+    tracking_of,
+    writable,
+    write_whole,
+)
+from consilience.pipelines.runs.standing import standing
+from consilience.pipelines.runs.syncing import send_waiting
 from consilience.pipelines.seats import extract_missing
-from consilience.pipelines.standing import standing
-from consilience.pipelines.study import Study, load_study
-from consilience.pipelines.syncing import send_waiting
+from consilience.pipelines.studyfiles.study import Study, load_study
+from consilience.pipelines.zoo.prepare import Prepared, prepare
+from consilience.pipelines.zoo.provenance import describe, recorded
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,9 +62,9 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
         _tell(console, scores, output)
         return scores
 
-    from consilience.pipelines.comparing import compare_missing
-    from consilience.pipelines.profiles import profile_missing
-    from consilience.pipelines.studyplan import study_plan
+    from consilience.pipelines.zoo.comparing import compare_missing
+    from consilience.pipelines.zoo.plan import study_plan
+    from consilience.pipelines.zoo.profiles import profile_missing
 
     plan = study_plan(prepared)  # refuses metrics, layers and pairs that do not exist
     plan.show(console)

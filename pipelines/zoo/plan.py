@@ -16,12 +16,12 @@ from consilience.engine.pairs import with_own
 from consilience.engine.planning import Plan, gigabytes, needs_of
 from consilience.pipelines.bills import bills
 from consilience.pipelines.console import Console
-from consilience.pipelines.contents import among
-from consilience.pipelines.pairscores import Pairs, Work
-from consilience.pipelines.prepare import Name, Prepared, Profiling
-from consilience.pipelines.profiles import Profiles
 from consilience.pipelines.seats import Seat
-from consilience.pipelines.steps import step_error, steps_of
+from consilience.pipelines.studyfiles.steps import step_error, steps_of
+from consilience.pipelines.zoo.contents import among
+from consilience.pipelines.zoo.pairscores import Pairs, Work
+from consilience.pipelines.zoo.prepare import Name, Prepared, Profiling
+from consilience.pipelines.zoo.profiles import Profiles
 
 if TYPE_CHECKING:
     from consilience.engine.preprocessing import Load
@@ -176,7 +176,7 @@ def _passes(prepared: Prepared, work: Work, rate: Speed | None) -> Plan:
     from consilience.engine.metrics import parse
     from consilience.engine.scores import label
     from consilience.engine.scoring.known import known
-    from consilience.pipelines.neighbourlists import KeptLists
+    from consilience.pipelines.zoo.neighbourlists import KeptLists
 
     study, names = prepared.study, work.compared(prepared)
     at = {name: i for i, name in enumerate(names)}

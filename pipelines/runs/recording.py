@@ -9,10 +9,10 @@ from typing import Any
 
 from consilience.engine.tracking import Part, Record, Source
 from consilience.engine.usage import Stages
-from consilience.pipelines.origin import commit, environment
+from consilience.pipelines.runs.origin import commit, environment
+from consilience.pipelines.runs.syncing import STUDY_KEY
 from consilience.pipelines.seats import Seat, open_set
-from consilience.pipelines.studyfile import StudyFile
-from consilience.pipelines.syncing import STUDY_KEY
+from consilience.pipelines.studyfiles.studyfile import StudyFile
 
 Files = dict[str, Path | str | bytes]
 _MEGABYTE = 1e6

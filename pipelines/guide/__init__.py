@@ -1,0 +1,1 @@
+"""The guide to the metrics: `python -m consilience.pipelines.guide docs/metrics.md`."""
