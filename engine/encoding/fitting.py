@@ -103,12 +103,12 @@ class Fitting:
                 return self._solvers(k, weighting)
 
             columns = [self.design.spaces[s] for s in model.spaces]
-            some = Targets(y.sum, y.squares, _columns(y.cross, columns))
+            some = Targets(y.sum, y.squares, tuple(_columns(fold, columns) for fold in y.cross))
             yield scored(searched(design, some, search, solvers, self.run), search.weightings)
 
 
 def _columns(cross: np.ndarray, columns: Sequence[slice]) -> np.ndarray:
     """X'Y of those features; the sums themselves where those are all."""
     if len(columns) == 1:
-        return cross[:, columns[0]]
-    return np.concatenate([cross[:, units] for units in columns], axis=1)
+        return cross[columns[0]]
+    return np.concatenate([cross[units] for units in columns])

@@ -50,7 +50,7 @@ def residual_weights(of: Design, space: int, y: Targets) -> np.ndarray:
     """(d, v): the least-squares map from a space to the responses on all rows, the smallest where there are several."""
     units = of.spaces[space]
     mean, covariance = of.only([space]).covariance([])
-    cross = y.cross[:, units].sum(axis=0) - np.multiply.outer(mean, y.sum.sum(axis=0))
+    cross = sum(fold[units] for fold in y.cross) - np.multiply.outer(mean, y.sum.sum(axis=0))
     return np.linalg.pinv(covariance, hermitian=True) @ cross
 
 

@@ -105,31 +105,37 @@ class Test(NamedTuple):
     total: np.ndarray
 
 
-def fit(s: Solver, of: Design, y: Targets) -> Fitted:
-    """The training rows' responses."""
+def seen(s: Solver, of: Design, y: Targets) -> tuple[Fitted, dict[int, Test]]:
+    """The responses of the training rows, and of every fold held out.
+
+    The sums are brought to the basis first and centred there, where that costs a vector for each.
+    """
     without = list(s.without)
     n = of.n.sum() - of.n[without].sum()
     mean = (y.sum.sum(axis=0) - y.sum[without].sum(axis=0)) / n
-    cross = np.multiply.outer(s.mean, -n * mean)
-    cross += y.total
-    for fold in without:
-        cross -= y.cross[fold]
-    return Fitted(mean, _rotated(s, cross))
+    held = {fold: _rotated(s, y.cross[fold]) for fold in without}
+    cross, origin = _rotated(s, y.total), _rotated(s, s.mean[:, None])[:, 0]
+    for part in held.values():
+        cross -= part
+    cross.addr_(origin, _as(origin, n * mean), alpha=-1)
+    tests = {}
+    for fold, part in held.items():
+        # Σ (x - x̄)(y - ȳ)' = Σ x y' - x̄ Σ (y - ȳ)' - Σ x ȳ'
+        part.addr_(origin, _as(origin, y.sum[fold] - of.n[fold] * mean), alpha=-1)
+        part.addr_(_rotated(s, of.sum[fold][:, None])[:, 0], _as(origin, mean), alpha=-1)
+        apart = y.sum[fold] / of.n[fold] - mean
+        squares = y.squares[fold] - 2 * mean * y.sum[fold] + of.n[fold] * mean**2
+        total = (squares - of.n[fold] * apart**2).clip(min=0)
+        tests[fold] = Test(of.n[fold], part, squares, apart, total)
+    return Fitted(mean, cross), tests
 
 
-def test(s: Solver, of: Design, y: Targets, fitted: Fitted, fold: int) -> Test:
-    """The responses of a fold held out."""
-    n, mean = of.n[fold], fitted.mean
-    # Σ (x - x̄)(y - ȳ)' = Σ x y' - x̄ Σ (y - ȳ)' - Σ x ȳ'
-    cross = y.cross[fold] - np.multiply.outer(s.mean, y.sum[fold] - n * mean)
-    cross -= np.multiply.outer(of.sum[fold], mean)
-    apart = y.sum[fold] / n - mean
-    squares = y.squares[fold] - 2 * mean * y.sum[fold] + n * mean**2
-    return Test(n, _rotated(s, cross), squares, apart, (squares - n * apart**2).clip(min=0))
+def _rotated(s: Solver, sums: np.ndarray) -> torch.Tensor:
+    return product(s.basis.T, _as(s.basis, sums))
 
 
-def _rotated(s: Solver, cross: np.ndarray) -> torch.Tensor:
-    return product(s.basis.T, torch.from_numpy(cross).to(s.basis.device, s.basis.dtype))
+def _as(like: torch.Tensor, values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(values).to(like.device, like.dtype)
 
 
 class Predicted(NamedTuple):

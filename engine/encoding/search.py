@@ -12,7 +12,7 @@ are those on the same folds, and a little too good for it. F eigendecompositions
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import torch
@@ -28,7 +28,6 @@ SLOPE = (
 TASK_UNITS = 2048
 
 
-Seen = tuple[ridge.Fitted, dict[int, ridge.Test]]
 Kept = dict[int, tuple[ridge.Test, ridge.Predicted]]  # by the fold held out
 
 
@@ -108,8 +107,11 @@ def searched(of: Design, y: Targets, search: Search, solvers: Callable[[int], So
         np.full((choices, count), -np.inf), nothing, nothing.copy(), np.zeros((choices, count), int), unscored,
         unscored.copy(),
     )  # fmt: skip
-    step = max(1, min(TASK_UNITS, -(-count // run.workers)))
-    parts = [slice(a, min(a + step, count)) for a in range(0, count, step)]
+    rounds = -(
+        -count // (TASK_UNITS * run.workers)
+    )  # of as many tasks as there are workers, which end together
+    edges = np.linspace(0, count, min(count, rounds * run.workers) + 1).round().astype(int)
+    parts = [slice(int(a), int(b)) for a, b in pairwise(edges)]
     for k in range(len(search.weightings)):
         ready = solvers(k)
         calls = [(of, y, part, search, ready) for part in parts]
@@ -130,7 +132,7 @@ def _enter(best: Best, part: slice, found: Best, weighting: int, least: float) -
 def _task(of: Design, y: Targets, part: slice, search: Search, solvers: Solvers) -> list[tuple[slice, Best]]:
     if of.device == "cpu":
         torch.set_num_threads(1)  # the tasks are the threads
-    y = Targets(y.sum[:, part], y.squares[:, part], y.cross[:, :, part])
+    y = y.only(part, of.dtype)
     kept: Kept = {}
     merit, inner = _inner(of, y, search, solvers.inner, kept)
     chosen = merit.argmax(axis=1)  # (C, v)
@@ -153,7 +155,7 @@ def _inner(
     merit, r2 = np.zeros(shape), np.zeros(shape)
     together = max(1, TASK_UNITS // count)  # maps side by side, where responses are few
     for s, (_, scored) in zip(solvers, inner_splits(folds, search.nested)):
-        fitted, tests = _look(s, of, y)
+        fitted, tests = ridge.seen(s, of, y)
         for choice, fold in scored:
             t = tests[fold]
             found = ridge.predicted_by_all(s, fold, t, fitted, together)
@@ -179,7 +181,7 @@ def _outer(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """r and R² on every fold, with the penalties (F, v) chosen for it."""
     for fold, s in enumerate(solvers):
-        fitted, tests = _look(s, of, y)
+        fitted, tests = ridge.seen(s, of, y)
         chosen = torch.tensor(penalty[fold], dtype=s.values.dtype, device=s.values.device)
         yield ridge.scores(tests[fold], ridge.predicted(s, fold, tests[fold], fitted, chosen))
 
@@ -189,9 +191,3 @@ def _picked(kept: Kept, chosen: np.ndarray) -> Iterator[tuple[np.ndarray, np.nda
     every = np.arange(len(chosen))
     for _, (t, found) in sorted(kept.items()):
         yield ridge.scores(t, ridge.Predicted(*(of[chosen, every] for of in found)))
-
-
-def _look(s: ridge.Solver, of: Design, y: Targets) -> Seen:
-    """The responses of the training rows and of every held-out fold in the basis of a solver."""
-    fitted = ridge.fit(s, of, y)
-    return fitted, {fold: ridge.test(s, of, y, fitted, fold) for fold in s.without}

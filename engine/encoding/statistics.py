@@ -77,21 +77,24 @@ class Design:
 
 @dataclass(frozen=True)
 class Targets:
-    """Sums over the rows of each fold: `sum`, `squares` (F, v) of the responses, `cross` (F, d, v) X'Y."""
+    """Sums over the rows of each fold: `sum`, `squares` (F, v) of the responses, `cross` of each X'Y (d, v)."""
 
     sum: np.ndarray
     squares: np.ndarray
-    cross: np.ndarray
+    cross: tuple[np.ndarray, ...]
 
     @cached_property
     def total(self) -> np.ndarray:
         """X'Y (d, v) over all folds."""
-        found: np.ndarray = self.cross.sum(axis=0)
+        found = self.cross[0].copy()
+        for fold in self.cross[1:]:
+            found += fold
         return found
 
-    def only(self, units: np.ndarray, features: np.ndarray | slice = slice(None)) -> "Targets":
-        """Those units, and the sums with those features alone."""
-        return Targets(self.sum[:, units], self.squares[:, units], self.cross[:, features][:, :, units])
+    def only(self, units: slice, dtype: np.dtype) -> "Targets":
+        """Those units, `cross` in that dtype."""
+        cross = tuple(np.ascontiguousarray(fold[:, units], dtype) for fold in self.cross)
+        return Targets(self.sum[:, units], self.squares[:, units], cross)
 
 
 def side_by_side(representations: Sequence[Representation]) -> tuple[slice, ...]:
@@ -135,10 +138,8 @@ def targets(of: Design, responses: Representation, run: Run) -> Targets:
         tuple((k, last) for k in range(last)), of.dtype, of.device, squares=(last,),
     )  # fmt: skip
     folds = _folds(moments(work, run=run, stage="responses"), of.groups)
-    cross = np.empty((len(folds), of.spaces[-1].stop, responses.d))
-    for f, fold in enumerate(folds):
-        for k, units in enumerate(of.spaces):
-            cross[f, units] = fold.products.pop((k, last))
+    parts = ([fold.products.pop((k, last)) for k in range(last)] for fold in folds)
+    cross = tuple(found[0] if last == 1 else np.concatenate(found) for found in parts)
     return Targets(
         np.array([fold.left[last][0] for fold in folds]), np.array([fold.squares[last] for fold in folds]), cross
     )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from measure import peak, seconds
+from measure import anonymous, peak, seconds
 
 import consilience as cs
 
@@ -25,6 +25,22 @@ def linear(n: int, d: int, v: int) -> tuple[np.ndarray, np.ndarray]:
     for start in range(0, v, 1000):
         y[:, start : start + 1000] += rng.standard_normal((n, min(1000, v - start)), dtype=np.float32)
     return x, y
+
+
+def test_from_disk(tmp_path: Path) -> None:
+    n, d, v = 500_000, 1000, 2000
+    rng = np.random.default_rng(1)
+    for name, width in (("x", d), ("y", v)):
+        into = np.lib.format.open_memmap(tmp_path / f"{name}.npy", "w+", np.float32, (n, width))
+        for start in range(0, n, 20_000):
+            into[start : start + 20_000] = rng.standard_normal((20_000, width), dtype=np.float32)
+        del into
+    x, y = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in "xy")
+    assert anonymous() < 1e9, "what lies free in the process would hide what is taken"
+    with peak() as rise:
+        took = seconds(lambda: cs.encode(x, y, penalties=PENALTIES))
+    print(f"\nn = {n:,}: {took:.0f} s, peak {rise[0] / 1e6:.0f} MB")
+    assert rise[0] < 1.5e9
 
 
 def test_ridge_beside_himalaya() -> None:
@@ -63,18 +79,3 @@ def test_ridge_beside_himalaya() -> None:
         assert wrong.sum() <= 1e-4 * len(same)
     assert theirs > 5 * ours
     assert ours_rise[0] < rise[0] / 2
-
-
-def test_from_disk(tmp_path: Path) -> None:
-    n, d, v = 500_000, 1000, 2000
-    rng = np.random.default_rng(1)
-    for name, width in (("x", d), ("y", v)):
-        into = np.lib.format.open_memmap(tmp_path / f"{name}.npy", "w+", np.float32, (n, width))
-        for start in range(0, n, 20_000):
-            into[start : start + 20_000] = rng.standard_normal((20_000, width), dtype=np.float32)
-        del into
-    x, y = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in "xy")
-    with peak() as rise:
-        took = seconds(lambda: cs.encode(x, y, penalties=PENALTIES))
-    print(f"\nn = {n:,}: {took:.0f} s, peak {rise[0] / 1e6:.0f} MB")
-    assert rise[0] < 1.5e9
