@@ -116,7 +116,13 @@ def test_wrong_usage_is_bad_input_too(call: Call) -> None:
 
 
 def test_a_bug_keeps_its_traceback_and_is_exit_code_1(folder: Path) -> None:
-    code = "from consilience.pipelines import cli, zoo\nzoo.run = lambda *a, **k: 1 / 0\ncli.main()"
+    code = """
+from consilience.pipelines import cli
+from consilience.pipelines.zoo import run
+
+run.run = lambda *a, **k: 1 / 0
+cli.main()
+"""
     done = subprocess.run(
         [sys.executable, "-c", code, "run", "study.yaml"], capture_output=True, text=True, timeout=60
     )

@@ -101,21 +101,31 @@ def test_a_second_run_computes_nothing(pictures: Any, computed: Counted) -> None
     xr.testing.assert_identical(again["alignment"], pictures.tables["alignment"])
 
 
+FEW = """
+name: few
+brain: kriegeskorte92
+models:
+  - {{name: efficientnet-lite0, layers: [block.2, block.12]}}
+  - {{name: efficientnet-lite0-random, layers: [block.2, block.12]}}
+metrics: [{metrics}]
+permutations: 100
+bootstraps: 100
+store: {store}
+tracking: null
+"""
+
+
 def test_one_more_metric_is_computed_alone(pictures: Any, computed: Counted, tmp_path: Path) -> None:
-    text = pictures.file.read_text()
-    assert "metrics: [rsa]" in text
-    pictures.file.write_text(text.replace("metrics: [rsa]", "metrics: [rsa, cka]"))
-    try:
-        again, _ = pictures.again()
-        assert computed.calls == ["align"]
-        rsa, cka = again["alignment"]["metric"].values
-        assert rsa.startswith("rsa")
-        assert cka == "cka:estimator=unbiased,kernel=linear"  # these are RDMs, in which no unit is left
-        first = pictures.tables["alignment"]
-        np.testing.assert_array_equal(again["alignment"]["score"][0], first["score"][0])
-    finally:
-        pictures.file.write_text(text)
-        pictures.again()
+    few = type(pictures)(tmp_path, pictures.cache)
+    tables = []
+    for metrics in ("rsa", "rsa, cka"):
+        few.file.write_text(FEW.format(metrics=metrics, store=pictures.output / "features"))
+        tables.append(few.again()[0]["alignment"])
+    assert computed.calls == ["align"] * 2
+    rsa, cka = tables[1]["metric"].values
+    assert rsa.startswith("rsa")
+    assert cka == "cka:estimator=unbiased,kernel=linear"  # these are RDMs, in which no unit is left
+    np.testing.assert_array_equal(tables[1]["score"][0], tables[0]["score"][0])
 
 
 def test_the_run_is_tracked(pictures: Any) -> None:
