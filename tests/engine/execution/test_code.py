@@ -110,7 +110,7 @@ def test_ray_nodes_without_the_package_are_sent_it(bare, tmp_path):
     with clusters.ray_head(bare, tmp_path) as address:
         assert works(executor="ray", address=address)
         said = f"text:{tmp_path / 'texts.txt'}"
-        assert cs.extract("minilm", said, tmp_path / "store", ["hidden.1"], address=address).n == 3
+        assert cs.extract("glove", said, tmp_path / "store", address=address).n == 3
 
 
 def test_a_ray_node_with_another_version_is_refused_with_both(newer, tmp_path, monkeypatch):
