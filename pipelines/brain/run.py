@@ -15,7 +15,7 @@ from consilience.pipelines.brain.prepare import Prepared, prepare
 from consilience.pipelines.brain.study import BrainStudy, load_brain_study
 from consilience.pipelines.brain.tables import open_all
 from consilience.pipelines.console import Console
-from consilience.pipelines.runs.runs import (
+from consilience.pipelines.runs.output import (
     PLAN,
     REPORT,
     before_of,

@@ -50,8 +50,7 @@ from pydantic import BaseModel, Field, field_serializer
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.pipelines.demo import placed
-from consilience.pipelines.studyfiles.located import Loc
-from consilience.pipelines.studyfiles.studyfile import (
+from consilience.pipelines.studyfiles.common import (
     Entry,
     ModelEntry,
     Named,
@@ -61,6 +60,7 @@ from consilience.pipelines.studyfiles.studyfile import (
     parsed,
     text_of,
 )
+from consilience.pipelines.studyfiles.located import Loc
 
 SHIPPED = ("brain92", "alice", "haxby")
 

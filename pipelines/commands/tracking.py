@@ -97,8 +97,8 @@ def runs(
     import sys
 
     from consilience.pipelines.console import Console
-    from consilience.pipelines.runs.runlist import list_runs, show_runs
-    from consilience.pipelines.runs.runpair import compare_runs, show_comparison
+    from consilience.pipelines.runs.listing import list_runs, show_runs
+    from consilience.pipelines.runs.pair import compare_runs, show_comparison
 
     given = list(names or [])
     place = given.pop(0) if len(given) != 2 and given else "study.yaml"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.errors import BadInput
 from consilience.engine.tracking import Entry, NotSent
 from consilience.engine.tracking.address import client
-from consilience.pipelines.runs.runs import tracking_of, write_whole
+from consilience.pipelines.runs.output import tracking_of, write_whole
 from consilience.pipelines.runs.syncing import STUDY_KEY, kept
 from consilience.pipelines.studyfiles.study import Study
 

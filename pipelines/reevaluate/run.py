@@ -16,7 +16,7 @@ from consilience.engine.features.schema import digest
 from consilience.pipelines.console import Console
 from consilience.pipelines.reevaluate.baseline import Baseline, baseline_of, promote, scored
 from consilience.pipelines.reevaluate.telling import JSON, PAGE, PAIRS, tell
-from consilience.pipelines.runs.runs import writable
+from consilience.pipelines.runs.output import writable
 from consilience.pipelines.studyfiles.study import Study, load_study
 from consilience.pipelines.zoo.prepare import prepare
 

@@ -8,7 +8,7 @@ from typing import Any
 from consilience.engine.tracking import Entry, Record
 from consilience.pipelines.console import Console
 from consilience.pipelines.reevaluate.baseline import scored
-from consilience.pipelines.runs.runs import tracking_of
+from consilience.pipelines.runs.output import tracking_of
 from consilience.pipelines.runs.syncing import kept, send_waiting
 from consilience.pipelines.studyfiles.study import Study
 

@@ -12,7 +12,7 @@ from consilience.engine.usage import Stages
 from consilience.pipelines.runs.origin import commit, environment
 from consilience.pipelines.runs.syncing import STUDY_KEY
 from consilience.pipelines.seats import Seat, open_set
-from consilience.pipelines.studyfiles.studyfile import StudyFile
+from consilience.pipelines.studyfiles.common import StudyFile
 
 Files = dict[str, Path | str | bytes]
 _MEGABYTE = 1e6

@@ -12,7 +12,7 @@ from pathlib import Path
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.runlog import FINISHED, RUNNING
 from consilience.pipelines.console import Console
-from consilience.pipelines.runs.runs import write_whole
+from consilience.pipelines.runs.output import write_whole
 
 FILE = ".standing.json"
 SILENT = timedelta(seconds=30)  # after which a run that says nothing is taken for dead

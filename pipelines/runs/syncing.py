@@ -9,7 +9,7 @@ from consilience.engine.features.lease import lease
 from consilience.engine.tracking import Entry, Kept, NotSent, Sent, send
 from consilience.engine.tracking.address import SQLITE, shown
 from consilience.pipelines.console import Console
-from consilience.pipelines.runs.runs import REPORT, write_whole
+from consilience.pipelines.runs.output import REPORT, write_whole
 
 RUNS = ".runs"
 STUDY_KEY = (

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from consilience.engine.errors import BadInput
+from consilience.pipelines.studyfiles.common import StudyFile, text_of
 from consilience.pipelines.studyfiles.located import read_yaml
 from consilience.pipelines.studyfiles.study import parse_study
-from consilience.pipelines.studyfiles.studyfile import StudyFile, text_of
 
 
 def load_any(path: str | Path) -> StudyFile:

@@ -47,8 +47,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 
 from consilience.engine.errors import BadInput
-from consilience.pipelines.studyfiles.located import Loc, read_yaml
-from consilience.pipelines.studyfiles.studyfile import (
+from consilience.pipelines.studyfiles.common import (
     Entry,
     ModelEntry,
     Named,
@@ -59,6 +58,7 @@ from consilience.pipelines.studyfiles.studyfile import (
     parsed,
     text_of,
 )
+from consilience.pipelines.studyfiles.located import Loc, read_yaml
 
 if TYPE_CHECKING:
     from consilience.pipelines.zoo.prepare import StudyPlan

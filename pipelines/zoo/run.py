@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from consilience.engine.execution.sessions import opened
 from consilience.engine.usage import Stages
 from consilience.pipelines.console import Console
-from consilience.pipelines.runs.runs import (
+from consilience.pipelines.runs.output import (
     PLAN,
     REPORT,
     before_of,

@@ -18,7 +18,7 @@ from consilience.engine.extraction.runlog import RunLog, read_runs
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.location import location
 from consilience.pipelines.extract import extract
-from consilience.pipelines.runs.runs import write_whole
+from consilience.pipelines.runs.output import write_whole
 from consilience.pipelines.runs.standing import read_standing
 from consilience.pipelines.runs.status import HEADER, status
 from consilience.pipelines.zoo.run import run as run_study

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.errors import BadInput
 from consilience.engine.features.location import write_bytes
 from consilience.pipelines.console import Console
-from consilience.pipelines.studyfiles.studyfile import StudyFile
+from consilience.pipelines.studyfiles.common import StudyFile
 
 if TYPE_CHECKING:
     from consilience.engine.tracking import Record

@@ -42,7 +42,7 @@ def place_of(place: str, experiment: str | None = None) -> Place:
                 "the output folder of a study that was run", f"{place}", "name the study file, or a URI"
             )
         return Place(path.resolve(), entries[-1].uri, experiment or entries[-1].record.experiment)
-    from consilience.pipelines.runs.runs import tracking_of
+    from consilience.pipelines.runs.output import tracking_of
 
     study = load_any(place)
     return Place(study.path(study.output), tracking_of(study), experiment or study.name)

@@ -10,7 +10,7 @@ from consilience.engine.tracking.address import client, shown
 from consilience.pipelines.console import Console
 from consilience.pipelines.reevaluate.baseline import Baseline, downloaded, kept_run, named, scored
 from consilience.pipelines.report.numbers import fixed, rounded
-from consilience.pipelines.runs.runlist import Place, place_of, runs_of
+from consilience.pipelines.runs.listing import Place, place_of, runs_of
 from consilience.pipelines.runs.syncing import STUDY_KEY
 from consilience.pipelines.studyfiles.study import Drift
 from consilience.pipelines.zoo.words import metric_words
