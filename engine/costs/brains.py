@@ -113,7 +113,8 @@ def _search(
     widest = max(d for d, _ in size.fits)
     at_once = min(TASK_UNITS, -(-held // speed.threads))
     looked = 2 * (1 if size.nested else size.folds) * widest * at_once
-    task = size.itemsize * (6.0 * widest * TASK_UNITS + looked) + 8.0 * 3 * widest * at_once
+    own = (size.folds + 1) * widest * at_once  # the products of its units, a fold each, and their sum
+    task = size.itemsize * (6.0 * widest * TASK_UNITS + looked + own)
     answers = 8.0 * units * (size.folds * 4 * len(size.models) + 6 * size.folds + 4 * size.penalties)
     working = 8 * 8.0 * widest**2
     memory = state + kept + COPIES * 8.0 * size.folds * sum(size.widths) * held / 2 + answers

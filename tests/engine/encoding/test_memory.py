@@ -9,6 +9,7 @@ from promises import encoding, promised_and_taken, reliability
     [
         (encoding, (3000, 300, 3000, {})),
         (encoding, (3000, 400, 3000, {"nested": False})),
+        (encoding, (3000, 300, 3000, {"folds": 12, "nested": False})),
         (encoding, (12000, 100, 9000, {"nested": False})),
         (encoding, (400, 60, 40, {"layers": 2, "nuisance": 8, "permutations": 4, "bands": 3})),
         (encoding, (2000, 120, 2000, {"budget": "400MB"})),
