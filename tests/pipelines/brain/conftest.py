@@ -1,6 +1,7 @@
 """A study of each shipped data set, run once: `brain92` as it comes, of the others one of few layers and regions."""
 
 import os
+import shutil
 import subprocess
 import sys
 from io import StringIO
@@ -8,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from volume_brains import prepare, register
 
 from consilience.engine.scores import open_scores
 from consilience.pipelines.brain.run import run
 from consilience.pipelines.console import Console
 
+SAID = "said.txt"
 STORY = """
 name: story
 brain: alice
@@ -61,8 +64,12 @@ class Ran:
         seen = {**os.environ, "CONSILIENCE_CACHE": str(self.cache)}
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=seen)
         assert done.returncode == 0, done.stdout + done.stderr
+        (self.file.parent / SAID).write_text(done.stdout)
+        return self
+
+    def read(self) -> "Ran":
         self.tables = {x.stem: open_scores(x) for x in self.output.glob("*.nc")}
-        self.said = done.stdout
+        self.said = (self.file.parent / SAID).read_text()
         return self
 
     def again(self) -> tuple[Any, str]:
@@ -72,15 +79,41 @@ class Ran:
             return run(self.file, console=Console(shown)), shown.getvalue()
 
 
-@pytest.fixture(scope="session")
-def pictures(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    folder = tmp_path_factory.mktemp("pictures")
-    return Ran(folder, published, output=".").first("brain92", "--output", str(folder))
+class Once:
+    """Studies that the first process of this run of the tests runs, and of which every process has a copy to itself."""
+
+    def __init__(self, cache: Path, factory: pytest.TempPathFactory, worker: str):
+        self.cache, self.factory = cache, factory
+        base = factory.getbasetemp()
+        self.shared = (base if worker == "master" else base.parent) / "studies"
+
+    def __call__(self, name: str, text: str | None = None, output: str = "out") -> Ran:
+        """A study as it is written in `text`, or the shipped one of that name."""
+        folder = self.shared / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.shared / f"{name}.lock"):
+            if not (folder / SAID).exists():
+                Ran(folder, self.cache, text, output).first(
+                    *(() if text else (name, "--output", str(folder)))
+                )
+        own = self.factory.mktemp(name)
+        shutil.copytree(folder, own, dirs_exist_ok=True)
+        return Ran(own, self.cache, output=output).read()
 
 
 @pytest.fixture(scope="session")
-def story(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    return Ran(tmp_path_factory.mktemp("story"), published, STORY).first()
+def once(published: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Once:
+    return Once(published, tmp_path_factory, worker_id)
+
+
+@pytest.fixture(scope="session")
+def pictures(once: Once) -> Ran:
+    return once("brain92", output=".")
+
+
+@pytest.fixture(scope="session")
+def story(once: Once) -> Ran:
+    return once("story", STORY)
 
 
 @pytest.fixture(scope="session")
@@ -94,8 +127,8 @@ def lags(story: Ran) -> Any:
 
 
 @pytest.fixture(scope="session")
-def categories(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    return Ran(tmp_path_factory.mktemp("categories"), published, CATEGORIES).first()
+def categories(once: Once) -> Ran:
+    return once("categories", CATEGORIES)
 
 
 @pytest.fixture(scope="session")
