@@ -23,18 +23,7 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 @pytest.fixture(scope="module")
 def ray_local() -> Iterator[None]:
     """One local Ray with two cores for the tests of a module; others may want to be connected elsewhere."""
-    import logging
+    from consilience.engine.extraction.cluster import ray_running
 
-    import ray
-
-    # A stranger's cluster may run on this machine: never attach to it.
-    ray.init(
-        address="local",
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        object_store_memory=128 << 20,
-    )
-    yield
-    ray.shutdown()
+    with ray_running(cores=2):
+        yield

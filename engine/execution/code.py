@@ -10,7 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from consilience.engine.errors import BadInput
 
 PACKAGE, FOLDERS = "consilience", ("connectors", "engine", "pipelines")
 SEND = "CONSILIENCE_SEND_CODE"  # environment variable: workers of a cluster are sent the package, whatever they have
@@ -129,9 +132,15 @@ def lacking(found: Mapping[str, Found]) -> list[str]:
 def check(where: str, other: Code, mine: Code) -> None:
     """BadInput, naming both, if a process runs other source than the one that has the work done."""
     if other != mine:
-        from consilience.engine.errors import BadInput  # not above: a worker may lack it
+        raise refusal(where, other, mine)
 
-        raise BadInput(
-            f"{PACKAGE} {mine} on all workers, as where the work comes from", f"{other} on {where}",
-            f"install {PACKAGE} {mine.version} there, or set {SEND}=1 to send it along from here",
-        )  # fmt: skip
+
+def refusal(where: str, other: Found, mine: Code) -> "BadInput":
+    """Why a process with `other` code is of no use to this one."""
+    from consilience.engine.errors import BadInput  # not above: a worker may lack it
+
+    return BadInput(
+        f"{PACKAGE} {mine} on all workers, as where the work comes from",
+        f"{Code(*other) if other else 'none'} on {where}",
+        f"install {PACKAGE} {mine.version} there, or set {SEND}=1 to send it along from here",
+    )

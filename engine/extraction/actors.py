@@ -1,47 +1,20 @@
 """The replicas as Ray actors: started where Ray finds room, called without waiting, and heard of when they are done."""
 
-import os
-import socket
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from consilience.engine.execution.code import Code, check, running
+from consilience.engine.execution.code import by_value, refusal, running
 from consilience.engine.extraction.placement import Node
+from consilience.engine.extraction.process import Actor
 from consilience.engine.extraction.queue import Run
-from consilience.engine.extraction.receipt import Receipt
-from consilience.engine.extraction.replica import Replica
-from consilience.engine.extraction.scheduler import Loaded, Lost, Outcome
-from consilience.engine.extraction.unloadable import not_made, unsendable
+from consilience.engine.extraction.scheduler import Lost, Outcome, Unfit
+from consilience.engine.extraction.unloadable import unsendable
 from consilience.engine.extraction.work import Member, Work
 
 _GONE = 10.0  # seconds to wait for killed processes
 _NODE_DIED = "node has died"  # in what Ray says of an actor
-
-
-class Actor(Replica):
-    """A replica in a process of its own, which counts what it does for Ray's metrics."""
-
-    def start(self, code: Code) -> Loaded:
-        """Load the model; say where that was. Refused on a node that came late with another version than `code`."""
-        import ray
-
-        from consilience.engine.extraction.meters import Meters
-
-        check(f"the node {socket.gethostname()}", running(), code)
-        began, clock = time.time(), time.perf_counter()
-        self.load()
-        self._meters = Meters(self.model.card.name)
-        node = ray.get_runtime_context().get_node_id()
-        return Loaded(node, os.getpid(), began, time.perf_counter() - clock)
-
-    def extract(self, task: Run) -> Receipt:
-        """`run`, counted."""
-        receipt = self.run(task.shard, task.poison)
-        self._meters.count(receipt, self.batch_limit)
-        return receipt
 
 
 class RayCrew:
@@ -63,19 +36,24 @@ class RayCrew:
             for id, has in found
         ]
 
-    def start(self, work: Work) -> Any:
-        """A new actor, for which Ray finds a node."""
+    def start(self, work: Work, node: str | None) -> Any:
+        """A new actor, for which Ray finds a node if none is named."""
         import ray
+        from ray import cloudpickle
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         if work not in self._shared:
             with unsendable(work.name):
                 self._shared[work] = [ray.put(part) for part in self._parts[work]]
         ask = work.ask
         actor: Any = ray.remote(num_cpus=ask.cpus, num_gpus=ask.gpus, memory=ask.memory)(Actor)
-        return actor.remote(*self._shared[work], ask.device, ask.threads)
+        if node is not None:
+            actor = actor.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False))
+        with by_value(cloudpickle, Actor):
+            return actor.remote(self._shared[work], ask.device, ask.threads)
 
     def load(self, member: Member) -> None:
-        self._listen(member, member.handle.start.remote(running()))
+        self._listen(member, member.handle.start.remote(tuple(running())))
 
     def call(self, member: Member) -> None:
         """Send its task."""
@@ -111,20 +89,29 @@ class RayCrew:
 
     def _outcome(self, member: Member, future: Any) -> Outcome:
         import ray
-        from ray.exceptions import RayActorError, RayError, RayTaskError
+        from ray.exceptions import RayError, RayTaskError
 
         self._calls.pop(member, None)
         error = future.exception()
         if error is None:
-            return future.result()
+            answer = future.result()
+            if not isinstance(answer, tuple):
+                return answer
+            node, host, found = answer
+            return Unfit(node, refusal(f"the node {host}", found, running()))
         if isinstance(error, RayTaskError):
             error.cause.__cause__ = error
             return error.cause
         if not isinstance(error, RayError):
             return error
-        if isinstance(error, RayActorError) and error.actor_init_failed:
-            return not_made(str(error).rstrip().splitlines()[-1])
         ray.kill(member.handle)
         there = {node.id for node in self.nodes()}
         left = member.node not in there if member.node else _NODE_DIED in str(error)
-        return Lost(str(error).splitlines()[0], left)
+        return Lost(_reason(str(error)), left)
+
+
+def _reason(text: str) -> str:
+    """Of what Ray says of a dead actor, that it died and how the process ended or why, without advice."""
+    first, *_, last = text.strip().splitlines() * 2
+    how = last.rpartition("Worker exit detail: ")[2].partition(" Some common causes")[0]
+    return first if how == first else f"{first} {how}"

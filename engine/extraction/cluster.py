@@ -16,6 +16,7 @@ from consilience.engine.execution.code import SEND, Found, by_value, installed, 
 from consilience.engine.machine import cores as usable_cores
 
 _OBJECT_STORE = 128 << 20  # only models and receipts pass through it; features go straight to disk
+_AUTH = "RAY_AUTH_MODE"
 _PATIENCE = 5.0  # seconds for a connection; Ray itself would try for many minutes
 _CHECKED: set[tuple[str, str]] = set()  # cluster and job whose nodes all run the code of this process
 
@@ -37,7 +38,8 @@ def ray_running(
         store, cores: of a Ray that is started: bytes of its object store, and how many cores it has (None: all).
 
     Raises:
-        BadInput: for an address that does not answer, and for a node with another version of the package.
+        BadInput: for an address that does not answer, for a cluster without the token that this process asks for, and
+            for a node with another version of the package.
     """
     # Read when Ray is imported or started: no data leaves the machine, and CPU actors on a GPU machine see no GPU.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -54,6 +56,7 @@ def ray_running(
         yield
         return
     with ExitStack() as stack:
+        stack.enter_context(_authentication())
         stack.callback(ray.shutdown)
         if address in (None, "local"):
             with _loopback():
@@ -67,6 +70,7 @@ def ray_running(
         else:
             _reach(address)
             _init(address=address)
+            _refuse_without_token(address)
             if os.environ.get(SEND) or _check_code():
                 ray.shutdown()
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -110,6 +114,45 @@ def _loopback() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
+def _authentication() -> Iterator[None]:
+    """Whether calls need a token is afterwards what it was: a Ray that starts here sets it, for good, for all others.
+
+    A process that asks for one refuses the calls of a cluster that has none, and what it started there is killed.
+    """
+    from ray import _raylet
+
+    before = os.environ.get(_AUTH)
+    try:
+        yield
+    finally:
+        if os.environ.get(_AUTH) != before:
+            del os.environ[_AUTH]
+            reads: Any = _raylet
+            reads.Config.initialize("")
+            reads.AuthenticationTokenLoader.instance().reset_cache()
+
+
+def _refuse_without_token(address: str) -> None:
+    """BadInput where this process asks for a token, and the cluster has none."""
+    import ray
+
+    if os.environ.get(_AUTH, "").lower() != "token":
+        return
+
+    def mode() -> str:  # sent by value, as it is no name of this module
+        import os
+
+        return os.environ.get("RAY_AUTH_MODE", "")
+
+    if ray.get(ray.remote(num_cpus=0)(mode).remote()).lower() != "token":
+        raise BadInput(
+            f"a Ray cluster that asks for a token, as {_AUTH}=token does here (a local ray.init() sets that)",
+            f"none at {address}",
+            f"unset {_AUTH} before Ray is imported, or start the cluster with {_AUTH}=token",
+        )
 
 
 def _reach(address: str) -> None:

@@ -95,8 +95,8 @@ def _allowed(cpus: float) -> float:
     return float(int(cpus)) if cpus >= 1 else math.floor(cpus * 1e4) / 1e4
 
 
-def fits(nodes: Iterable[Node], placed: Iterable[tuple[Ask, str]], ask: Ask) -> bool:
-    """Whether some node has room for `ask` beside the replicas that are `placed`: what each asked for, and its node.
+def room(nodes: Iterable[Node], placed: Iterable[tuple[Ask, str]], ask: Ask) -> str | None:
+    """The first node with room for `ask` beside the replicas that are `placed`: what each asked for, and its node.
 
     One whose node is not known yet counts where it fits first; while it fits nowhere, neither does another.
     """
@@ -108,20 +108,20 @@ def fits(nodes: Iterable[Node], placed: Iterable[tuple[Ask, str]], ask: Ask) -> 
         elif not node:
             waiting.append(other)
     for other in waiting:
-        there = next((room for room in free.values() if _has(room, other)), None)
+        there = next((left for left in free.values() if _has(left, other)), None)
         if there is None:
-            return False
+            return None
         _take(there, other)
-    return any(_has(room, ask) for room in free.values())
+    return next((node for node, left in free.items() if _has(left, ask)), None)
 
 
 def _wants(ask: Ask) -> tuple[float, float, float]:
     return ask.cpus, ask.gpu_room, ask.memory
 
 
-def _has(room: Sequence[float], ask: Ask) -> bool:
-    return all(have >= want - _ROUNDING for have, want in zip(room, _wants(ask)))
+def _has(left: Sequence[float], ask: Ask) -> bool:
+    return all(have >= want - _ROUNDING for have, want in zip(left, _wants(ask)))
 
 
-def _take(room: list[float], ask: Ask) -> None:
-    room[:] = [have - want for have, want in zip(room, _wants(ask))]
+def _take(left: list[float], ask: Ask) -> None:
+    left[:] = [have - want for have, want in zip(left, _wants(ask))]

@@ -12,7 +12,7 @@ from consilience.engine.extraction.job import Job
 from consilience.engine.extraction.queue import Run
 from consilience.engine.extraction.receipt import Receipt
 from consilience.engine.extraction.runlog import RunLog
-from consilience.engine.extraction.scheduler import Loaded, Lost, Outcome
+from consilience.engine.extraction.scheduler import Loaded, Lost, Outcome, Unfit
 from consilience.engine.extraction.shards import Shard
 from consilience.engine.extraction.work import Member, Work
 from consilience.engine.features.writer import TableWriter
@@ -68,6 +68,8 @@ class Recorder:
             self._say(work)
         elif isinstance(outcome, Lost):
             log.add(runlog.DIED, **told, reason=outcome.reason)
+        elif isinstance(outcome, Unfit):
+            log.add(runlog.DIED, **(told | {"node": outcome.node}), reason=f"left alone: {outcome.reason}")
         elif outcome is None:
             log.add(runlog.PROBED, **told)
         log.beat(replicas=len(work.members))

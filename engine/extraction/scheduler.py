@@ -10,7 +10,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from consilience.engine.extraction.placement import Node, fits
+from consilience.engine.errors import BadInput
+from consilience.engine.extraction.placement import Node, room
 from consilience.engine.extraction.receipt import Receipt
 from consilience.engine.extraction.work import Member, Work
 
@@ -35,7 +36,16 @@ class Lost:
     blameless: bool
 
 
-Outcome = Loaded | Receipt | Lost | Exception | None  # of a load, a run, either of them, a mistake, a probe
+@dataclass(frozen=True)
+class Unfit:
+    """A node cannot run replicas, and why."""
+
+    node: str
+    reason: BadInput
+
+
+# Of a load, a run, either of them, a load, a mistake, a probe.
+Outcome = Loaded | Receipt | Lost | Unfit | Exception | None
 
 
 class Crew(Protocol):
@@ -45,8 +55,8 @@ class Crew(Protocol):
         """The nodes that are there now."""
         ...
 
-    def start(self, work: Work) -> Any:
-        """A handle of a new replica of that model."""
+    def start(self, work: Work, node: str | None) -> Any:
+        """A handle of a new replica of that model, on the node of that id or on any."""
         ...
 
     def load(self, member: Member) -> None: ...
@@ -82,6 +92,9 @@ class Scheduler:
         clock: Callable[[], float] = time.monotonic,
     ):
         self.open, self.crew, self.tell, self.look, self.clock = list(works), crew, tell, look, clock
+        self.unfit: dict[
+            str, BadInput
+        ] = {}  # nodes that came with other code, say, and why they are left alone
         self._changed = True  # what replicas there are, or might be
         self._looked = 0.0
 
@@ -115,6 +128,11 @@ class Scheduler:
         if isinstance(outcome, Lost):
             work.lost(member, outcome.reason, outcome.blameless)
             self._changed = True
+        elif isinstance(outcome, Unfit):
+            self.unfit[outcome.node] = outcome.reason
+            self._stop(work, [member])
+            if room(self._nodes(), [], work.ask) is None:
+                raise outcome.reason
         elif isinstance(outcome, Loaded):
             member.node, member.pid = outcome.node, outcome.pid
             work.loaded(member, outcome.seconds)
@@ -145,12 +163,13 @@ class Scheduler:
             self._hand_out(work, now)
             if not work.queue and not work.overdue(now):
                 self._stop(work, work.loading())
-        nodes, full = self.crew.nodes(), set[Work]()
+        nodes, full = self._nodes(), set[Work]()
         while wanting := [work for work in self.open if work not in full and work.lacking(now) > 0]:
             work = min(wanting, key=lambda work: len(work.members))
             placed = [(other.ask, member.node) for other in self.open for member in other.members]
-            if fits(nodes, placed, work.ask):
-                member = Member(work, self.crew.start(work), now)
+            if there := room(nodes, placed, work.ask):
+                node = there if self.unfit else None  # Ray, which knows what others use, would choose any
+                member = Member(work, self.crew.start(work, node), now, node=node or "")
                 work.members.add(member)
                 self.crew.load(member)
             elif spare := next((x.idle[0] for x in self.open if x is not work and x.idle), None):
@@ -158,3 +177,6 @@ class Scheduler:
             else:
                 full.add(work)
         self._changed = False
+
+    def _nodes(self) -> list[Node]:
+        return [node for node in self.crew.nodes() if node.id not in self.unfit]

@@ -19,9 +19,14 @@ def unsendable(name: str) -> Iterator[None]:
         ) from error  # fmt: skip
 
 
-def not_made(reason: str) -> BadInput:
-    """The error of a process that has read, but cannot make, what was sent to it."""
-    return BadInput(
-        "the model and its stimuli to be unpickled where features are extracted", reason,
-        "install there, or put on PYTHONPATH, the module that defines them, in the same version",
-    )  # fmt: skip
+@contextmanager
+def unmade() -> Iterator[None]:
+    """BadInput for whatever unpickling what was sent raises within the block."""
+    try:
+        yield
+    except Exception as error:
+        raise BadInput(
+            "the model and its stimuli to be unpickled where features are extracted",
+            str(error).rstrip().splitlines()[-1],
+            "install there, or put on PYTHONPATH, the module that defines them, in the same version",
+        ) from error

@@ -193,7 +193,7 @@ class Instant:
     def nodes(self) -> list[Node]:
         return [self.node]
 
-    def start(self, work: Work) -> None:
+    def start(self, work: Work, node: str | None) -> None:
         return None
 
     def load(self, member: Member) -> None:

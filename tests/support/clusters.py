@@ -104,6 +104,14 @@ def dask_worker(python: Path | str, address: str, cwd: Path) -> Iterator[subproc
 
 
 @contextmanager
+def ray_node(python: Path | str, address: str, cwd: Path) -> Iterator[None]:
+    """A node of two cores more for the cluster at that address."""
+    options = ("--address", address, "--num-cpus", 2, "--object-store-memory", 80 << 20, "--block")
+    with running(python, "-m", "ray.scripts.scripts", "start", *options, "--disable-usage-stats", cwd=cwd):
+        yield
+
+
+@contextmanager
 def ray_head(python: Path | str, cwd: Path) -> Iterator[str]:
     """A Ray cluster of one node and two cores, as `ray start --head` makes it."""
     port = free_port()

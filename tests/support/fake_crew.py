@@ -37,7 +37,7 @@ class FakeCrew:
     def nodes(self) -> list[Node]:
         return self.there
 
-    def start(self, work: Work) -> int:
+    def start(self, work: Work, node: str | None) -> int:
         self.started.append((self.now, work.name))
         return next(self._order)
 
@@ -47,7 +47,7 @@ class FakeCrew:
         for other in self.members(member.work):
             if other.handle != member.handle and other.node in used:
                 used[other.node] += other.work.ask.cpus
-        node = next(n.id for n in self.there if used[n.id] + ask.cpus <= n.cpus)
+        node = member.node or next(n.id for n in self.there if used[n.id] + ask.cpus <= n.cpus)
         member.node = node  # Ray knows it at once
         self._at(self.loading, member, Loaded(node, 1, 0.0, self.loading))
 

@@ -13,6 +13,7 @@ import pytest
 
 from consilience.connectors.models import asking, open_model
 from consilience.engine.errors import BadInput
+from consilience.engine.extraction.cluster import ray_running
 from consilience.pipelines.extract import extract
 from consilience.pipelines.studyfiles.study import load_study, plan
 
@@ -81,13 +82,8 @@ def lines(tmp_path: Path) -> str:
 def test_texts_come_back_in_order_in_batches_and_tokens_are_counted(
     server: Any, lines: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import ray
-
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
+    with ray_running(cores=2):
         table = extract(server.name, lines, tmp_path / "store")
-    finally:
-        ray.shutdown()
     assert list(table.layers) == ["embedding"]
     found = table.take("embedding", np.arange(len(TEXTS)))
     np.testing.assert_allclose(found, [vector(x, 6) for x in TEXTS], rtol=1e-6)

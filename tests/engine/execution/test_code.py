@@ -6,18 +6,21 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import clusters
 import numpy as np
 import pytest
+import raylets
+from tiny import Gated, Numbers
 
 import consilience as cs
 from consilience.engine.execution import code, on_dask
 from consilience.engine.execution.on_dask import DaskCluster
 from consilience.engine.execution.sessions import opened
+from consilience.engine.extraction.runlog import read_runs
 
 MINE = code.running()
 
@@ -106,11 +109,48 @@ def test_a_dask_worker_that_comes_later_with_another_version_is_kept_out(newer, 
 
 
 def test_ray_nodes_without_the_package_are_sent_it(bare, tmp_path):
+    assert works(executor="ray")  # a Ray that is started here asks for a token, which is not for others
     (tmp_path / "texts.txt").write_text("one\ntwo\nthree\n")
     with clusters.ray_head(bare, tmp_path) as address:
         assert works(executor="ray", address=address)
         said = f"text:{tmp_path / 'texts.txt'}"
         assert cs.extract("glove", said, tmp_path / "store", address=address).n == 3
+
+
+@pytest.mark.parametrize("late", ["bare", "newer"])
+def test_a_ray_node_that_comes_later_with_other_code_is_left_alone(late, request, tmp_path):
+    gate, n = tmp_path / "seen", 1024
+    python, other = request.getfixturevalue(late), tmp_path / "late"
+    other.mkdir()
+    pairs = [(Gated(gate=gate), Numbers(n))]
+    with (
+        clusters.ray_head(sys.executable, tmp_path) as address,
+        raylets.driver(tmp_path, pairs, address=address) as process,
+    ):
+        wait_for(lambda: "loaded" in told(tmp_path / "store", "event"), process)
+        with clusters.ray_node(python, address, other):
+            reasons = wait_for(lambda: told(tmp_path / "store", "reason"), process)
+            gate.touch()
+            raylets.finished(process, tmp_path)
+    (table,) = cs.FeatureStore(tmp_path / "store").tables()
+    assert table.n == n
+    assert all(f"expected consilience {MINE} on all workers" in x for x in reasons)
+    assert all(("got none on" if late == "bare" else "got 9.9.9") in x for x in reasons)
+
+
+def told(store: Path, column: str) -> list[str]:
+    """What the log of the one table that is being made has in a column."""
+    found = [read_runs(folder) for folder in store.glob("*/*/*")]
+    return [x for runs in found for run in runs for x in run.lines[column].to_pylist() if x]
+
+
+def wait_for(what: Callable[[], list[str] | bool], process: "subprocess.Popen[bytes]") -> Any:
+    deadline = time.monotonic() + 120
+    while not (found := what()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
 
 
 def test_a_ray_node_with_another_version_is_refused_with_both(newer, tmp_path, monkeypatch):
@@ -121,6 +161,25 @@ def test_a_ray_node_with_another_version_is_refused_with_both(newer, tmp_path, m
         assert "9.9.9" in refused.value.got
         monkeypatch.setenv(code.SEND, "1")
         assert works(executor="ray", address=address)
+
+
+def test_a_cluster_without_the_token_that_this_process_asks_for_is_refused(tmp_path):
+    ask = """if True:
+        import os, ray, consilience as cs
+        ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+        ray.shutdown()
+        assert os.environ["RAY_AUTH_MODE"] == "token"
+        (open("texts.txt", "w")).write("one")
+        cs.extract("glove", "text:texts.txt", "store", address=os.environ["HEAD"])"""
+    with clusters.ray_head(sys.executable, tmp_path) as address:
+        environment = {k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"}
+        done = subprocess.run(
+            [sys.executable, "-c", ask], cwd=tmp_path, env={**environment, "HEAD": address},
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+    assert (
+        f"RAY_AUTH_MODE=token does here (a local ray.init() sets that); got none at {address}" in done.stderr
+    )
 
 
 def test_an_address_without_anybody_is_refused_soon():

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.placement import Ask, Node, fits, settle
+from consilience.engine.extraction.placement import Ask, Node, room, settle
 
 GB = 1 << 30
 
@@ -11,7 +11,7 @@ GB = 1 << 30
 def most(nodes, ask, limit=500):
     """How many replicas the nodes have room for, if each goes to the first that has."""
     placed: list[tuple[Ask, str]] = []
-    while len(placed) < limit and fits(nodes, placed, ask):
+    while len(placed) < limit and room(nodes, placed, ask):
         placed.append((ask, ""))
     return len(placed)
 
@@ -82,7 +82,7 @@ def test_what_cannot_be_is_refused():
 def test_a_replica_that_waits_for_room_keeps_others_from_being_started():
     node = Node("a", 2)
     two, one = Ask("cpu", cpus=2), Ask("cpu", cpus=1)
-    assert fits([node], [(one, "a")], one)
-    assert not fits([node], [(one, "a"), (two, "")], one)
-    assert fits([node], [(two, "gone")], two)
-    assert fits([Node("a", 2, memory=math.inf)], [], Ask("cpu", memory=10**18))
+    assert room([node], [(one, "a")], one)
+    assert not room([node], [(one, "a"), (two, "")], one)
+    assert room([node], [(two, "gone")], two)
+    assert room([Node("a", 2, memory=math.inf)], [], Ask("cpu", memory=10**18))

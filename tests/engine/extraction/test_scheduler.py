@@ -9,7 +9,7 @@ from fake_crew import FakeCrew
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.placement import Ask, Node
 from consilience.engine.extraction.queue import Run
-from consilience.engine.extraction.scheduler import Lost, Scheduler
+from consilience.engine.extraction.scheduler import Loaded, Lost, Scheduler, Unfit
 from consilience.engine.extraction.shards import Shard, shards
 from consilience.engine.extraction.work import Work
 
@@ -142,6 +142,45 @@ def test_a_process_that_dies_while_it_loads_is_replaced_and_the_third_in_a_row_s
         run([one], crew)
     assert len(crew.started) == 3
     assert not one.members
+
+
+class Strict(FakeCrew):
+    """On nodes whose names begin with x no replica can be."""
+
+    def start(self, work, node):
+        self.named = node
+        return super().start(work, node)
+
+    def load(self, member):
+        super().load(member)
+        self._events = [(*at, who, self._seen(who, what)) for *at, who, what in self._events]
+
+    def _seen(self, member, outcome):
+        alien = isinstance(outcome, Loaded) and outcome.node.startswith("x")
+        return Unfit(outcome.node, BadInput("1.0", f"0.9 on {outcome.node}", "install")) if alien else outcome
+
+
+def test_a_node_that_joins_with_other_code_is_left_alone_and_told_apart_from_a_death():
+    crew = Strict(
+        [Node("a", 1)],
+        later={10.0: lambda: crew.there.append(Node("x", 2)), 20.0: lambda: crew.there.append(Node("b", 1))},
+    )
+    told = []
+    list(
+        Scheduler([work("m", 60)], crew, lambda member, outcome: told.append(outcome), clock=crew.clock).run()
+    )
+    assert [x.node for x in told if isinstance(x, Unfit)] == ["x", "x"]
+    assert {member.node for _, member, _ in crew.called} == {"a", "b"}
+    assert crew.named == "b"
+    assert crew.now < 50
+    assert max(written(crew).values()) == 1
+
+
+def test_a_cluster_whose_nodes_all_have_other_code_is_refused():
+    crew = Strict([Node("x1", 1), Node("x2", 1)])
+    with pytest.raises(BadInput, match=r"expected 1.0; got 0.9 on x2. Fix: install"):
+        run([work("m", 3)], crew)
+    assert len(crew.started) == 2
 
 
 @pytest.mark.parametrize("shards_in_all", [1_000, 20_000])

@@ -1,0 +1,56 @@
+"""What a replica's process runs. It is sent by value, and imports the package once it is known to be the same there:
+
+a node that joins late may have another version, or none.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from consilience.engine.execution.code import Found, installed
+
+if TYPE_CHECKING:
+    from consilience.engine.extraction.queue import Run
+    from consilience.engine.extraction.receipt import Receipt
+    from consilience.engine.extraction.scheduler import Loaded
+
+
+class Actor:
+    """A replica, which counts what it does for Ray's metrics. It is made of `parts`, references to what Ray holds."""
+
+    def __init__(self, parts: Sequence[Any], device: str, threads: int):
+        self._made_of = parts, device, threads
+
+    def start(self, expected: Found) -> "Loaded | tuple[str, str, Found]":
+        """Load the model; say where that was. With other code than `expected`: which node and host, and its code."""
+        import os
+        import socket
+        import time
+
+        import ray
+
+        node, found = ray.get_runtime_context().get_node_id(), installed()
+        if found != expected:
+            return node, socket.gethostname(), found
+        from consilience.engine.extraction.meters import Meters
+        from consilience.engine.extraction.replica import Replica
+        from consilience.engine.extraction.scheduler import Loaded
+        from consilience.engine.extraction.unloadable import unmade
+
+        began, clock = time.time(), time.perf_counter()
+        refs, device, threads = self._made_of
+        with unmade():
+            model, stimuli, job, writer = ray.get(list(refs))
+        self._replica = Replica(model, stimuli, job, writer, device, threads)
+        self._replica.load()
+        self._meters = Meters(self._replica.model.card.name)
+        return Loaded(node, os.getpid(), began, time.perf_counter() - clock)
+
+    def extract(self, task: "Run") -> "Receipt":
+        """The shard of `task`, counted."""
+        receipt = self._replica.run(task.shard, task.poison)
+        self._meters.count(receipt, self._replica.batch_limit)
+        return receipt
+
+    def probe(self, start: int, stop: int) -> None:
+        """Whether one of these rows kills the process."""
+        self._replica.probe(start, stop)
