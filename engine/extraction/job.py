@@ -6,11 +6,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from consilience.engine.errors import BadInput, unknown
-from consilience.engine.extraction.interfaces import Layer, Measured, Model, StimulusSet
+from consilience.engine.extraction.interfaces import Foreign, Layer, Measured, Model, StimulusSet
 from consilience.engine.extraction.pools import refuse_impossible
 from consilience.engine.extraction.shards import Shard, shard_rows, shards
 
 DTYPE = "float32"
+AUTOCAST = ("bfloat16", "float16")
 # Throughput is flat around these on CPUs (larger activations leave the cache) and near its best on GPUs.
 BATCH = {"image": 16, "text": 32, "speech": 8}
 # Batches that are put in order of length together: enough that a batch is of nearly one length, few enough to wait in
@@ -22,7 +23,7 @@ VERSION = 1
 @dataclass(frozen=True)
 class Job:
     """One table to extract. `samples` is how many there are, `rows` how many of them a shard has, `together` how many
-    batches are put in order of length before they are cut.
+    batches are put in order of length before they are cut; `autocast` the type of torch's products, if not float32.
 
     Their ids stay with the stimulus set: there may be millions, and every replica asks it for them.
     """
@@ -34,6 +35,7 @@ class Job:
     rows: int
     samples: int
     together: int = 1
+    autocast: str | None = None
 
     def shards(self) -> list[Shard]:
         return shards(self.samples, self.rows)
@@ -49,12 +51,21 @@ def plan_job(
     layers: str | Sequence[str] = "all",
     pool: str = "mean",
     batch_size: int | None = None,
+    autocast: str | None = None,
 ) -> Job:
     """Settle what to extract. `layers` is "all", or names and glob patterns ("block.*").
 
-    Raises BadInput for a layer, pool or view that does not exist, a pool that a layer's axes do not allow, and an
-    empty stimulus set. Loads no weights.
+    Raises BadInput for a layer, pool or view that does not exist, a pool that a layer's axes do not allow, an empty
+    stimulus set, and an `autocast` that there is not or that the model cannot have. Loads no weights.
     """
+    if autocast is not None and autocast not in AUTOCAST:
+        raise unknown("autocast", autocast, AUTOCAST)
+    if autocast is not None and isinstance(model, Foreign):
+        raise BadInput(
+            f"a model that torch computes, for autocast {autocast!r}",
+            f"{model.card.name}, which {model.arithmetic} computes",
+            "leave autocast out",
+        )
     chosen = select_layers(model.layers(), layers)
     refuse_impossible(pool, chosen)
     card = model.card
@@ -75,7 +86,7 @@ def plan_job(
         raise BadInput("batch_size of 1 or more", str(batch_size), "leave it out to get the default")
     rows = shard_rows(samples, batch_size, 4 * sum(layer.units for layer in chosen))
     together = SORTED[card.modality] if isinstance(model, Measured) else 1
-    return Job(card.modality, chosen, pool, batch_size, rows, samples, together)
+    return Job(card.modality, chosen, pool, batch_size, rows, samples, together, autocast)
 
 
 def select_layers(known: Sequence[Layer], wanted: str | Sequence[str]) -> tuple[Layer, ...]:
@@ -98,6 +109,7 @@ def table_spec(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
     Batch and shard size are in it: the batch moves results in their last bits, and a resumed run must cut alike.
     """
     sorted_by_length = {"together": job.together} if job.together > 1 else {}
+    cast = {"autocast": job.autocast} if job.autocast else {}
     return {
         "version": VERSION,
         "card": asdict(model.card),
@@ -108,6 +120,7 @@ def table_spec(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
         "batch_size": job.batch_size,
         "shard_rows": job.rows,
         **sorted_by_length,
+        **cast,
     }
 
 
@@ -117,6 +130,7 @@ def table_meta(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
         "card": asdict(model.card),
         "meaning": {layer.name: layer.meaning for layer in job.layers},
         "pool": job.pool,
+        **({"autocast": job.autocast} if job.autocast else {}),
         "view": job.view,
         "licence": stimuli.licence,
         "citation": stimuli.citation,

@@ -6,7 +6,7 @@ A plain class: Ray makes an actor of it, a test or a benchmark can call it in it
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from time import perf_counter, time
 from typing import Any
@@ -216,7 +216,8 @@ class Replica:
         yield from self._forward(rows[half:], inputs[half:], reasons)
 
     def _pooled(self, inputs: list[Any]) -> dict[str, np.ndarray]:
-        out = self.model.forward(inputs)
+        with self._cast():
+            out = self.model.forward(inputs)
         missing = [layer.name for layer in self.job.layers if layer.name not in out.layers]
         if missing:
             raise BadInput(
@@ -227,6 +228,13 @@ class Replica:
         self._count(out)
         vectors = {x.name: pooled(self.job.pool, out.layers[x.name], x, out.mask) for x in self.job.layers}
         return {name: vector.cpu().numpy() for name, vector in vectors.items()}
+
+    def _cast(self) -> AbstractContextManager[Any]:
+        import torch
+
+        if self.job.autocast is None:
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, getattr(torch, self.job.autocast))
 
     def _count(self, out: Outputs) -> None:
         if out.mask is not None:

@@ -17,6 +17,9 @@ def extract(
         list[str] | None, typer.Option(help="Layer name or glob pattern; may be repeated.")
     ] = None,
     pool: Annotated[str, typer.Option(help="mean, max, cls or last.")] = "mean",
+    autocast: Annotated[
+        str | None, typer.Option(help="bfloat16 or float16: torch makes products in that type.")
+    ] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: this machine.")] = None,
     option: Options = None,
 ) -> None:
@@ -30,8 +33,9 @@ def extract(
     console, opened = Console(), open_model(model, options_of(option))
     with console.watching() as progress:
         table = extract_table(
-            opened, stimuli, store, layers=layers or "all", pool=pool, address=address, progress=progress
-        )
+            opened, stimuli, store, layers=layers or "all", pool=pool, address=address, autocast=autocast,
+            progress=progress,
+        )  # fmt: skip
     console.say("\n".join(x for x in (paid(opened, table), repr(table), str(table.path)) if x))
     for what, count in notes(table.path).items():
         console.say(f"{count:,} of the samples {what}")

@@ -82,6 +82,8 @@ def part_of(seat: Seat, metrics: Mapping[str, float]) -> Part:
         "units": str(sum(seat.layers.values())),
         "pool": seat.entry.pool,
     }
+    if seat.entry.autocast:
+        params["autocast"] = seat.entry.autocast
     if card.get("parameters"):
         params["parameters"] = str(card["parameters"])
     rejected = float(seat.table.manifest["rejected"])

@@ -55,14 +55,15 @@ Steps = list[Annotated[Entry, Named]]
 
 class ModelEntry(Strict):
     """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names. `preprocess`: its steps, in
-    place of the study's. `options`: of its kind of model. `stimuli`: the set that it is shown, under the ids of the
-    study's, in its place."""
+    place of the study's. `options`: of its kind of model. `autocast`: the type of torch's products, if not float32.
+    `stimuli`: the set that it is shown, under the ids of the study's, in its place."""
 
     name: str = Field(min_length=1)
     layers: Patterns = ["*"]
     pool: str = "mean"
     preprocess: Steps | None = None
     options: dict[str, Any] = Field(default={})
+    autocast: Literal["bfloat16", "float16"] | None = None
     stimuli: str | None = None
 
     def on(self, stimuli: str) -> str:

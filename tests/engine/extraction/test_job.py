@@ -27,11 +27,21 @@ def test_layers_are_chosen_by_name_and_pattern_in_the_order_of_the_model():
         ({"pool": "cls"}, "layer 'map'.*pool='cls', which needs tokens"),
         ({"pool": "median"}, "a known pool"),
         ({"batch_size": 0}, "batch_size of 1 or more"),
+        ({"autocast": "float64"}, r"a known autocast \(bfloat16, float16\); got 'float64'"),
     ],
 )
 def test_what_does_not_exist_is_refused(arguments, message):
     with pytest.raises(BadInput, match=message):
         plan_job(Tiny(), Numbers(9), **arguments)
+
+
+def test_a_model_that_torch_does_not_compute_cannot_be_cast():
+    class Table(Tiny):
+        arithmetic = "a table"
+
+    assert plan_job(Table(), Numbers(9)).autocast is None
+    with pytest.raises(BadInput, match="for autocast 'bfloat16'; got tiny, which a table computes"):
+        plan_job(Table(), Numbers(9), autocast="bfloat16")
 
 
 def test_a_model_needs_the_view_of_its_modality(monkeypatch):

@@ -31,6 +31,21 @@ def run(tmp_path):
     return run
 
 
+def test_products_are_made_in_the_type_that_is_asked_for_and_kept_in_float32(run):
+    stimuli = Numbers(40)
+    exact, _ = run(Tiny(), stimuli)
+    for name, wrong in (("bfloat16", 2**-7), ("float16", 2**-9)):
+        cast, _ = run(Tiny(), stimuli, autocast=name)
+        assert cast.digest != exact.digest
+        assert cast.manifest["spec"]["autocast"] == name
+        for layer in cast.layers:
+            a, b = (x.take(layer, np.arange(40)) for x in (cast, exact))
+            assert a.dtype == np.float32
+            assert np.abs(a - b).max() <= wrong * np.abs(b).max()
+        kept = torch.from_numpy(cast.take("vector", np.arange(40)))
+        torch.testing.assert_close(kept.to(getattr(torch, name)).float(), kept, rtol=0, atol=0)
+
+
 class Padded:
     """Numbers as texts of so many tokens, of which none is told apart from padding but by the mask."""
 
