@@ -42,7 +42,7 @@ def test_products_are_made_in_the_type_that_is_asked_for_and_kept_in_float32(run
             a, b = (x.take(layer, np.arange(40)) for x in (cast, exact))
             assert a.dtype == np.float32
             assert np.abs(a - b).max() <= wrong * np.abs(b).max()
-        kept = torch.from_numpy(cast.take("vector", np.arange(40)))
+        kept = torch.tensor(cast.take("vector", np.arange(40)))
         torch.testing.assert_close(kept.to(getattr(torch, name)).float(), kept, rtol=0, atol=0)
 
 
