@@ -6,15 +6,22 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
+import psycopg2
 import pytest
 from clusters import free_port
 from deploying import DEPLOY, ROOT, done, tool
+from postgres import postgres
 from s3 import client
+
+from consilience.engine.features import FeatureStore
+from consilience.pipelines.runs.listing import list_runs
+from consilience.pipelines.zoo.run import run
 
 MLFLOW = DEPLOY / "mlflow"
 COMPOSE = (tool("docker-compose"), "-f")
@@ -65,23 +72,30 @@ def test_each_waits_for_what_it_needs(services: dict[str, Any]) -> None:
     assert {name for name, one in services.items() if "healthcheck" in one} == {"postgres", "minio", "mlflow"}
 
 
-def test_the_server_starts_is_healthy_and_keeps_artifacts_in_the_bucket(
-    services: dict[str, Any], s3_server: str, tmp_path: Path
-) -> None:
-    """The command, variables and health check of the service; sqlite and another S3 server stand for the neighbours."""
-    service, port, bucket = services["mlflow"], free_port(), f"mlflow-{uuid4().hex}"
-    client(s3_server).create_bucket(Bucket=bucket)
+@pytest.fixture
+def database() -> Iterator[str]:
+    """The URI of an empty one in PostgreSQL."""
+    with postgres("mlflow", "mlflow") as folder:
+        yield f"postgresql+psycopg2://mlflow:p1@/mlflow?host={folder}"
+
+
+@pytest.fixture
+def server(
+    services: dict[str, Any], database: str, bucket: str, s3_server: str, tmp_path: Path
+) -> Iterator[str]:
+    """Where it listens: the command, variables and health check of the service; another S3 server stands for MinIO."""
+    service, port = services["mlflow"], free_port()
     command = dockerfile_command()
     command[command.index("--port") + 1] = str(port)
     command[command.index("--host") + 1] = "127.0.0.1"
     command[command.index("--workers") + 1] = "1"  # sooner up
     environment = service["environment"] | {
-        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{tmp_path}/mlflow.db", "MLFLOW_S3_ENDPOINT_URL": s3_server,
+        "MLFLOW_BACKEND_STORE_URI": database, "MLFLOW_S3_ENDPOINT_URL": s3_server,
         "MLFLOW_ARTIFACTS_DESTINATION": f"s3://{bucket}", "PATH": os.environ["PATH"], "HOME": str(tmp_path),
     }  # fmt: skip
     command = [tool(command[0]), *command[1:]]
     with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(
+        process = subprocess.Popen(
             command, env=environment, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
         )
     try:
@@ -90,16 +104,48 @@ def test_the_server_starts_is_healthy_and_keeps_artifacts_in_the_bucket(
         check = [sys.executable, *(x.replace(":5000/", f":{port}/") for x in arguments)]
         until = time.monotonic() + 120
         while subprocess.run(check, capture_output=True).returncode:
-            assert server.poll() is None, (tmp_path / "log").read_text()
+            assert process.poll() is None, (tmp_path / "log").read_text()
             assert time.monotonic() < until, (tmp_path / "log").read_text()
             time.sleep(0.5)
-        place = f"http://127.0.0.1:{port}/api/2.0/mlflow-artifacts/artifacts/0/hello.txt"
-        urllib.request.urlopen(urllib.request.Request(place, data=b"hello", method="PUT")).close()
-        kept = client(s3_server).get_object(Bucket=bucket, Key="0/hello.txt")["Body"].read()
-        assert kept == b"hello"
+        yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(server.pid, 15)
-        server.wait(30)
+        os.killpg(process.pid, 15)
+        process.wait(30)
+
+
+@pytest.fixture
+def bucket(s3_server: str) -> str:
+    name = f"mlflow-{uuid4().hex}"
+    client(s3_server).create_bucket(Bucket=name)
+    return name
+
+
+def test_a_study_is_tracked_by_it_in_postgresql_and_in_the_bucket(
+    server: str, database: str, bucket: str, s3_server: str, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    for model in ("ant", "bee"):
+        layers = {"layer": rng.normal(size=(60, 5))}
+        FeatureStore(tmp_path / "features").write(model, "toys", [f"s{i:02d}" for i in range(60)], layers)
+    file = tmp_path / "study.yaml"
+    text = "name: tracked\nstimuli: toys\nmodels: [ant, bee]\nmetrics: [cka]\ngroups: 10\n"
+    file.write_text(f"{text}tracking: {server}\n")
+    run(file)
+    (listed,) = list_runs(str(file))
+    assert listed["status"] == "finished"
+    assert listed["models"] == ["ant", "bee"]
+    with psycopg2.connect(database.replace("+psycopg2", "")) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.name, m.value FROM runs r JOIN metrics m USING (run_uuid) WHERE m.key LIKE 'cka%'"
+        )
+        kept = cursor.fetchall()
+        cursor.execute("SELECT count(*) FROM runs WHERE status = 'FINISHED'")
+        assert cursor.fetchall() == [(3,)]  # a child run a model
+    connection.close()
+    assert listed["means"]
+    assert set(listed["means"].values()) <= {value for _, value in kept}
+    held = client(s3_server).list_objects_v2(Bucket=bucket)["Contents"]
+    assert {"report.html", "scores.nc"} <= {Path(x["Key"]).name for x in held}
 
 
 def dockerfile_command() -> list[str]:
