@@ -3,6 +3,7 @@
 - ``families``  what the hidden states of a kind of architecture are: a table, a row a kind
 - ``towers``    models of several parts, each of which is one of those kinds
 - ``inputs``    what a text, a picture or a sound is made into
+- ``pieces``    long sounds cut into pieces that overlap
 - ``hub``       the folder behind a name
 - ``adapter``   the model
 """

@@ -10,7 +10,8 @@ from typing import Any
 from consilience.connectors.files import sha256
 from consilience.connectors.models.huggingface.families import Config
 from consilience.connectors.models.huggingface.hub import located
-from consilience.connectors.models.huggingface.inputs import INPUTS, PLAIN, padded, refuse_bare
+from consilience.connectors.models.huggingface.inputs import INPUTS, PLAIN, Sounds, padded, refuse_bare
+from consilience.connectors.models.huggingface.pieces import Pieces, joined
 from consilience.connectors.models.huggingface.towers import tower
 from consilience.connectors.models.registry import register
 from consilience.engine.errors import BadInput
@@ -22,18 +23,27 @@ SETTINGS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "preprocesso
 class HuggingFace:
     """A model in a transformers folder, or one part of it, not loaded before `load`.
 
+    `chunk` has a speech model hear long sounds in pieces of so many seconds that overlap by `overlap`; see `pieces`.
     `named` overrides fields of its card.
     """
 
     def __init__(
-        self, folder: str | Path, config: dict[str, Any] | None = None, *, part: str = "", **named: Any
-    ):
+        self, folder: str | Path, config: dict[str, Any] | None = None, *, part: str = "",
+        chunk: float | None = None, overlap: float = 0.0, **named: Any,
+    ):  # fmt: skip
         self.folder = Path(folder).expanduser().absolute()
         self.config = _config(self.folder) if config is None else config
         self.part, self._named = part, named
         self.tower = tower(self.config, part, str(named.get("name", folder)))
         self.family = self.tower.family
-        self._inputs = INPUTS[self.family.modality](self.folder, self._own, self.tower.kind, self.family)
+        inputs = INPUTS[self.family.modality](self.folder, self._own, self.tower.kind, self.family)
+        if chunk is not None or overlap:
+            if not isinstance(inputs, Sounds):
+                raise BadInput(
+                    "`chunk` and `overlap` for a speech model", self.family.modality, "leave them out"
+                )
+            inputs = Pieces(inputs, chunk or 0.0, overlap)
+        self._inputs = inputs
 
     @cached_property
     def _own(self) -> Config:
@@ -113,17 +123,20 @@ class HuggingFace:
     def forward(self, batch: Sequence[Any]) -> Outputs:
         import torch
 
-        parts, lengths, positions = [], [0] * len(batch), 0
+        count = sum(map(len, batch)) if isinstance(self._inputs, Pieces) else len(batch)
+        parts, lengths, positions = [], [0] * count, 0
         for rows, given, tokens in self._inputs.together(batch):
             given = {name: value.to(self._device) for name, value in given.items()}
             states = self._net(**given, **self._more(len(rows)), output_hidden_states=True).hidden_states
             parts.append((rows, states))
             positions += len(rows) * states[0].shape[1]
-            for row, count in zip(rows, tokens or [states[0].shape[1]] * len(rows)):
-                lengths[row] = count
+            for row, own in zip(rows, tokens or [states[0].shape[1]] * len(rows)):
+                lengths[row] = own
         found = [
-            padded([(rows, states[i]) for rows, states in parts], len(batch)) for i in range(len(parts[0][1]))
+            padded([(rows, states[i]) for rows, states in parts], count) for i in range(len(parts[0][1]))
         ]
+        if isinstance(self._inputs, Pieces):
+            found, lengths = joined(found, lengths, batch)
         mask = None
         if self.family.modality != "image" and self.family.axes == "btd":
             longest = torch.arange(found[0].shape[1], device=self._device)
@@ -163,7 +176,7 @@ def _item_bytes(config: Config) -> int:
     "any transformers model with hidden states (BERT, Llama, ViT, wav2vec 2.0, ...), of CLIP #vision or #text: "
     "hf:facebook/dinov2-base@main, hf:/models/clip#vision",
 )
-def _named(argument: str) -> HuggingFace:
+def _named(argument: str, *, chunk: float | None = None, overlap: float = 0.0) -> HuggingFace:
     place, _, part = argument.partition("#")
     folder, about = located(place)
-    return HuggingFace(folder, part=part, **about)
+    return HuggingFace(folder, part=part, chunk=chunk, overlap=overlap, **about)

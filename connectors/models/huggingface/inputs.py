@@ -183,12 +183,22 @@ class Sounds:
 
     def preprocess(self, item: tuple[Any, int]) -> tuple[Any, int]:
         """(samples, rate) -> what the extractor makes of it, and its length in samples at the model's rate."""
-        samples = at_rate(item[0], item[1], self.rate)
-        if item[1] != self.rate:
-            note(f"resampled from {item[1]} to {self.rate} Hz")
+        samples = self.resampled(item)
         seconds = len(samples) / self.rate
         if self.most and seconds > self.most:
-            raise ValueError(f"the sound lasts {seconds:.1f} s, and the model takes {self.most:g} s")
+            raise ValueError(
+                f"the sound lasts {seconds:.1f} s, and the model takes {self.most:g} s: the option `chunk` cuts it"
+            )
+        return self.made(samples)
+
+    def resampled(self, item: tuple[Any, int]) -> Any:
+        """(samples, rate) -> samples at the model's rate."""
+        if item[1] != self.rate:
+            note(f"resampled from {item[1]} to {self.rate} Hz")
+        return at_rate(item[0], item[1], self.rate)
+
+    def made(self, samples: Any) -> tuple[Any, int]:
+        """What the extractor makes of samples at the model's rate, and how many they are."""
         made = self._extractor(samples, sampling_rate=self.rate, return_tensors="np")
         return made[self._extractor.model_input_names[0]][0], len(samples)
 

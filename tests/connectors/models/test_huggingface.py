@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ import pytest
 import small_models
 import torch
 import transformers
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from consilience.connectors.models import open_model
 from consilience.connectors.models.huggingface import HuggingFace
 from consilience.connectors.models.huggingface.families import BEFORE
+from consilience.connectors.models.huggingface.pieces import cut
 from consilience.connectors.models.huggingface.towers import TOWERS, tower
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import Layer, Model, ModelCard, Outputs
@@ -226,5 +230,66 @@ def test_sounds_are_brought_to_the_rate_of_the_model(folders: Path) -> None:
         model.preprocess((np.zeros(0), 16_000))
     whisper = opened(folders, "whisper", "")
     whisper.load("cpu")
-    with pytest.raises(ValueError, match=r"lasts 31.0 s, and the model takes 30 s"):
+    with pytest.raises(
+        ValueError, match=r"lasts 31.0 s, and the model takes 30 s: the option `chunk` cuts it"
+    ):
         whisper.preprocess((np.zeros(31 * 16_000), 16_000))
+
+
+def test_a_long_sound_is_heard_in_pieces_that_overlap(folders: Path) -> None:
+    whole = opened(folders, "wav2vec2", "")
+    model = open_model(f"hf:{folders / 'wav2vec2'}", {"chunk": 1.0, "overlap": 0.2})
+    assert model.card.preprocessing != whole.card.preprocessing, "features of their own"
+    long = RNG.normal(size=41_600).astype(np.float32)  # 2.6 s: from 0, 0.8 and 1.6 s
+    sounds = [(long, 16_000), SOUNDS[1], (long[:20_000], 16_000)]
+    for one in (whole, model):
+        one.load("cpu")
+    with torch.inference_mode():
+        out = model.forward([model.preprocess(x) for x in sounds])
+        parts = [
+            whole.forward([whole.preprocess((long[b : b + 16_000], 16_000))]) for b in (0, 12_800, 25_600)
+        ]
+        short = whole.forward([whole.preprocess(SOUNDS[1])])
+    assert out.mask is not None
+    frames = parts[0].layers["hidden.0"].shape[1]
+    for name, got in out.layers.items():
+        pieces = [x.layers[name][0] for x in parts]
+        edge, other = round(0.9 * frames), round(0.1 * frames)  # the middle of what two of them share
+        want = torch.cat([pieces[0][:edge], pieces[1][other:edge], pieces[2][other:]])
+        torch.testing.assert_close(got[0], want, rtol=1e-5, atol=1e-5)
+        own = int(out.mask[1].sum())
+        torch.testing.assert_close(got[1, :own], short.layers[name][0], rtol=1e-5, atol=1e-5)
+    kept = out.mask.sum(1).tolist()
+    assert kept[:2] == [len(want), short.layers["hidden.0"].shape[1]]
+    assert kept[2] == pytest.approx(frames * 20 / 16, abs=1)
+
+
+@given(st.integers(1, 5000), st.integers(1, 400), st.floats(0, 0.99))
+def test_pieces_keep_every_moment_of_a_sound_once(length: int, most: int, share: float) -> None:
+    found = cut(length, most, int(share * most))
+    ends = [
+        (begin + first * min(most, length), begin + last * min(most, length)) for begin, first, last in found
+    ]
+    assert ends[0][0] == 0
+    assert ends[-1][1] == pytest.approx(length)
+    assert all(a[1] == pytest.approx(b[0]) for a, b in pairwise(ends))
+    assert all(begin >= 0 and begin + most <= max(length, most) for begin, _, _ in found)
+    assert all(0 <= first < last <= 1 for _, first, last in found)
+
+
+def test_a_model_with_a_limit_takes_longer_sounds_in_pieces(folders: Path) -> None:
+    opened(folders, "whisper", "")
+    model = open_model(f"hf:{folders / 'whisper'}", {"chunk": 30, "overlap": 2})
+    model.load("cpu")
+    with torch.inference_mode():
+        out = model.forward([model.preprocess((np.zeros(40 * 16_000), 16_000))])
+    assert out.mask is not None
+    assert int(out.mask.sum()) == 40 * 50  # frames a second
+    for options in ({"chunk": 31}, {"chunk": 5, "overlap": 5}, {"overlap": 1}, {"chunk": -1}):
+        with pytest.raises(
+            BadInput, match="`chunk` in seconds, of at most 30 s, which the model takes, and a shorter"
+        ):
+            open_model(f"hf:{folders / 'whisper'}", options)
+    opened(folders, "bert", "")
+    with pytest.raises(BadInput, match="`chunk` and `overlap` for a speech model; got text"):
+        open_model(f"hf:{folders / 'bert'}", {"chunk": 5})
