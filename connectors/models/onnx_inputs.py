@@ -9,6 +9,7 @@ from consilience.connectors.files import sha256
 from consilience.connectors.models.defaults import SIZE, picture
 from consilience.connectors.models.pictures import rgb
 from consilience.engine.errors import BadInput
+from consilience.engine.extraction.interfaces import note
 
 if TYPE_CHECKING:
     import torch
@@ -79,9 +80,12 @@ class Tokens:
         self._tokenizer.enable_truncation(self.most)
 
     def preprocess(self, item: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(item).ids
+        made = self._tokenizer.encode(item)
+        ids: list[int] = made.ids
         if not ids:
             raise ValueError("the text has no token")
+        if made.overflowing:
+            note(f"cut to {self.most} tokens")
         return ids
 
     def batched(self, samples: Sequence[list[int]]) -> "dict[str, torch.Tensor]":

@@ -75,6 +75,8 @@ class Texts:
         ids: list[int] = self._tokenizer(item, truncation=True, max_length=self.most)["input_ids"]
         if not ids:
             raise ValueError("the text has no token")
+        if len(ids) == self.most and len(self._tokenizer(item, verbose=False)["input_ids"]) > self.most:
+            note(f"cut to {self.most} tokens")
         return ids
 
     def length(self, given: list[int]) -> int:

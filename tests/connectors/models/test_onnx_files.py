@@ -15,6 +15,7 @@ from consilience.connectors.models import open_model
 from consilience.connectors.models.defaults import picture
 from consilience.connectors.models.onnx_files import Onnx
 from consilience.engine.errors import BadInput
+from consilience.engine.extraction.runlog import notes
 from consilience.pipelines.extract import extract
 
 onnx = pytest.importorskip("onnx")
@@ -101,6 +102,7 @@ def test_a_text_model_has_its_outputs_and_what_is_inside_as_layers(
         options={"inside": "/words*"},
     )  # fmt: skip
     assert list(table.layers) == ["/words/relu", "sentence"]
+    assert notes(table.path) == {"cut to 4 tokens": sum(len(x.split()) > 4 for x in TEXTS)}
     for row, text in enumerate(TEXTS):
         ids = [WORDS[x] for x in text.split()][:4]  # the tokenizer's own limit
         at = np.array([row])

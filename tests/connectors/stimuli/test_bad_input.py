@@ -143,6 +143,21 @@ def test_a_text_of_marks_alone_is_refused_by_the_model_too(folders):
         model.preprocess(" ")
 
 
+def test_a_text_that_is_longer_than_the_model_takes_is_cut_and_that_is_told(folders):
+    model = open_model(f"hf:{folders / 'bert'}")
+    model.load("cpu")
+    most = model._inputs.most  # type: ignore[attr-defined]
+    words = [f"word{k % 9}" for k in range(most + 30)]
+    marks = len(model.preprocess("word1")) - 1
+    with noted() as told:
+        fits = model.preprocess(" ".join(words[: most - marks]))
+        assert len(fits) == most
+    assert told == []
+    with noted() as told:
+        assert model.preprocess(" ".join(words)) == fits
+    assert told == [f"cut to {most} tokens"]
+
+
 @pytest.mark.usefixtures("ray_local")
 def test_tables_of_bad_stimuli_hold_the_good_ones_and_every_reason(folders, tmp_path):
     import soundfile
