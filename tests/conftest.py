@@ -13,6 +13,8 @@ __all__ = ["data_sets", "mlflow_server", "published", "s3", "s3_server"]  # fixt
 # Before Ray is imported anywhere: it reads them then.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+# Beside the tests of other processes Ray's own, which step back by default, would have a thirtieth of a core.
+os.environ.setdefault("RAY_worker_niceness", "0")
 # Nor has the S3 server of the tests other credentials than those that its clients, Ray's workers too, find here.
 os.environ.update(
     AWS_ACCESS_KEY_ID="AKIATESTTESTTEST", AWS_SECRET_ACCESS_KEY="kept/secret+key", AWS_REGION="us-east-1"
