@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from consilience.connectors.models.huggingface.inputs import MEAN, SPREAD, at_rate
+from consilience.connectors.models.huggingface.inputs import MEAN, SPREAD
+from consilience.connectors.models.huggingface.sounds import at_rate
 from consilience.connectors.models.pictures import square
 
 if TYPE_CHECKING:

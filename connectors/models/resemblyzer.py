@@ -10,7 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from consilience.connectors.files import package_folder, revision, sha256
-from consilience.connectors.models.huggingface.inputs import at_rate
+from consilience.connectors.models.huggingface.sounds import at_rate
 from consilience.connectors.models.registry import register
 from consilience.engine.extraction.interfaces import Layer, ModelCard, Outputs
 

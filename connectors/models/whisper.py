@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from consilience.connectors.files import package_folder, revision, sha256
 from consilience.connectors.models.huggingface import HuggingFace
-from consilience.connectors.models.huggingface.inputs import Sounds
+from consilience.connectors.models.huggingface.sounds import Sounds
 from consilience.connectors.models.registry import register
 from consilience.engine.cache import cache_folder
 from consilience.engine.extraction.interfaces import ModelCard

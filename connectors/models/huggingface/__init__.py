@@ -2,7 +2,8 @@
 
 - ``families``  what the hidden states of a kind of architecture are: a table, a row a kind
 - ``towers``    models of several parts, each of which is one of those kinds
-- ``inputs``    what a text, a picture or a sound is made into
+- ``inputs``    what a text or a picture is made into
+- ``sounds``    what a sound is made into
 - ``pieces``    long sounds cut into pieces that overlap
 - ``hub``       the folder behind a name
 - ``adapter``   the model

@@ -1,22 +1,35 @@
 """Any transformers folder whose outputs have `hidden_states`: one adapter over configurations."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from consilience.connectors.files import sha256
-from consilience.connectors.models.huggingface.families import Config
+from consilience.connectors.models.huggingface.families import Config, Family
 from consilience.connectors.models.huggingface.hub import located
-from consilience.connectors.models.huggingface.inputs import INPUTS, PLAIN, Sounds, padded, refuse_bare
+from consilience.connectors.models.huggingface.inputs import (
+    PLAIN,
+    Inputs,
+    Pictures,
+    Texts,
+    padded,
+    refuse_bare,
+)
 from consilience.connectors.models.huggingface.pieces import Pieces, joined
+from consilience.connectors.models.huggingface.sounds import Sounds
 from consilience.connectors.models.huggingface.towers import tower
 from consilience.connectors.models.registry import register
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import Layer, ModelCard, Outputs
 
+INPUTS: dict[str, Callable[[Path, Config, str, Family], Inputs]] = {
+    "text": Texts,
+    "image": Pictures,
+    "speech": Sounds,
+}
 SETTINGS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "preprocessor_config.json")
 
 
@@ -38,9 +51,11 @@ class HuggingFace:
         self.family = self.tower.family
         inputs = INPUTS[self.family.modality](self.folder, self._own, self.tower.kind, self.family)
         if chunk is not None or overlap:
-            if not isinstance(inputs, Sounds):
+            if not isinstance(inputs, Sounds) or self.family.axes != "btd":
                 raise BadInput(
-                    "`chunk` and `overlap` for a speech model", self.family.modality, "leave them out"
+                    "`chunk` and `overlap` for a speech model with a state a frame",
+                    f"{self.tower.kind}, of {self.family.modality} with axes {self.family.axes!r}",
+                    "leave them out",
                 )
             inputs = Pieces(inputs, chunk or 0.0, overlap)
         self._inputs = inputs
@@ -123,17 +138,18 @@ class HuggingFace:
     def forward(self, batch: Sequence[Any]) -> Outputs:
         import torch
 
-        count = sum(map(len, batch)) if isinstance(self._inputs, Pieces) else len(batch)
-        parts, lengths, positions = [], [0] * count, 0
+        parts, positions = [], 0
+        tokens_of: dict[int, int] = {}
         for rows, given, tokens in self._inputs.together(batch):
             given = {name: value.to(self._device) for name, value in given.items()}
             states = self._net(**given, **self._more(len(rows)), output_hidden_states=True).hidden_states
             parts.append((rows, states))
             positions += len(rows) * states[0].shape[1]
-            for row, own in zip(rows, tokens or [states[0].shape[1]] * len(rows)):
-                lengths[row] = own
+            tokens_of.update(zip(rows, tokens or [states[0].shape[1]] * len(rows)))
+        lengths = [tokens_of[row] for row in range(len(tokens_of))]
         found = [
-            padded([(rows, states[i]) for rows, states in parts], count) for i in range(len(parts[0][1]))
+            padded([(rows, states[i]) for rows, states in parts], len(lengths))
+            for i in range(len(parts[0][1]))
         ]
         if isinstance(self._inputs, Pieces):
             found, lengths = joined(found, lengths, batch)

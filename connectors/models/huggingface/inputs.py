@@ -1,11 +1,11 @@
-"""What a text, a picture or a sound is made into, one by one, and how several go through a model together.
+"""What a text or a picture is made into, one by one, and how several go through a model together.
 
 `together` gives parts of a batch: the numbers of its samples, what the model takes, and how many of the tokens that
 come out belong to each sample (None: all).
 """
 
 import json
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -86,7 +86,7 @@ class Texts:
         import torch
 
         lengths = [len(ids) for ids in batch]
-        for rows in _alike(lengths) if self.family.apart else [list(range(len(batch)))]:
+        for rows in alike(lengths) if self.family.apart else [list(range(len(batch)))]:
             mine = [lengths[row] for row in rows]
             longest = self.most if self.family.filled else max(mine)
             ids = torch.full((len(rows), longest), self._tokenizer.pad_token_id or 0)
@@ -98,7 +98,7 @@ class Texts:
             yield rows, given, mine
 
 
-def _alike(shapes: Sequence[Hashable]) -> list[list[int]]:
+def alike(shapes: Sequence[Hashable]) -> list[list[int]]:
     """The numbers of those that are the same, together."""
     return [[row for row, its in enumerate(shapes) if its == shape] for shape in dict.fromkeys(shapes)]
 
@@ -160,92 +160,6 @@ class Pictures:
         if isinstance(size, dict):
             size = size.get("height") or size.get("shortest_edge") or size.get("longest_edge") or 224
         return int(size)
-
-
-class Sounds:
-    """One channel of samples at the rate of the model, as the folder's feature extractor makes it.
-
-    Sounds of one length go through the model together, and no other: what is padded would change the statistics that
-    some of these models normalise by, so that a sample's features would depend on its neighbours in the batch.
-    """
-
-    def __init__(self, folder: Path, config: Config, kind: str, family: Family):
-        self.folder, self.kind = folder, kind
-        path = folder / "preprocessor_config.json"
-        settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        self.rate = int(settings.get("sampling_rate", 16_000))
-        self.most = float(settings.get("chunk_length") or settings.get("max_length_s") or 0) or None
-        limit = f", at most {self.most:g} s" if self.most else ""
-        self.says = f"one channel, resampled to {self.rate} Hz{limit}, the folder's feature extractor"
-
-    def load(self) -> None:
-        import transformers
-
-        self._extractor = transformers.AutoFeatureExtractor.from_pretrained(self.folder, **LOCAL)
-
-    def preprocess(self, item: tuple[Any, int]) -> tuple[Any, int]:
-        """(samples, rate) -> what the extractor makes of it, and its length in samples at the model's rate."""
-        samples = self.resampled(item)
-        seconds = len(samples) / self.rate
-        if self.most and seconds > self.most:
-            raise ValueError(
-                f"the sound lasts {seconds:.1f} s, and the model takes {self.most:g} s: the option `chunk` cuts it"
-            )
-        return self.made(samples)
-
-    def resampled(self, item: tuple[Any, int]) -> Any:
-        """(samples, rate) -> samples at the model's rate."""
-        if item[1] != self.rate:
-            note(f"resampled from {item[1]} to {self.rate} Hz")
-        return at_rate(item[0], item[1], self.rate)
-
-    def made(self, samples: Any) -> tuple[Any, int]:
-        """What the extractor makes of samples at the model's rate, and how many they are."""
-        made = self._extractor(samples, sampling_rate=self.rate, return_tensors="np")
-        return made[self._extractor.model_input_names[0]][0], len(samples)
-
-    def length(self, given: tuple[Any, int]) -> int:
-        return int(given[0].shape[-1])
-
-    def together(self, batch: Sequence[tuple[Any, int]]) -> Iterator[Part]:
-        import numpy as np
-        import torch
-
-        name = self._extractor.model_input_names[0]
-        for rows in _alike([values.shape for values, _ in batch]):
-            given = {name: torch.from_numpy(np.stack([batch[row][0] for row in rows]))}
-            yield rows, given, self._frames([batch[row][1] for row in rows])
-
-    def _frames(self, lengths: list[int]) -> list[int] | None:
-        """How many of the frames that come out are of the sound, where the extractor pads to one length for all."""
-        return [-(-length // WHISPER_STEP) for length in lengths] if self.kind == "whisper" else None
-
-
-WHISPER_STEP = 320  # samples: a spectrum each 160, every second of which a convolution keeps
-
-
-def at_rate(samples: Any, rate: int, wanted: int) -> Any:
-    """One channel in float32 at the rate `wanted`. Raises ValueError for a sound without samples."""
-    from math import gcd
-
-    import numpy as np
-    from scipy.signal import resample_poly
-
-    samples = np.asarray(samples, np.float32)
-    samples = samples.mean(axis=1) if samples.ndim == 2 else samples
-    if not len(samples):
-        raise ValueError("the sound has no sample")
-    if rate == wanted:
-        return samples
-    common = gcd(int(rate), wanted)
-    return resample_poly(samples, wanted // common, int(rate) // common).astype(np.float32)
-
-
-INPUTS: dict[str, Callable[[Path, Config, str, Family], Inputs]] = {
-    "text": Texts,
-    "image": Pictures,
-    "speech": Sounds,
-}
 
 
 def padded(parts: "list[tuple[list[int], torch.Tensor]]", count: int) -> "torch.Tensor":

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from consilience.connectors.models.huggingface.inputs import Part, Sounds
+from consilience.connectors.models.huggingface.inputs import Part
+from consilience.connectors.models.huggingface.sounds import Sounds
 from consilience.engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -40,14 +41,15 @@ class Pieces:
     """As `sounds` makes them, but of at most `seconds`, overlapping by `overlap` seconds."""
 
     def __init__(self, sounds: Sounds, seconds: float, overlap: float):
-        if not 0 <= overlap < seconds or (sounds.most and seconds > sounds.most):
+        self._most, self._overlap = round(seconds * sounds.rate), round(overlap * sounds.rate)  # samples
+        if not 0 <= self._overlap < self._most or (sounds.most and seconds > sounds.most):
             limit = f" of at most {sounds.most:g} s, which the model takes," if sounds.most else ""
             raise BadInput(
                 f"`chunk` in seconds,{limit} and a shorter `overlap`",
                 f"chunk={seconds:g}, overlap={overlap:g}",
                 "correct them, or leave both out",
             )
-        self._sounds, self._seconds, self._overlap = sounds, seconds, overlap
+        self._sounds = sounds
         self.says = f"{sounds.says}; in pieces of {seconds:g} s that overlap by {overlap:g} s"
 
     def load(self) -> None:
@@ -55,11 +57,10 @@ class Pieces:
 
     def preprocess(self, item: tuple[Any, int]) -> list[Piece]:
         """(samples, rate) -> its pieces."""
-        samples, rate = self._sounds.resampled(item), self._sounds.rate
-        most, overlap = round(self._seconds * rate), round(self._overlap * rate)
+        samples = self._sounds.resampled(item)
         return [
-            Piece(self._sounds.made(samples[begin : begin + most]), first, last)
-            for begin, first, last in cut(len(samples), most, overlap)
+            Piece(self._sounds.made(samples[begin : begin + self._most]), first, last)
+            for begin, first, last in cut(len(samples), self._most, self._overlap)
         ]
 
     def length(self, given: list[Piece]) -> int:
@@ -77,14 +78,14 @@ def joined(
     each has, of the `lengths` of its pieces."""
     import torch
 
-    kept: list[list[tuple[int, slice]]] = []
-    number = 0
-    for pieces in batch:
-        kept.append([])
-        for piece in pieces:
-            frames = lengths[number]
-            kept[-1].append((number, slice(round(piece.first * frames), round(piece.last * frames))))
-            number += 1
+    numbered = enumerate(lengths)
+    kept = [
+        [
+            (number, slice(round(piece.first * frames), round(piece.last * frames)))
+            for piece, (number, frames) in zip(pieces, numbered)
+        ]
+        for pieces in batch
+    ]
     found = [
         torch.nn.utils.rnn.pad_sequence(
             [torch.cat([x[k, part] for k, part in mine]) for mine in kept], batch_first=True

@@ -231,7 +231,7 @@ def test_sounds_are_brought_to_the_rate_of_the_model(folders: Path) -> None:
     whisper = opened(folders, "whisper", "")
     whisper.load("cpu")
     with pytest.raises(
-        ValueError, match=r"lasts 31.0 s, and the model takes 30 s: the option `chunk` cuts it"
+        ValueError, match=r"lasts 31.0 s, and the model takes 30 s: `chunk` has it heard in pieces"
     ):
         whisper.preprocess((np.zeros(31 * 16_000), 16_000))
 
@@ -285,11 +285,19 @@ def test_a_model_with_a_limit_takes_longer_sounds_in_pieces(folders: Path) -> No
         out = model.forward([model.preprocess((np.zeros(40 * 16_000), 16_000))])
     assert out.mask is not None
     assert int(out.mask.sum()) == 40 * 50  # frames a second
-    for options in ({"chunk": 31}, {"chunk": 5, "overlap": 5}, {"overlap": 1}, {"chunk": -1}):
+    for options in (
+        {"chunk": 31},
+        {"chunk": 5, "overlap": 5},
+        {"overlap": 1},
+        {"chunk": -1},
+        {"chunk": 1e-6},
+        {"chunk": 1, "overlap": 0.999_999_9},  # less than a sample
+    ):
         with pytest.raises(
             BadInput, match="`chunk` in seconds, of at most 30 s, which the model takes, and a shorter"
         ):
             open_model(f"hf:{folders / 'whisper'}", options)
-    opened(folders, "bert", "")
-    with pytest.raises(BadInput, match="`chunk` and `overlap` for a speech model; got text"):
-        open_model(f"hf:{folders / 'bert'}", {"chunk": 5})
+    for kind, part, told in (("bert", "", "text"), ("clap", "#speech", "speech with axes 'bchw'")):
+        opened(folders, kind, part.strip("#"))
+        with pytest.raises(BadInput, match=f"`chunk` and `overlap` for a speech model with .* of {told}"):
+            open_model(f"hf:{folders / kind}{part}", {"chunk": 5})

@@ -11,7 +11,7 @@ import torch
 
 from consilience.connectors.models import ctranslate2 as binary
 from consilience.connectors.models import open_model
-from consilience.connectors.models.huggingface.inputs import at_rate
+from consilience.connectors.models.huggingface.sounds import at_rate
 from consilience.connectors.models.resemblyzer import Resemblyzer, windows
 from consilience.connectors.models.whisper import Whisper
 from consilience.connectors.stimuli.espeak import Voice
