@@ -112,6 +112,6 @@ class RayCrew:
 
 def _reason(text: str) -> str:
     """Of what Ray says of a dead actor, that it died and how the process ended or why, without advice."""
-    first, *_, last = text.strip().splitlines() * 2
-    how = last.rpartition("Worker exit detail: ")[2].partition(" Some common causes")[0]
-    return first if how == first else f"{first} {how}"
+    first, *more = text.strip().splitlines()
+    how = more[-1].rpartition("Worker exit detail: ")[2].partition(" Some common causes")[0] if more else ""
+    return f"{first} {how}".rstrip()

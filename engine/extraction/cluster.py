@@ -124,11 +124,11 @@ def _authentication() -> Iterator[None]:
     """
     from ray import _raylet
 
-    before = os.environ.get(_AUTH)
+    unset = _AUTH not in os.environ
     try:
         yield
     finally:
-        if os.environ.get(_AUTH) != before:
+        if unset and _AUTH in os.environ:
             del os.environ[_AUTH]
             reads: Any = _raylet
             reads.Config.initialize("")
@@ -143,15 +143,13 @@ def _refuse_without_token(address: str) -> None:
         return
 
     def mode() -> str:  # sent by value, as it is no name of this module
-        import os
-
-        return os.environ.get("RAY_AUTH_MODE", "")
+        return os.environ.get(_AUTH, "")
 
     if ray.get(ray.remote(num_cpus=0)(mode).remote()).lower() != "token":
         raise BadInput(
-            f"a Ray cluster that asks for a token, as {_AUTH}=token does here (a local ray.init() sets that)",
+            f"a Ray cluster that asks for a token, as {_AUTH}=token does here (Ray itself sets that for a local one)",
             f"none at {address}",
-            f"unset {_AUTH} before Ray is imported, or start the cluster with {_AUTH}=token",
+            f"set {_AUTH}=disabled for this process, or start the cluster with {_AUTH}=token",
         )
 
 

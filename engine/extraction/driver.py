@@ -67,7 +67,8 @@ def extract(
 
     `layers` is "all", names, or glob patterns; `pool` one of "mean", "max", "cls", "last" (on feature maps "mean" and
     "max" go over space). `autocast` "bfloat16" or "float16" has torch make products in that type, the features being
-    float32 still; on what hardware they were made then shows in their third digit. The rest is as in `extract_all`.
+    float32 still; on what hardware they were made then shows in their third digit or fourth. The rest is as in
+    `extract_all`.
     """
     wanted = Extraction(model, stimuli, layers, pool, batch_size, autocast)
     return extract_all(

@@ -130,7 +130,6 @@ def table_meta(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
         "card": asdict(model.card),
         "meaning": {layer.name: layer.meaning for layer in job.layers},
         "pool": job.pool,
-        **({"autocast": job.autocast} if job.autocast else {}),
         "view": job.view,
         "licence": stimuli.licence,
         "citation": stimuli.citation,

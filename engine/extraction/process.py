@@ -1,6 +1,6 @@
-"""What a replica's process runs. It is sent by value, and imports the package once it is known to be the same there:
+"""What a replica's process runs, sent by value: a node that joins late may have other code, or none.
 
-a node that joins late may have another version, or none.
+Nothing of the package is imported there before it is known to be the same.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class Actor:
         self._made_of = parts, device, threads
 
     def start(self, expected: Found) -> "Loaded | tuple[str, str, Found]":
-        """Load the model; say where that was. With other code than `expected`: which node and host, and its code."""
+        """Load the model, and say where that was; where there is other code than `expected`: node, host, that code."""
         import os
         import socket
         import time

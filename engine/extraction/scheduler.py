@@ -44,8 +44,9 @@ class Unfit:
     reason: BadInput
 
 
-# Of a load, a run, either of them, a load, a mistake, a probe.
-Outcome = Loaded | Receipt | Lost | Unfit | Exception | None
+Outcome = (
+    Loaded | Unfit | Receipt | Lost | Exception | None
+)  # of two loads, a run, either, a mistake, a probe
 
 
 class Crew(Protocol):
@@ -92,9 +93,7 @@ class Scheduler:
         clock: Callable[[], float] = time.monotonic,
     ):
         self.open, self.crew, self.tell, self.look, self.clock = list(works), crew, tell, look, clock
-        self.unfit: dict[
-            str, BadInput
-        ] = {}  # nodes that came with other code, say, and why they are left alone
+        self.unfit: set[str] = set()  # nodes that are left alone
         self._changed = True  # what replicas there are, or might be
         self._looked = 0.0
 
@@ -129,7 +128,7 @@ class Scheduler:
             work.lost(member, outcome.reason, outcome.blameless)
             self._changed = True
         elif isinstance(outcome, Unfit):
-            self.unfit[outcome.node] = outcome.reason
+            self.unfit.add(outcome.node)
             self._stop(work, [member])
             if room(self._nodes(), [], work.ask) is None:
                 raise outcome.reason

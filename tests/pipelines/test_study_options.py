@@ -1,5 +1,6 @@
 """Keys of a study that change how metrics are computed: labels, until_se, precision."""
 
+import io
 import json
 
 import numpy as np
@@ -9,6 +10,9 @@ import consilience as cs
 from consilience.connectors import files
 from consilience.engine.comparison import Comparison
 from consilience.engine.machine import Speed
+from consilience.pipelines.console import Console
+from consilience.pipelines.runs.recording import part_of
+from consilience.pipelines.seats import extract_missing
 from consilience.pipelines.studyfiles.located import StudyError
 from consilience.pipelines.studyfiles.study import parse_study
 from consilience.pipelines.zoo.plan import study_plan
@@ -40,6 +44,28 @@ def folder(tmp_path):
 
 def study(folder, metrics, more=""):
     return parse_study(STUDY.format(metrics=metrics, more=more), folder / "study.yaml")
+
+
+@pytest.mark.usefixtures("ray_local")
+def test_a_model_of_a_study_is_computed_in_the_type_that_it_asks_for(tmp_path):
+    (tmp_path / "texts.txt").write_text("a dog\na cat\na bird")
+    text = (
+        f"name: s\nstimuli: text:{tmp_path / 'texts.txt'}\nmodels: [{{name: minilm, autocast: TYPE}}]\n"
+        "metrics: [cka]\ntracking: null\n"
+    )
+    read, cast, _ = (
+        prepare(parse_study(text.replace("TYPE", x), tmp_path / "study.yaml"))
+        for x in ("null", "bfloat16", "float16")
+    )
+    assert read.seats[0].digest != cast.seats[0].digest
+    store = cs.FeatureStore(tmp_path / "features")
+    (seat,) = extract_missing(cast.seats, store, Console(io.StringIO()))
+    assert seat.table is not None
+    assert seat.table.digest == cast.seats[0].digest
+    assert seat.table.manifest["spec"]["autocast"] == "bfloat16"
+    assert part_of(seat, {}).params["autocast"] == "bfloat16"
+    with pytest.raises(StudyError, match=r"study.yaml, line 3.*autocast.*float8"):
+        parse_study(text.replace("TYPE", "float8"), tmp_path / "study.yaml")
 
 
 def test_class_conditional_metrics_take_labels_from_a_file(folder):

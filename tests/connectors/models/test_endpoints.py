@@ -186,3 +186,8 @@ def test_the_plan_says_what_it_will_cost(server: Any, lines: str, tmp_path: Path
         (bill,) = plan(load_study(tmp_path / "study.yaml")).bills.values()
         assert bill.startswith("40 texts, about 355 tokens at 4 letters each: ")
         assert says in bill
+
+
+def test_what_an_endpoint_computes_cannot_be_cast(server: Any, lines: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"got .*small.*, which its endpoint computes"):
+        extract(server.name, lines, tmp_path / "store", autocast="float16")

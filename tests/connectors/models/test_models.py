@@ -224,3 +224,8 @@ def test_random_twins_differ_by_their_seed():
     assert np.corrcoef(found[2].ravel(), found[3].ravel())[0, 1] < 0.9
     with pytest.raises(BadInput, match="a whole number of 0 or more; got efficientnet-lite0-random:one"):
         open_model("efficientnet-lite0-random:one")
+
+
+def test_vectors_from_a_table_cannot_be_cast(tmp_path):
+    with pytest.raises(BadInput, match="got glove, which a table of vectors computes"):
+        extract("glove", open_stimuli("openmoji"), tmp_path, autocast="bfloat16")

@@ -145,6 +145,8 @@ def test_what_cannot_be_is_told(reader: Path, tmp_path: Path) -> None:
         open_model(f"onnx:{tmp_path / 'notes.onnx'}")
     with pytest.raises(BadInput, match=r"a known layer .*'sentenc'. Fix: did you mean 'sentence'"):
         extract(f"onnx:{reader}", _lines(tmp_path), tmp_path, layers="sentenc")
+    with pytest.raises(BadInput, match="got reader, which onnxruntime computes"):
+        extract(f"onnx:{reader}", _lines(tmp_path), tmp_path, autocast="bfloat16")
     with pytest.raises(BadInput, match="the view 'image', which viewer takes"):
         extract(f"onnx:{viewer(tmp_path / 'viewer.onnx')}", _lines(tmp_path), tmp_path)
     with pytest.raises(BadInput, match=r"a known value inside reader.onnx \(/kept, .*did you mean '/words'"):

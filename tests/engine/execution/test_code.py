@@ -168,18 +168,21 @@ def test_a_cluster_without_the_token_that_this_process_asks_for_is_refused(tmp_p
         import os, ray, consilience as cs
         ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
         ray.shutdown()
-        assert os.environ["RAY_AUTH_MODE"] == "token"
-        (open("texts.txt", "w")).write("one")
+        open("texts.txt", "w").write("one")
         cs.extract("glove", "text:texts.txt", "store", address=os.environ["HEAD"])"""
     with clusters.ray_head(sys.executable, tmp_path) as address:
-        environment = {k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"}
-        done = subprocess.run(
-            [sys.executable, "-c", ask], cwd=tmp_path, env={**environment, "HEAD": address},
-            capture_output=True, text=True, timeout=120,
+        environment = {k: v for k, v in os.environ.items() if k != "RAY_AUTH_MODE"} | {"HEAD": address}
+        refused, fixed = (
+            subprocess.run(
+                [sys.executable, "-c", ask], cwd=tmp_path, env=environment | more, capture_output=True, text=True,
+                timeout=120,
+            )
+            for more in ({}, {"RAY_AUTH_MODE": "disabled"})
         )  # fmt: skip
-    assert (
-        f"RAY_AUTH_MODE=token does here (a local ray.init() sets that); got none at {address}" in done.stderr
-    )
+    assert refused.returncode != 0
+    assert "RAY_AUTH_MODE=token does here" in refused.stderr
+    assert f"got none at {address}. Fix: set RAY_AUTH_MODE=disabled" in refused.stderr
+    assert fixed.returncode == 0, fixed.stderr
 
 
 def test_an_address_without_anybody_is_refused_soon():
