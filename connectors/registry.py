@@ -81,6 +81,8 @@ def _keywords(
     takes = {k: p for k, p in parameters if p.kind is Parameter.KEYWORD_ONLY}
     allowed = [name for name in takes if name not in offered]
     for name, value in options.items():
+        if not allowed:
+            raise BadInput(f"no options of {known}, which takes none", repr(name), "leave it out")
         if name not in allowed:
             raise unknown(f"option of {known}", name, allowed)
         _check(known, name, value, takes[name].annotation)

@@ -19,9 +19,11 @@ class BadInput(ValueError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
     """The error for a name that is not registered, with the nearest known name when there is one."""
     names = sorted(known)
+    if not names:
+        return BadInput(
+            f"a known {kind}", f"{name!r}, where there is none", "check the place that it is looked for in"
+        )
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     fix = f"did you mean {near[0]!r}?" if near else "choose one of: " + ", ".join(names)
     listing = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    return BadInput(
-        f"a known {kind} ({listing})" if names else f"a known {kind} (there is none)", repr(name), fix
-    )
+    return BadInput(f"a known {kind} ({listing})", repr(name), fix)

@@ -229,3 +229,10 @@ def test_random_twins_differ_by_their_seed():
 def test_vectors_from_a_table_cannot_be_cast(tmp_path):
     with pytest.raises(BadInput, match="got glove, which a table of vectors computes"):
         extract("glove", open_stimuli("openmoji"), tmp_path, autocast="bfloat16")
+
+
+def test_options_of_a_model_that_takes_none_are_refused():
+    with pytest.raises(
+        BadInput, match=r"no options of minilm, which takes none; got 'chunk'\. Fix: leave it out"
+    ):
+        open_model("minilm", {"chunk": 5})

@@ -190,7 +190,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(store: FeatureStore) -> No
         store.open("minilm", "openmojis")
     with pytest.raises(BadInput, match=table.digest):
         store.open("minilm", "openmoji", "0123")
-    with pytest.raises(BadInput, match="there is none"):
+    with pytest.raises(BadInput, match="got 'minilm', where there is none"):
         FeatureStore(store.root / "other").open("minilm", "openmoji")
 
 
