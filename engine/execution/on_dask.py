@@ -29,7 +29,7 @@ from consilience.engine.execution.code import (
 )
 from consilience.engine.execution.graph import Tasks, tree
 from consilience.engine.execution.sessions import Done
-from consilience.engine.execution.shipping import Load, Shipment, result_of
+from consilience.engine.execution.shipping import Load, Shipment
 from consilience.engine.machine import cores
 
 LOOPBACK = "127.0.0.1"
@@ -77,7 +77,7 @@ class DaskCluster:
             if part.status == "error":
                 part.result()
             done(part.key[1])
-        return result_of(last.result())
+        return last.result().value()
 
 
 class SameCode(WorkerPlugin):

@@ -9,7 +9,7 @@ import psutil
 
 from consilience.engine.execution.graph import CHUNK, FAN_IN, Key, Tasks, tree
 from consilience.engine.execution.sessions import Done
-from consilience.engine.execution.shipping import Load, Shipment, result_of
+from consilience.engine.execution.shipping import Load, Shipment
 from consilience.engine.extraction.cluster import ray_running
 
 STORE = 2 << 30  # bytes of object store of a Ray started here, if the memory is there: states pass through it
@@ -54,7 +54,7 @@ class RayCluster:
         )
         try:
             window.drain()
-            return result_of(ray.get(last))
+            return ray.get(last).value()
         except RayTaskError as error:
             raise error.cause from error
 

@@ -1,7 +1,7 @@
 """Tasks as bytes: what they share is taken out of them, and sent to the workers once.
 
-Results are bytes too. So a worker that does a task again, because another died, starts from what the task was, whatever
-`combine` did meanwhile to the states that it was given.
+Results are pickled too. So a worker that does a task again, because another died, starts from what the task was,
+whatever `combine` did meanwhile to the states that it was given.
 """
 
 import io
@@ -121,9 +121,30 @@ def _kept(token: str, value: Shared, values: Values, of: str) -> Any:
         return objects[token]
 
 
-def result_of(result: bytes) -> Any:
-    """What a task returned."""
-    return pickle.loads(result)
+@dataclass(frozen=True)
+class Result:
+    """What a task returned, pickled. Its large arrays are beside that, where a cluster moves them without a copy."""
+
+    payload: bytes
+    arrays: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, thing: Any) -> "Result":
+        arrays: list[np.ndarray] = []
+
+        def inside(buffer: pickle.PickleBuffer) -> bool:
+            raw = buffer.raw()
+            if raw.nbytes < BIG:
+                return True
+            arrays.append(np.frombuffer(raw, np.uint8))
+            return False
+
+        payload = cloudpickle.dumps(thing, protocol=5, buffer_callback=inside)
+        return cls(payload, tuple(arrays))
+
+    def value(self) -> Any:
+        """A copy, which is the caller's own to write into."""
+        return pickle.loads(self.payload, buffers=[array.copy() for array in self.arrays])
 
 
 @dataclass(frozen=True)
@@ -135,7 +156,7 @@ class Task:
     of: str
     code: Code
 
-    def __call__(self, *values: Any) -> bytes:
+    def __call__(self, *values: Any) -> Result:
         function, arguments = self._loaded(values)
         return self._alone(function, *arguments)
 
@@ -143,17 +164,17 @@ class Task:
         _settled(self.code)
         return _Unpickler(self.payload, dict(zip(self.tokens, values)), self.of).load()
 
-    def _alone(self, function: Callable[..., Any], *arguments: Any) -> bytes:
+    def _alone(self, function: Callable[..., Any], *arguments: Any) -> Result:
         with one_thread():  # the tasks are the threads
-            return cloudpickle.dumps(function(*arguments), protocol=5)
+            return Result.of(function(*arguments))
 
 
 @dataclass(frozen=True)
 class Fold(Task):
     """As `Task`, for the function that combines results; called with a list of these first."""
 
-    def __call__(self, results: list[bytes], *values: Any) -> bytes:
-        return self._alone(self._loaded(values), [result_of(x) for x in results])
+    def __call__(self, results: list[Result], *values: Any) -> Result:
+        return self._alone(self._loaded(values), [result.value() for result in results])
 
 
 @cache

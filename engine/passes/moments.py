@@ -138,10 +138,13 @@ def _product(work: MomentPass, x: torch.Tensor, y: torch.Tensor, memory: Workspa
 
 
 def _add(into: dict[Any, torch.Tensor], key: object, value: torch.Tensor) -> None:
-    if key in into:
-        into[key] += value
-    else:
+    if key not in into:
         into[key] = value.to(torch.float64, copy=True)
+    elif value.is_cpu:  # torch would make a copy of `value` in float64 first: five times as long
+        total = into[key].numpy()
+        total += value.numpy()
+    else:
+        into[key] += value
 
 
 def _arrays(sums: dict[Any, torch.Tensor]) -> dict[Any, np.ndarray]:

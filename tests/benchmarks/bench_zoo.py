@@ -17,7 +17,7 @@ from consilience.pipelines.zoo.run import run
 
 pytestmark = pytest.mark.bench
 
-N, MODELS, DEPTH, UNITS, WORK = 2000, 20, 4, 48, 4000
+N, MODELS, DEPTH, UNITS, WORK = 5000, 20, 4, 48, 4000
 STUDY = """
 name: zoo
 stimuli: points
