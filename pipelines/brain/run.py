@@ -69,7 +69,7 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
     plan.show(console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     results: dict[str, Any] = {}
-    with standing(study.name, output, console):
+    with standing(study.name, output, console, (x.digest for x in prepared.seats)):
         with opened(**placed) as session, Stages() as stages:
             session.begin()
             with stages("extraction"):

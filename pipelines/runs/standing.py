@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,20 +22,22 @@ _EVERY = 2.0  # seconds between signs of life
 @dataclass(frozen=True)
 class Standing:
     """Of a run: its `state`, the steps it has not finished as (name, share done, seconds left or None), when it began
-    and gave its last sign of life."""
+    and gave its last sign of life, and the digests of its feature tables."""
 
     name: str
     state: str
     steps: tuple[tuple[str, float, float | None], ...]
     began: datetime
     beat: datetime
+    tables: frozenset[str]
 
 
 @contextmanager
-def standing(name: str, output: Path, console: Console) -> Iterator[None]:
-    """Write down how far the run `name` is while the block runs, by what `console` is told; and how it ended."""
+def standing(name: str, output: Path, console: Console, tables: Iterable[str]) -> Iterator[None]:
+    """Write down how far the run `name` is while the block runs, by what `console` is told; and how it ended. `tables`
+    are the digests of those it needs, made already or not."""
     steps: dict[str, tuple[float, float, float]] = {}  # name -> when it began, done, in all
-    began, stop = time.time(), threading.Event()
+    began, stop, needed = time.time(), threading.Event(), sorted(tables)
 
     def told(stage: str, done: float, total: float) -> None:
         since, before, _ = steps.get(stage, (time.time(), 0.0, total))
@@ -44,7 +46,9 @@ def standing(name: str, output: Path, console: Console) -> Iterator[None]:
 
     def write(state: str) -> None:
         now = time.time()
-        value = {"name": name, "state": state, "began": began, "beat": now, "steps": dict(steps)}
+        value = {
+            "name": name, "state": state, "began": began, "beat": now, "steps": dict(steps), "tables": needed,
+        }  # fmt: skip
         with suppress(BadInput, OSError):  # a full disk stops the run by what it needs
             write_whole(output / FILE, json.dumps(value))
 
@@ -83,4 +87,4 @@ def read_standing(output: Path, now: datetime) -> Standing | None:
         if done < total:
             left = (value["beat"] - since) * (total - done) / done if done and state == RUNNING else None
             steps.append((step, done / total, left))
-    return Standing(value["name"], state, tuple(steps), began, beat)
+    return Standing(value["name"], state, tuple(steps), began, beat, frozenset(value["tables"]))

@@ -64,15 +64,16 @@ HEADER = (
 
 
 def status(place: str | Path, now: datetime | None = None) -> tuple[Standing | None, list[Status]]:
-    """The last run of a study, where `place` is one; and the tables of its store whose extraction left a log, the last
-    to give a sign of life first.
+    """The last run of a study, where `place` is one; and the tables whose extraction left a log, of that run or else of
+    the whole store, the last to give a sign of life first.
 
     `place` is the folder of a store, a study file, or a study's output folder. Raises BadInput where there is neither.
     """
     store, output = _places(place)
     now = now or datetime.now(UTC)
     run = None if output is None else read_standing(output, now)
-    logs = [read_runs(folder) for folder in FeatureStore(store).begun()]
+    tables = [x for x in FeatureStore(store).begun() if run is None or x.name in run.tables]
+    logs = [read_runs(folder) for folder in tables]
     found = [_status(of_table, now) for of_table in logs if of_table]
     if not found and run is None:
         raise BadInput(

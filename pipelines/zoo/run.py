@@ -69,7 +69,7 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     plan = study_plan(prepared)  # refuses metrics, layers and pairs that do not exist
     plan.show(console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
-    with standing(study.name, output, console):
+    with standing(study.name, output, console, (x.digest for x in prepared.seats)):
         with opened(**placed) as session, Stages() as stages:
             session.begin()
             with stages("extraction"):

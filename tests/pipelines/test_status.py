@@ -140,6 +140,11 @@ def test_of_a_study_that_is_done_or_failed(tmp_path: Path) -> None:
     run_study(study)
     run, tables = status(study)
     assert (run.name, run.state, run.steps, tables) == ("long", "finished", (), []) if run else False
+    for model in ("a", "other"):  # a log beside a table of the study, and one that is of no study
+        name = next(iter((tmp_path / "features" / "a" / "s").iterdir())).name if model == "a" else "0a1b"
+        RunLog(tmp_path / "features" / model / "s" / name, {**ABOUT, "model": model}).close("finished")
+    assert [x.model for x in status(study)[1]] == ["a"]
+    assert [x.model for x in status(tmp_path / "features")[1]] == ["other", "a"]
     study.write_text(STUDY + "executor: ray\naddress: 127.0.0.1:1\n")
     with pytest.raises(BadInput, match="a Ray cluster"):
         run_study(study)
