@@ -1,5 +1,7 @@
 """Neighbour lists of some samples as 0 and 1 over few columns: all neighbours that a sample has anywhere."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -13,6 +15,16 @@ def labelled(lists: np.ndarray) -> np.ndarray:
     labels = np.empty(flat.shape, np.int64)
     np.put_along_axis(labels, order, np.cumsum(new, axis=1), 1)
     return labels.reshape(lists.shape)
+
+
+def only_those_of(labels: np.ndarray, some: Sequence[int]) -> np.ndarray:
+    """Labels (m, R, k) numbered anew from 1: of neighbours in the lists of `some` representations; 0 for all others."""
+    rows = np.arange(len(labels))[:, None, None]
+    there = np.zeros((len(labels), int(labels.max()) + 1), np.int64)
+    there[rows, labels[:, list(some)]] = 1
+    there[:, 0] = 0
+    renumbered: np.ndarray = (there.cumsum(axis=1) * there)[rows, labels]
+    return renumbered
 
 
 def one_hot(labels: np.ndarray, columns: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:

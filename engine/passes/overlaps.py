@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from consilience.engine.inference.subsets import Subsets
-from consilience.engine.passes.columns import labelled, one_hot
+from consilience.engine.passes.columns import labelled, one_hot, only_those_of
 from consilience.engine.passes.executors import Run
 from consilience.engine.passes.neighbours import Neighbours
 
@@ -39,7 +39,7 @@ def overlaps_within(
     for scope, members in neighbours.members(subsets):
         lists = neighbours.scopes[scope]
         n, width = lists.shape[1:]
-        columns = max(min(size * width, n), 8 * width)
+        columns = max(min((size if some is None else len(some)) * width, n), 8 * width)
         chunk = min(CHUNK_ELEMENTS // run.workers // (size * columns), -(-n // (4 * run.workers)))
         edges = [*range(0, n, max(1, chunk)), n]
         calls += [(lists[:, a:b], group[a:b], group, masks, members, k, some) for a, b in pairwise(edges)]
@@ -63,9 +63,12 @@ def _within(
     """Counts (R, L, k + 1) of some samples within each subset of `members`. `own` are the groups of these samples,
     `group` those of all."""
     torch.set_num_threads(1)  # the tasks are the threads
-    # (width, m, R): nearest neighbours of all come first. Few of all samples are neighbours of one, anywhere.
-    labels = labelled(lists.transpose(1, 0, 2)).transpose(2, 0, 1).copy()
+    # Few of all samples are neighbours of one, anywhere; and only those of both sides can be in common.
+    labels = labelled(lists.transpose(1, 0, 2))
+    if some is not None:
+        labels = only_those_of(labels, some)
     columns = int(labels.max())
+    labels = labels.transpose(2, 0, 1).copy()  # (width, m, R): nearest neighbours of all come first
     near = group[lists].transpose(2, 1, 0).copy()
     hot = torch.empty(*labels.shape[1:], columns + 1)
     count = len(lists) if some is None else len(some)
