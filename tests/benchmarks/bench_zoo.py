@@ -1,7 +1,7 @@
 """What one model more costs: a zoo of 20 models, extraction included, and then the same with a 21st.
 
-The models are stacks of random layers that take about as long for a sample as MiniLM for a short text, 2 ms on a core:
-the smallest of the networks that the demo extracts. Everything that a run does is counted: processes, their imports,
+The models are stacks of random layers that take 2 to 5 ms for a sample on a core, as MiniLM does for a short text: the
+smallest of the networks that the demo extracts. Everything that a run does is counted: processes, their imports,
 features, the pairs of the model with itself and all others, the score table of the whole, and the report.
 """
 
