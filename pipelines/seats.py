@@ -10,7 +10,7 @@ import numpy as np
 
 from consilience.connectors.datasets.fetching import NotFetched
 from consilience.engine.errors import BadInput, unknown
-from consilience.engine.extraction.interfaces import Model, NotInstalled, StimulusSet
+from consilience.engine.extraction.interfaces import Model, NotInstalled, Remote, StimulusSet
 from consilience.engine.extraction.job import Job, plan_job, table_spec
 from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.features.schema import LayerInfo, digest, layer_infos
@@ -177,6 +177,26 @@ def cards(seats: Sequence[Seat], study: StudyFile) -> dict[str, dict[str, Any]]:
     held = {x.name: dict(x.table.meta.get("card", {})) for x in seats if x.table is not None}
     found = {name: told(name, card, own) for name, card in held.items()}
     return {name: card for name, card in found.items() if card}
+
+
+def unmade(seats: Sequence[Seat]) -> tuple[Seat, ...]:
+    """The same seats, of which nothing is extracted yet. Those of features that were brought keep their tables, and
+    those of models behind a paid endpoint, where nobody wants to pay for the same twice.
+
+    Raises BadInput for such a model that has no table: it is not asked for what would be thrown away.
+    """
+    for seat in seats:
+        if seat.table is None and isinstance(seat.model, Remote):
+            raise BadInput(
+                f"features of {seat.name} in the store", "none, and every answer of its endpoint is paid for",
+                "run the study once without --fresh",
+            )  # fmt: skip
+    return tuple(seat if kept_as_is(seat) else replace(seat, table=None) for seat in seats)
+
+
+def kept_as_is(seat: Seat) -> bool:
+    """Whether its features are not extracted once more: see `unmade`."""
+    return seat.job is None or isinstance(seat.model, Remote)
 
 
 def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console) -> tuple[Seat, ...]:

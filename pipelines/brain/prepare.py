@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.connectors.brains import Brains, open_brains
@@ -11,7 +12,7 @@ from consilience.engine.features import FeatureStore
 from consilience.engine.features.schema import digest
 from consilience.pipelines.brain.recordings import Recordings, recordings_of
 from consilience.pipelines.brain.study import BrainStudy
-from consilience.pipelines.seats import Seat, seated
+from consilience.pipelines.seats import Seat, seated, unmade
 from consilience.pipelines.studyfiles.matching import matched
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Spec = str | dict[str, Any]
 DEFAULT = "rsa:compare=spearman"
+FORM = 2  # of what a run leaves; since 2 it holds the outcomes
 LEAST_SUBJECTS = 2  # of a comparison; reliability is of each by itself
 
 
@@ -47,11 +49,18 @@ class Prepared:
         """With other seats."""
         return replace(self, seats=seats)
 
+    def anew(self, folder: Path) -> "Prepared":
+        """The same study of which nothing is read, extracted or computed, and which writes everything into `folder`."""
+        store = FeatureStore(folder / "features")
+        recordings = recordings_of(self.recordings.brains, store, lambda: None)
+        return replace(self, store=store, recordings=recordings, seats=unmade(self.seats))
+
     def fingerprint(self) -> str:
         """The digest of everything that decides the result."""
         return digest(
             {
                 "version": version("consilience"),
+                "form": FORM,
                 "study": self.study.decisive(),
                 "recordings": self.recordings.digests(),
                 "excluded": [str(x) for x in self.recordings.excluded],

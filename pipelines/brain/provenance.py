@@ -47,7 +47,7 @@ def describe(
         "shown": {x.name: x.on(prepared.stimuli) for x in study.models},
         "left_out": prepared.left_out,
         "elapsed": {k: round(v, 2) for k, v in elapsed.items()},
-        "settings": study.model_dump(mode="json"),
+        "settings": study.model_dump(mode="json", exclude={"drift"}),  # which may hold a secret
     }  # fmt: skip
     notes = [*told(results.get("alignment"), "notes", []), *_absent(prepared, results.get("encoding"))]
     nested["notes"] = notes

@@ -18,6 +18,7 @@ from consilience.pipelines.console import Console
 from consilience.pipelines.runs.output import (
     PLAN,
     REPORT,
+    alone,
     before_of,
     finish,
     tracking_of,
@@ -27,7 +28,7 @@ from consilience.pipelines.runs.output import (
 from consilience.pipelines.runs.scorecache import ScoreCache
 from consilience.pipelines.runs.standing import standing
 from consilience.pipelines.runs.syncing import send_waiting
-from consilience.pipelines.seats import extract_missing
+from consilience.pipelines.seats import extract_missing, kept_as_is
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,15 +43,21 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
     far as it asks for them. They are written, with tidy Parquet, the report, the plan and a copy of the study, into
     its output folder.
 
-    Prints the plan first and what was found last. A second run of an unchanged study computes nothing.
+    Prints the plan first and what was found last. A second run of an unchanged study computes nothing; where another
+    process runs into the same folder, this one waits for it.
 
     Raises BadInput, before any compute, for whatever in the study cannot be done.
     """
     study = study if isinstance(study, BrainStudy) else load_brain_study(study)
-    console = console or Console()
-    output, placed = writable(study.path(study.output)), study.placed
+    with alone(writable(study.path(study.output))):
+        return run_held(study, console or Console())
+
+
+def run_held(study: BrainStudy, console: Console) -> Results:
+    """As `run`, for whoever holds the output folder."""
+    output = study.path(study.output)
     tracking_of(study)  # refused now, and not after hours
-    prepared = prepare(study, _announced(console))
+    prepared = prepare(study, announced(console))
     before = before_of(output)
     if before.get("key") == prepared.fingerprint() and all((output / x).is_file() for x in before["results"]):
         send_waiting(output, console)
@@ -59,30 +66,64 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
         _tell(console, found, output)
         return found
 
-    from consilience.pipelines.brain.aligned import align_missing
-    from consilience.pipelines.brain.encoding import encode_missing
-    from consilience.pipelines.brain.plan import brain_plan
-    from consilience.pipelines.brain.reliable import reliability_missing
-
     cache = ScoreCache(output / ".scores")
+    plan = _planned(prepared, cache, console)
+    write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
+    with standing(study.name, output, console, (x.digest for x in prepared.seats)):
+        with opened(**study.placed) as session, Stages() as stages:
+            session.begin()
+            prepared, results = _computed(prepared, cache, stages, console)
+        return _finish(results, prepared, stages, output, console)
+
+
+def afresh(study: BrainStudy, folder: Path, console: Console) -> "xr.Dataset":
+    """The outcomes of a study of which everything is read, extracted and computed anew, in `folder`: neither the store
+    nor what is kept of the study is touched. The attribute ``brought`` names the models whose features are taken as
+    they are; see `pipelines.seats.unmade`.
+    """
+    from consilience.pipelines.brain.outcomes import outcomes
+    from consilience.pipelines.brain.provenance import describe
+
+    prepared, output = prepare(study, announced(console)), study.path(study.output)
+    brought = [x.name for x in prepared.seats if kept_as_is(x)]
+    prepared, cache = prepared.anew(folder), ScoreCache(folder / ".scores")
+    _planned(prepared, cache, console)
+    told = standing(study.name, output, console, (x.digest for x in prepared.seats))
+    with told, opened(**study.placed) as session, Stages() as stages:
+        session.begin()
+        prepared, results = _computed(prepared, cache, stages, console)
+    found = outcomes(prepared, results, describe(prepared, results, stages.seconds))
+    return found.assign_attrs(brought=json.dumps(brought))
+
+
+def _planned(prepared: Prepared, cache: ScoreCache, console: Console) -> "BrainPlan":
+    from consilience.pipelines.brain.plan import brain_plan
+
     plan = brain_plan(prepared, cache)
     plan.show(console)
-    write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
-    results: dict[str, Any] = {}
-    with standing(study.name, output, console, (x.digest for x in prepared.seats)):
-        with opened(**placed) as session, Stages() as stages:
-            session.begin()
-            with stages("extraction"):
-                prepared = prepared.seated(extract_missing(prepared.seats, prepared.store, console))
-            computes = {
-                "alignment": align_missing,
-                "encoding": encode_missing,
-                "reliability": reliability_missing,
-            }
-            for what, compute in computes.items():
-                with stages(what):
-                    results |= compute(prepared, cache, console)
-        return _finish(results, prepared, stages, output, console)
+    return plan
+
+
+def _computed(
+    prepared: Prepared, cache: ScoreCache, stages: Stages, console: Console
+) -> tuple[Prepared, Results]:
+    """Extract what is missing, align and encode what is new."""
+    from consilience.pipelines.brain.aligned import align_missing
+    from consilience.pipelines.brain.encoding import encode_missing
+    from consilience.pipelines.brain.reliable import reliability_missing
+
+    results: Results = {}
+    with stages("extraction"):
+        prepared = prepared.seated(extract_missing(prepared.seats, prepared.store, console))
+    computes = {
+        "alignment": align_missing,
+        "encoding": encode_missing,
+        "reliability": reliability_missing,
+    }
+    for what, compute in computes.items():
+        with stages(what):
+            results |= compute(prepared, cache, console)
+    return prepared, results
 
 
 def plan(study: str | Path | BrainStudy, *, console: Console | None = None) -> "BrainPlan":
@@ -90,11 +131,13 @@ def plan(study: str | Path | BrainStudy, *, console: Console | None = None) -> "
     from consilience.pipelines.brain.plan import brain_plan
 
     study = study if isinstance(study, BrainStudy) else load_brain_study(study)
-    prepared = prepare(study, _announced(console or Console()))
+    prepared = prepare(study, announced(console or Console()))
     return brain_plan(prepared, ScoreCache(study.path(study.output) / ".scores"))
 
 
-def _announced(console: Console) -> Any:
+def announced(console: Console) -> Any:
+    """What says of a data set, before it is read, what it is and whose."""
+
     def reading(brains: Brains) -> None:
         console.say(f"Reading {brains.name}. Licence: {brains.licence}. Cite: {brains.citation}\n")
 
@@ -108,6 +151,8 @@ def _finish(
     output: Path,
     console: Console,
 ) -> Results:
+    from consilience.engine.scores import save
+    from consilience.pipelines.brain.outcomes import FILE, outcomes
     from consilience.pipelines.brain.provenance import describe, recorded
     from consilience.pipelines.brain.report import write
     from consilience.pipelines.brain.tables import save_all
@@ -117,7 +162,8 @@ def _finish(
     )
     for table in results.values():
         table.attrs.update(attrs)
-    written = [*save_all(results, output), write(results, output / REPORT).name]
+    save(outcomes(prepared, results, attrs), output / FILE)
+    written = [*save_all(results, output), FILE, write(results, output / REPORT).name]
     artifacts = [output / x for x in (*written, PLAN)]
     finish(
         prepared.study, prepared.fingerprint(), output, str(attrs["created"]), written,

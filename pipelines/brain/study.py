@@ -33,6 +33,7 @@ store: features
 budget: 8GB
 executor: threads          # or distributed, or ray; address: see a study of models
 tracking: sqlite:///runs.db   # null: no tracking
+drift: {}                  # of `consilience reevaluate`: see a study of models
 output: out
 ```
 
@@ -51,6 +52,7 @@ from pydantic import BaseModel, Field, field_serializer
 from consilience.engine.errors import BadInput, unknown
 from consilience.pipelines.demo import placed
 from consilience.pipelines.studyfiles.common import (
+    Drift,
     Entry,
     ModelEntry,
     Named,
@@ -187,4 +189,5 @@ _MODELS: dict[Loc, type[BaseModel]] = {
     ("encode",): Encode,
     ("reliability",): Reliability,
     ("reliability", "metric"): Entry,
+    ("drift",): Drift,
 }

@@ -28,20 +28,28 @@ def reevaluate(
     promote: Annotated[
         bool, typer.Option("--promote", help="Make this run the baseline of all that come after.")
     ] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help="Compute all anew, beside what is kept, to see whether it comes out the same.",
+        ),
+    ] = False,
     executor: Executor = None,
     address: Address = None,
 ) -> None:
     """Compute what changed since the baseline run, and say whether scores have drifted; exit code 4 if they have."""
     from consilience.pipelines.console import Console
     from consilience.pipelines.reevaluate.run import reevaluate as evaluate
-    from consilience.pipelines.studyfiles.study import load_study
+    from consilience.pipelines.studyfiles.studies import load_any
 
     console = Console()
     with interruptible(console):
         found = evaluate(
-            load_study(study).elsewhere(executor, address),
+            load_any(study).elsewhere(executor, address),
             baseline=baseline,
             promoted=promote,
+            fresh=fresh,
             console=console,
         )
     if found.alarm:

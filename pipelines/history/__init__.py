@@ -1,4 +1,4 @@
-"""The history of a study: every pair's score over its runs, what joined when, and which change moved it."""
+"""The history of a study: every score over its runs, what joined when, and which change moved it."""
 
 from collections.abc import Sequence
 from pathlib import Path

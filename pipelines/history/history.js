@@ -12,7 +12,7 @@ function runLabel(run) {
 }
 
 function pairName(pair) {
-  return `${pair.a} with ${pair.b}`;
+  return `${pair.a} ${HISTORY.joined} ${pair.b}`.trim();
 }
 
 // Those that moved first, then those that changed most over all.
@@ -53,6 +53,8 @@ function historyTraces(pair, i) {
   ];
 }
 
+const SCORES = HISTORY.kind === "brains" ? "scores" : "pairs of models";
+
 function drawHistory() {
   const element = document.getElementById("history-figure");
   if (!element) return;
@@ -77,7 +79,7 @@ function drawHistory() {
   }), CONFIG);
   const moved = metric.pairs.filter((pair) => pair.moved.length).length;
   document.getElementById("history-note").textContent =
-    `${moved} of ${metric.pairs.length} pairs of models moved. ` + (past.pair === "" && metric.pairs.length > MOST_LINES
+    `${moved} of ${metric.pairs.length} ${SCORES} moved. ` + (past.pair === "" && metric.pairs.length > MOST_LINES
       ? `Shown are the ${MOST_LINES} that moved most; the selector above shows any.` : "");
   document.documentElement.dataset.history = `${past.metric}|${past.pair}`;
 }

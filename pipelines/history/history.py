@@ -1,46 +1,48 @@
-"""The runs of a study in a row: the scores of each pair of models, and from run to run what changed and moved them."""
+"""The runs of a study in a row: the scores of each pair of models, or of each model in each region, and from run to run
+what changed and moved them."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from consilience.engine.inference.interval import quantile
 from consilience.engine.tracking import Entry
+from consilience.pipelines.history.series import Series, metrics_of, models_in, series_of
 from consilience.pipelines.reevaluate.changes import Change, changes
-from consilience.pipelines.reevaluate.compared import compared
 from consilience.pipelines.reevaluate.judging import table
-from consilience.pipelines.report.best import best_pairs
+from consilience.pipelines.reevaluate.kinds import alike, of_entry, of_table
 from consilience.pipelines.report.numbers import number
-from consilience.pipelines.studyfiles.study import Drift
+from consilience.pipelines.studyfiles.common import Drift
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+_ELSEWHERE = ("new region", "region left out")  # which no score of another region rests on
 MOST = 60  # runs: each takes about half a second to read
 _OF_MODELS = ("new model", "model left out", "weights", "revision", "preprocessing", "parameters", "features")
 
 
 def history(entries: Sequence[Entry]) -> dict[str, Any]:
-    """As JSON: the runs with what changed in each, and of every metric the pairs of models, with their scores by run.
+    """As JSON: the runs with what changed in each, and of every metric its scores by run; see
+    `pipelines.history.series`.
 
-    A pair of models is shown by the pair of layers that one half of the samples chooses in the last run that has it;
-    the scores are those of all samples. It has moved in a run where re-evaluation would call it drift, or where the
+    A score has moved in a run where re-evaluation would call it drift, or where the
     inputs were the same. Of more than `MOST` runs the last are shown; `before` says how many came before them.
     """
     from consilience.engine.scores import open_scores
 
     before, entries = max(0, len(entries) - MOST), entries[-MOST:]
-    tables = [open_scores(x.files / "scores.nc") for x in entries]
+    tables = [open_scores(x.files / kind.file) for x in entries if (kind := of_entry(x)) is not None]
     steps = [_step(entries[k], tables[k - 1], tables[k]) for k in range(1, len(tables))]
     runs = [_run(entry, scores) for entry, scores in zip(entries, tables)]
     for run, (changed, _) in zip(runs[1:], steps):
         run["changes"] = [x.words() for x in changed]
-    metrics = list(dict.fromkeys(str(m) for scores in reversed(tables) for m in scores["metric"].values))
-    return {"runs": runs, "before": before, "metrics": [_metric(m, tables, steps) for m in metrics]}
+    metrics = list(dict.fromkeys(m for scores in reversed(tables) for m in metrics_of(scores)))
+    return {
+        "runs": runs, "before": before, "metrics": [_metric(m, tables, steps) for m in metrics],
+        "kind": of_table(tables[-1]).name if tables else "", "joined": of_table(tables[-1]).joined if tables else "",
+    }  # fmt: skip
 
 
 def _run(entry: Entry, scores: "xr.Dataset") -> dict[str, Any]:
@@ -50,7 +52,7 @@ def _run(entry: Entry, scores: "xr.Dataset") -> dict[str, Any]:
         "commit": tags.get("mlflow.source.git.commit", "")[:12], "url": sent.url if sent else "",
         "id": (sent.run_id if sent else entry.digest)[:12],
         "samples": json.loads(scores.attrs["join"])["rows"],
-        "models": len({str(m) for side in "ab" for m in scores[f"model_{side}"].values}),
+        "models": models_in(scores),
     }  # fmt: skip
 
 
@@ -59,7 +61,8 @@ def _step(entry: Entry, before: "xr.Dataset", now: "xr.Dataset") -> "tuple[list[
     told = json.loads(entry.record.params.get("drift", "{}"))
     drift = Drift(**{k: v for k, v in told.items() if k in ("q", "change")})
     kept = _kept_scores(entry)
-    return changes(before, now), table(compared(before, now, kept), drift).set_index(["metric", "a", "b"])
+    found = table(alike(before, now).compared(before, now, kept, kept), drift)
+    return changes(before, now), found.set_index(["metric", "a", "b"])
 
 
 def _kept_scores(entry: Entry) -> Path:
@@ -67,37 +70,15 @@ def _kept_scores(entry: Entry) -> Path:
 
 
 def _metric(metric: str, tables: "Sequence[xr.Dataset]", steps: "Sequence[Any]") -> dict[str, Any]:
-    chosen: dict[tuple[str, str], tuple[str, str]] = {}
-    for scores in reversed(tables):
-        if metric in scores["metric"].values:
-            symmetric = json.loads(scores.attrs["metrics"]).get(metric, {}).get("symmetric", False)
-            for (a, b), best in best_pairs(scores, metric).items():
-                if (a, b) not in chosen and not (symmetric and (b, a) in chosen):
-                    names = str(scores["a"].values[best.a]), str(scores["b"].values[best.b])
-                    chosen[a, b] = names
-    pairs = [_pair(metric, *models, *layers, tables, steps) for models, layers in chosen.items()]
-    return {"id": metric, "pairs": pairs}
+    return {"id": metric, "pairs": [_pair(metric, one, steps) for one in series_of(metric, tables)]}
 
 
-def _pair(
-    metric: str, model_a: str, model_b: str, a: str, b: str, tables: "Sequence[xr.Dataset]", steps: "Sequence[Any]"
-) -> dict[str, Any]:  # fmt: skip
-    at, score, low, high = [], [], [], []
-    for k, scores in enumerate(tables):
-        if metric in scores["metric"].values and a in scores["a"].values and b in scores["b"].values:
-            one = scores.sel(metric=metric, a=a, b=b)
-            value, half = one["score"].item(), float(quantile(one["groups"].item())) * one["se"].item()
-            if np.isfinite(value):
-                at.append(k)
-                score.append(number(value))
-                low.append(number(value - half))
-                high.append(number(value + half))
-    moved = [
-        x for k, step in enumerate(steps) if (x := _moved(k + 1, step, metric, a, b, (model_a, model_b)))
-    ]
+def _pair(metric: str, one: Series, steps: "Sequence[Any]") -> dict[str, Any]:
+    found = (_moved(k + 1, step, metric, *one.key, one.models) for k, step in enumerate(steps))
+    moved = [x for x in found if x is not None]
     return {
-        "a": model_a, "b": model_b, "layers": [a, b], "at": at, "score": score, "low": low, "high": high,
-        "moved": moved,
+        "a": one.models[0], "b": one.models[1], "layers": list(one.shown),
+        "at": one.at, "score": one.score, "low": one.low, "high": one.high, "moved": moved,
     }  # fmt: skip
 
 
@@ -115,5 +96,5 @@ def _moved(
     if row["irreproducible"]:
         why = ["the same inputs gave another number", *(x.words() for x in changed if x.kind == "version")]
     else:
-        why = [x.words() for x in changed if x.kind not in _OF_MODELS or x.what in models]
+        why = [x.words() for x in changed if x.kind not in (*_OF_MODELS, *_ELSEWHERE) or x.what in models]
     return {"run": run, "why": why, **{k: number(row[k]) for k in ("change", "low", "high", "q")}}

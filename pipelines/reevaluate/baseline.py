@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.errors import BadInput
 from consilience.engine.tracking import Entry, NotSent
 from consilience.engine.tracking.address import client
+from consilience.pipelines.reevaluate.kinds import KINDS, Kind, of_entry, of_study
 from consilience.pipelines.runs.output import tracking_of, write_whole
 from consilience.pipelines.runs.syncing import STUDY_KEY, kept
-from consilience.pipelines.studyfiles.study import Study
+from consilience.pipelines.studyfiles.common import StudyFile
 
 if TYPE_CHECKING:
     import xarray as xr
 
-SCORES = "scores.nc"
 PROMOTED = "consilience.promoted"  # the tag of the run that is the baseline, and the file that names it
 _DIGEST = "consilience.record"
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A run and its score table. `key` is the digest of its record, `run_id` its id in MLflow, if it has one; `study`
-    the fingerprint of all that decided it."""
+    """A run and its table of scores. `key` is the digest of its record, `run_id` its id in MLflow, if it has one;
+    `study` the fingerprint of all that decided it."""
 
     key: str
     run_id: str
@@ -38,17 +38,21 @@ class Baseline:
         return {"record": self.key, "run_id": self.run_id, "created": self.created, "study": self.study}
 
 
-def scored(output: Path) -> list[Entry]:
-    """The runs kept in that output folder of which the score table is there, the oldest first."""
-    return [x for x in kept(output).entries() if (x.files / SCORES).is_file()]
+def scored(output: Path, kind: Kind | None = None) -> list[Entry]:
+    """The runs kept in that output folder of which the table of scores is there, the oldest first: of that kind of
+    study, default the last one's."""
+    found = [(entry, own) for entry in kept(output).entries() if (own := of_entry(entry)) is not None]
+    wanted = kind or (found[-1][1] if found else None)
+    return [entry for entry, own in found if own is wanted]
 
 
-def baseline_of(study: Study, output: Path, asked: str | None = None) -> Baseline | None:
+def baseline_of(study: StudyFile, output: Path, asked: str | None = None) -> Baseline | None:
     """The run that `asked` names, by its id or the beginning of one; else the promoted, or the last; None without runs.
 
     Runs beside the output come first, then those in MLflow. Raises BadInput for a run that neither has.
     """
-    entries, wanted = scored(output), asked or _promoted(output)
+    kind = of_study(study)
+    entries, wanted = scored(output, kind), asked or _promoted(output)
     if wanted is None and entries:
         return kept_run(entries[-1])
     fitting = [] if wanted is None else named(entries, wanted)
@@ -57,7 +61,7 @@ def baseline_of(study: Study, output: Path, asked: str | None = None) -> Baselin
     if len(fitting) > 1:
         raise BadInput("the beginning of one run's id", f"{wanted!r}, of {len(fitting)}", "give more of it")
     uri = tracking_of(study)
-    found = None if uri is None else _remote(uri, study.name, wanted)
+    found = None if uri is None else _remote(uri, study.name, wanted, kind)
     if found is None and wanted is not None:
         known = ", ".join(x.digest[:12] for x in entries) or "none"
         raise BadInput(
@@ -96,15 +100,16 @@ def _promoted(output: Path) -> str | None:
 
 
 def kept_run(entry: Entry) -> Baseline:
-    """A run beside its output with its score table."""
+    """A run beside its output with its table of scores."""
     from consilience.engine.scores import open_scores
 
-    tags, sent = entry.record.tags, entry.sent
-    scores = open_scores(entry.files / SCORES)
+    tags, sent, kind = entry.record.tags, entry.sent, of_entry(entry)
+    assert kind is not None
+    scores = open_scores(entry.files / kind.file)
     return Baseline(entry.digest, sent.run_id if sent else "", tags["created"], tags[STUDY_KEY], scores)
 
 
-def _remote(uri: str, experiment: str, wanted: str | None) -> Baseline | None:
+def _remote(uri: str, experiment: str, wanted: str | None, kind: Kind) -> Baseline | None:
     """From MLflow, where this machine has never run the study."""
     try:
         with client(uri) as mlflow:
@@ -117,7 +122,7 @@ def _remote(uri: str, experiment: str, wanted: str | None) -> Baseline | None:
                 if STUDY_KEY in run.data.tags and run.info.status == "FINISHED"
             ]  # fmt: skip
             run = _choice(runs, wanted)
-            return None if run is None else downloaded(mlflow, run)
+            return None if run is None else downloaded(mlflow, run, kind)
     except NotSent:
         if wanted is None:
             return None
@@ -134,11 +139,21 @@ def _choice(runs: Sequence[Any], wanted: str | None) -> Any:
     return next(iter([*promoted, *runs]), None)
 
 
-def downloaded(mlflow: Any, run: Any) -> Baseline:
-    """A run of an open client with its score table."""
+def downloaded(mlflow: Any, run: Any, kind: Kind | None = None) -> Baseline:
+    """A run of an open client with its table of scores, of that kind of study or whichever it is of.
+
+    Raises BadInput for a run that has none.
+    """
     from consilience.engine.scores import open_scores
 
+    there = {x.path for x in mlflow.list_artifacts(run.info.run_id)}
+    wanted = [kind.file] if kind is not None else [x.file for x in KINDS.values()]
+    file = next((x for x in wanted if x in there), None)
+    if file is None:
+        raise BadInput(
+            f"a run with {' or '.join(wanted)}", f"{run.info.run_id} without", "run the study once again"
+        )
     with TemporaryDirectory() as folder:
-        scores = open_scores(mlflow.download_artifacts(run.info.run_id, SCORES, folder))
+        scores = open_scores(mlflow.download_artifacts(run.info.run_id, file, folder))
     tags = run.data.tags
     return Baseline(tags.get(_DIGEST, ""), run.info.run_id, tags["created"], tags[STUDY_KEY], scores)

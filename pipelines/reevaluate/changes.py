@@ -44,12 +44,12 @@ def inputs_of(scores: "xr.Dataset") -> dict[str, Any]:
 
 
 def changes(before: "xr.Dataset", now: "xr.Dataset") -> list[Change]:
-    """Of models, then samples, metrics, settings and the library, each in their order."""
+    """Of models, then subjects and regions, samples, metrics, settings and the library, each in their order."""
     old, new = inputs_of(before), inputs_of(now)
     samples = _samples(before, now, old["metrics"], new["metrics"])
     # Features of other samples are other features: that is said once.
     found = [x for x in _models(old["models"], new["models"]) if not samples or x.kind != "features"]
-    found += [*_layers(old, new), *samples]
+    found += [*_layers(old, new), *_recorded(old, new), *samples]
     found += [Change("new metric", m) for m in new["metrics"] if m not in old["metrics"]]
     found += [Change("metric left out", m) for m in old["metrics"] if m not in new["metrics"]]
     found += _settings(old["metrics"], new["metrics"])
@@ -82,6 +82,17 @@ def _layers(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     here, there = ({x for x in one["names"] if x.partition("/")[0] in both} for one in (old, new))
     found = [Change("new layer", x) for x in sorted(there - here)]
     return found + [Change("layer left out", x) for x in sorted(here - there)]
+
+
+def _recorded(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """Of brains: subjects, their recordings, and regions."""
+    a, b = (x.get("subjects", {}) for x in (old, new))
+    found = [Change("new subject", x) for x in b if x not in a]
+    found += [Change("subject left out", x) for x in a if x not in b]
+    found += [Change("recordings", x, _short(a[x]), _short(b[x])) for x in b if x in a and a[x] != b[x]]
+    here, there = (x.get("regions", []) for x in (old, new))
+    found += [Change("new region", x) for x in there if x not in here]
+    return found + [Change("region left out", x) for x in here if x not in there]
 
 
 def _samples(

@@ -7,15 +7,14 @@ samples that is too large, and so careful.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from consilience.engine.inference.interval import quantile
 from consilience.engine.inference.jackknife import standard_error
 from consilience.pipelines.reevaluate.changes import inputs_of
+from consilience.pipelines.reevaluate.rows import Compared
 from consilience.pipelines.zoo import segments
 from consilience.pipelines.zoo.pairscores import LEFT_OUT
 
@@ -23,45 +22,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-@dataclass(frozen=True)
-class Compared:
-    """Pairs of representations that both tables score, each array with one entry a pair; of a symmetric metric every
-    pair once. `same`: neither the two representations nor anything else that decides the score has changed.
-    """
-
-    metric: np.ndarray
-    a: np.ndarray
-    b: np.ndarray
-    model_a: np.ndarray
-    model_b: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-    se: np.ndarray
-    groups: np.ndarray
-    paired: np.ndarray
-    same: np.ndarray
-
-    @property
-    def change(self) -> np.ndarray:
-        return np.asarray(self.after - self.before)
-
-    def interval(self) -> tuple[np.ndarray, np.ndarray]:
-        """The ends of the 95 % interval of every change."""
-        half = quantile(self.groups) * self.se
-        return self.change - half, self.change + half
-
-    def p(self) -> np.ndarray:
-        """Two-sided, by Student's t with groups - 1 degrees of freedom, of no change."""
-        from scipy.special import stdtr
-
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = np.abs(self.change) / self.se
-        t = np.where((self.se == 0) & (self.change == 0), 0.0, t)
-        return np.asarray(np.where(np.isnan(t) | (self.groups < 2), np.nan, 2 * stdtr(self.groups - 1, -t)))
-
-
-def compared(before: "xr.Dataset", now: "xr.Dataset", folder: Path) -> Compared:
-    """Compare two score tables; `folder` is where scores are kept by pair (``.scores``)."""
+def compared(before: "xr.Dataset", now: "xr.Dataset", folder: Path, afresh: Path | None = None) -> Compared:
+    """Compare two score tables; `folder` is where scores are kept by pair (``.scores``), `afresh` where those of the
+    second table are, if elsewhere."""
     columns: dict[str, list[np.ndarray]] = {name: [] for name in Compared.__dataclass_fields__}
     old, new = inputs_of(before), inputs_of(now)
     for metric in (str(m) for m in now["metric"].values):
@@ -80,7 +43,9 @@ def compared(before: "xr.Dataset", now: "xr.Dataset", folder: Path) -> Compared:
         unchanged = np.array([w == x and y == z for w, x, y, z in zip(*keys)], bool) & _alike(mine, other)
         errors = [x["se"].values[i, j] for x in (one, two)]
         apart = np.hypot(*errors)
-        together = _paired(folder, mine, other, keys) if _same_groups(mine, other) else None
+        together = (
+            _paired((folder, afresh or folder), mine, other, keys) if _same_groups(mine, other) else None
+        )
         paired = np.zeros(len(i), bool) if together is None else np.isfinite(together)
         found = {
             "metric": np.full(len(i), metric, object), "a": a, "b": b,
@@ -88,7 +53,7 @@ def compared(before: "xr.Dataset", now: "xr.Dataset", folder: Path) -> Compared:
             "before": one["score"].values[i, j], "after": two["score"].values[i, j],
             "se": apart if together is None else np.where(paired, together, apart),
             "groups": np.full(len(i), min(one["groups"].item(), two["groups"].item())),
-            "paired": paired, "same": unchanged,
+            "off": np.abs(two["score"].values[i, j] - one["score"].values[i, j]), "paired": paired, "same": unchanged,
         }  # fmt: skip
         for name, values in found.items():
             columns[name].append(values)
@@ -137,12 +102,12 @@ def _same_groups(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def _paired(
-    folder: Path, old: Mapping[str, Any], new: Mapping[str, Any], keys: Sequence[Sequence[str]]
+    folders: tuple[Path, Path], old: Mapping[str, Any], new: Mapping[str, Any], keys: Sequence[Sequence[str]]
 ) -> np.ndarray | None:
     """Standard errors of the differences; NaN where the scores without each group were not kept."""
     without = [
         _left_out(folder / x["context"], a, b)
-        for x, a, b in ((old, keys[0], keys[2]), (new, keys[1], keys[3]))
+        for folder, x, a, b in ((folders[0], old, keys[0], keys[2]), (folders[1], new, keys[1], keys[3]))
     ]
     if any(x is None for x in without) or without[0].shape != without[1].shape:  # type: ignore[union-attr]
         return None

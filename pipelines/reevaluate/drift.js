@@ -4,7 +4,7 @@ function drawMoved() {
   const element = document.getElementById("moved-figure");
   if (!element) return;
   const rows = [...DATA.moved].reverse();
-  const between = (row, cut) => row.model_a === row.model_b ? `within ${cut(row.model_a)}` : `${cut(row.model_a)} with ${cut(row.model_b)}`;
+  const between = (row, cut) => row.model_a === row.model_b ? `within ${cut(row.model_a)}` : `${cut(row.model_a)} ${DATA.joined} ${cut(row.model_b)}`.trim();
   const names = rows.map((row) => `${between(row, String)} · ${row.name}`);
   const small = narrow(element);
   const lines = rows.map((row) => small ? [between(row, (name) => clipped(name, element, 11)), clipped(row.name, element, 22)] : [`${between(row, String)} · ${row.name}`]);

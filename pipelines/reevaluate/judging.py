@@ -1,5 +1,6 @@
-"""Whether scores have drifted since a baseline: tests corrected over pairs, and what is told of them."""
+"""Whether scores have drifted since a baseline: tests corrected over all of them, and what is told."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,10 @@ import numpy as np
 from consilience.engine.inference.null import benjamini_hochberg
 from consilience.pipelines.reevaluate.baseline import Baseline
 from consilience.pipelines.reevaluate.changes import Change, changes
-from consilience.pipelines.reevaluate.compared import Compared, scores_in
+from consilience.pipelines.reevaluate.kinds import KINDS, Kind, alike
+from consilience.pipelines.reevaluate.rows import Compared
 from consilience.pipelines.report.numbers import fixed, number, rounded
-from consilience.pipelines.studyfiles.study import Drift, Study
+from consilience.pipelines.studyfiles.common import Drift, StudyFile
 from consilience.pipelines.zoo.words import metric_words
 
 if TYPE_CHECKING:
@@ -25,10 +27,11 @@ _LISTED = 10_000
 
 
 def table(found: Compared, limits: Drift) -> "pd.DataFrame":
-    """One row a pair, with p, q over all pairs whose inputs changed, and the verdict ``drifted`` or ``irreproducible``.
+    """One row a score, with p, q over all whose inputs changed, and the verdict ``drifted`` or ``irreproducible``.
 
-    A pair has drifted where neither q nor the change is within the limits. Pairs of the same inputs are
-    not tested: theirs has to be the same number, within 1e-6.
+    A score has drifted where neither q nor the change is within the limits. Scores of the same inputs are not tested:
+    they have to be the same number, within 1e-6, and so have those that they are the mean of: ``off`` says how far they
+    are.
     """
     import pandas as pd
 
@@ -36,25 +39,32 @@ def table(found: Compared, limits: Drift) -> "pd.DataFrame":
     p = np.where(found.same, np.nan, found.p())
     q = benjamini_hochberg(p)
     drifted = (q <= limits.q) & (np.abs(found.change) >= limits.change)
-    other = found.same & (np.abs(found.change) > SAME)
+    other = found.same & (found.off > SAME)
     return pd.DataFrame(
         {
             **{name: getattr(found, name) for name in ("metric", "a", "b", "model_a", "model_b")},
             "before": found.before, "after": found.after, "change": found.change, "se": found.se, "low": low,
-            "high": high, "p": p, "q": q, "paired": found.paired, "same_inputs": found.same,
+            "high": high, "p": p, "q": q, "off": found.off, "paired": found.paired, "same_inputs": found.same,
             "drifted": drifted, "irreproducible": other,
         }
     )  # fmt: skip
 
 
-def judged(study: Study, before: Baseline, now: "xr.Dataset", pairs: "pd.DataFrame") -> dict[str, Any]:
-    """What the re-evaluation found, as plain JSON; `summary` says it in sentences."""
+def judged(
+    study: StudyFile, before: Baseline, now: "xr.Dataset", pairs: "pd.DataFrame", *, fresh: bool = False
+) -> dict[str, Any]:
+    """What the re-evaluation found, as plain JSON; `summary` says it in sentences. `fresh`: all of `now` was computed
+    anew, and not only what changed."""
+    kind = alike(before.scores, now)
     what = changes(before.scores, now)
     tested, drifted = pairs[~pairs["same_inputs"]], pairs[pairs["drifted"]]
-    other = pairs[pairs["irreproducible"]]
+    other, same = pairs[pairs["irreproducible"]], pairs[pairs["same_inputs"]]
+    unsure = tested["p"].isna()
     status = OTHER if len(other) else DRIFT if len(drifted) else STEADY if what else UNCHANGED
     found: dict[str, Any] = {
-        "study": study.name,
+        "study": study.name, "kind": kind.name, "fresh": fresh,
+        "brought": json.loads(now.attrs.get("brought", "[]")),
+        "furthest": float(same["off"].max()) if len(same) else 0.0,
         "status": DRIFT if len(drifted) and len(other) else status,
         "drift": bool(len(drifted)), "reproducible": not len(other),
         "thresholds": {"q": study.drift.q, "change": study.drift.change},
@@ -63,8 +73,9 @@ def judged(study: Study, before: Baseline, now: "xr.Dataset", pairs: "pd.DataFra
         "changes": [asdict(x) for x in what],
         "counts": {
             "compared": len(pairs), "tested": len(tested), "paired": int(tested["paired"].sum()),
-            "drifted": len(drifted), "same inputs": int(pairs["same_inputs"].sum()), "irreproducible": len(other),
-            "new": scores_in(now) - len(pairs),
+            "drifted": len(drifted), "same inputs": len(same), "irreproducible": len(other),
+            "new": kind.count(now) - len(pairs), "untested": int(unsure.sum()),
+            "untested and moved": int((unsure & (tested["change"].abs() >= study.drift.change)).sum()),
         },
         "models": by_models(tested),
         "drifted": rows(drifted), "irreproducible": rows(other), "steady": rows(tested[~tested["drifted"]], 200),
@@ -73,8 +84,8 @@ def judged(study: Study, before: Baseline, now: "xr.Dataset", pairs: "pd.DataFra
 
 
 def rows(pairs: "pd.DataFrame", most: int = _LISTED) -> list[dict[str, Any]]:
-    """Pairs as JSON, the largest change first."""
-    names = ("metric", "a", "b", "before", "after", "change", "se", "low", "high", "p", "q", "paired")
+    """Scores as JSON, the largest change first."""
+    names = ("metric", "a", "b", "before", "after", "change", "se", "low", "high", "p", "q", "off", "paired")
     found = pairs.reindex(pairs["change"].abs().sort_values(ascending=False).index)[: min(most, _LISTED)]
     return [
         {
@@ -86,7 +97,8 @@ def rows(pairs: "pd.DataFrame", most: int = _LISTED) -> list[dict[str, Any]]:
 
 
 def by_models(tested: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Of every metric and two models how many pairs were tested, how many drifted, and the largest change."""
+    """Of every metric and two models, or model and region, how many scores were tested, how many drifted, and the
+    largest change."""
     found = []
     for (metric, a, b), part in tested.groupby(["metric", "model_a", "model_b"], sort=False):
         largest = rows(part, 1)[0]
@@ -98,7 +110,7 @@ def by_models(tested: "pd.DataFrame") -> list[dict[str, Any]]:
 
 
 def _summary(found: dict[str, Any], what: Sequence[Change]) -> list[str]:
-    counts, limits = found["counts"], found["thresholds"]
+    counts, limits, kind = found["counts"], found["thresholds"], KINDS[found["kind"]]
     since = f"since the baseline of {found['baseline']['created'][:16].replace('T', ' ')}"
     told = []
     if counts["drifted"]:
@@ -106,7 +118,7 @@ def _summary(found: dict[str, Any], what: Sequence[Change]) -> list[str]:
         told.append(
             f"Drift: {_count(counts['drifted'], 'score')} of {counts['tested']:,} whose inputs changed moved by "
             f"{limits['change']:g} or more at q ≤ {limits['q']:g}. The largest change is that of "
-            f"{metric_words(worst['metric'])} of {worst['a']} with {worst['b']}: from {fixed(worst['before'], 3)} to "
+            f"{_words(kind, worst)}: from {fixed(worst['before'], 3)} to "
             f"{fixed(worst['after'], 3)}, {_change(worst)}."
         )
     elif counts["tested"]:
@@ -119,12 +131,19 @@ def _summary(found: dict[str, Any], what: Sequence[Change]) -> list[str]:
     else:
         told.append(f"No score of the baseline has other inputs {since}.")
     if counts["irreproducible"]:
-        worst = found["irreproducible"][0]
+        worst = max(found["irreproducible"], key=lambda x: x["off"])
         told.append(
             f"Not reproducible: {_count(counts['irreproducible'], 'score')} of the same inputs "
             f"{'is another number' if counts['irreproducible'] == 1 else 'are other numbers'} than in the baseline, "
-            f"by up to {abs(worst['change']):.2g} ({metric_words(worst['metric'])} of {worst['a']} with {worst['b']})."
+            f"by up to {worst['off']:.2g} ({_words(kind, worst)})."
         )
+    if counts["untested and moved"]:
+        told.append(
+            f"{_count(counts['untested and moved'], 'score')} moved by {limits['change']:g} or more and "
+            f"{'has' if counts['untested and moved'] == 1 else 'have'} no error to be tested by."
+        )
+    if found["fresh"]:
+        told.append(_anew(found))
     if what:
         told.append(
             f"What changed {since}: {'; '.join(x.words() for x in what[:12])}{'; …' if what[12:] else ''}."
@@ -132,6 +151,21 @@ def _summary(found: dict[str, Any], what: Sequence[Change]) -> list[str]:
     if counts["new"]:
         told.append(f"{_count(counts['new'], 'score')} {'is' if counts['new'] == 1 else 'are'} new.")
     return told
+
+
+def _anew(found: dict[str, Any]) -> str:
+    """What was computed anew, and how near the same numbers came out."""
+    brought = (
+        f"; the features of {', '.join(found['brought'])} were taken as they are" if found["brought"] else ""
+    )
+    return (
+        f"Everything was computed anew{brought}: {_count(found['counts']['same inputs'], 'score')} of the same inputs "
+        f"{'lies' if found['counts']['same inputs'] == 1 else 'lie'} within {found['furthest']:.1g} of the baseline."
+    )
+
+
+def _words(kind: Kind, row: dict[str, Any]) -> str:
+    return kind.words(row, metric_words(row["metric"]))
 
 
 def _change(row: dict[str, Any]) -> str:

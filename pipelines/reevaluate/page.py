@@ -7,6 +7,7 @@ from typing import Any
 from consilience.engine.tracking import Entry
 from consilience.pipelines import history
 from consilience.pipelines.reevaluate.judging import UNCHANGED
+from consilience.pipelines.reevaluate.kinds import BRAINS, KINDS
 from consilience.pipelines.zoo.words import metric_words
 
 HERE = Path(__file__).parent
@@ -31,10 +32,11 @@ def render(told: dict[str, Any], entries: Sequence[Entry]) -> str:
 
     new = told["status"] != UNCHANGED
     past = of_runs(entries if new else entries[-1:])
-    past["before"] = past["before"] if new else len(entries) - 1
+    past["before"] = past["before"] if new else max(0, len(entries) - 1)
+    kind = KINDS[told["kind"]]
     moved = [{**x, "name": metric_words(x["metric"])} for x in told["models"][:_FIGURE]]
     scattered = [
-        [x["before"], x["after"], f"{metric_words(x['metric'])}: {x['a']} with {x['b']}", drifted]
+        [x["before"], x["after"], f"{metric_words(x['metric'])}: {kind.pair(x)}", drifted]
         for drifted, rows in ((True, told["drifted"][:2000]), (False, told["steady"]))
         for x in rows
     ]
@@ -43,10 +45,14 @@ def render(told: dict[str, Any], entries: Sequence[Entry]) -> str:
         {
             **told, "title": told["study"], "created": told["created"][:10], "rows": ROWS,
             "when": told["created"][:16].replace("T", " "),
+            "heads": ("Model", "Region") if kind is BRAINS else ("A", "B"),
+            "between": "every model in every region" if kind is BRAINS else "every two models",
             "history": past, "first": FIRST, "models": told["models"],
             "fixed": fixed, "probability": _cell, "words": metric_words,
         },
-        data=history.data(past, moved=moved, scattered=scattered, limit=told["thresholds"]["change"]),
+        data=history.data(
+            past, moved=moved, scattered=scattered, joined=kind.joined, limit=told["thresholds"]["change"]
+        ),
         scripts=[*history.SCRIPTS, HERE / "drift.js"],
         styles=[history.HERE / "history.css", HERE / "drift.css"],
         folders=[history.HERE],

@@ -1,11 +1,13 @@
 """What every run of a study leaves in its output folder, and what it finds there of the run before."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput
+from consilience.engine.features.lease import lease
 from consilience.engine.features.location import write_bytes
 from consilience.pipelines.console import Console
 from consilience.pipelines.studyfiles.common import StudyFile
@@ -43,6 +45,17 @@ def writable(folder: Path) -> Path:
             "free space, change its permissions, or name another folder as output",
         ) from error
     return folder
+
+
+@contextmanager
+def alone(output: Path, finished: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Hold an output folder for the block: runs and re-evaluations into it come one after the other.
+
+    Whoever comes second waits, and is told whose process it waits for; a process that is gone holds nothing. Nothing is
+    held where what the block would do is `finished` by then.
+    """
+    with lease(output, finished):
+        yield
 
 
 def before_of(output: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Two runs of a study compared, pair by pair."""
+"""Two runs of a study compared, score by score."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,25 +9,25 @@ from consilience.engine.tracking import NotSent
 from consilience.engine.tracking.address import client, shown
 from consilience.pipelines.console import Console
 from consilience.pipelines.reevaluate.baseline import Baseline, downloaded, kept_run, named, scored
+from consilience.pipelines.reevaluate.kinds import KINDS, MODELS, alike
 from consilience.pipelines.report.numbers import fixed, rounded
 from consilience.pipelines.runs.listing import Place, place_of, runs_of
 from consilience.pipelines.runs.syncing import STUDY_KEY
-from consilience.pipelines.studyfiles.study import Drift
+from consilience.pipelines.studyfiles.common import Drift
 from consilience.pipelines.zoo.words import metric_words
 
 
 def compare_runs(place: str, a: str, b: str, experiment: str | None = None) -> dict[str, Any]:
     """What changed from run `a` to run `b`, named by the beginnings of their ids: inputs, and pairs with intervals."""
     from consilience.pipelines.reevaluate.changes import changes
-    from consilience.pipelines.reevaluate.compared import compared
     from consilience.pipelines.reevaluate.judging import by_models, rows, table
 
     where = place_of(place, experiment)
     before, after = (_opened(where, name) for name in (a, b))
-    folder = (where.output or Path("nowhere")) / ".scores"
-    pairs = table(compared(before.scores, after.scores, folder), Drift())
+    folder, kind = (where.output or Path("nowhere")) / ".scores", alike(before.scores, after.scores)
+    pairs = table(kind.compared(before.scores, after.scores, folder, folder), Drift())
     return {
-        "before": before.told(), "after": after.told(),
+        "kind": kind.name, "before": before.told(), "after": after.told(),
         "changes": [x.words() for x in changes(before.scores, after.scores)],
         "compared": len(pairs), "same_inputs": int(pairs["same_inputs"].sum()),
         "irreproducible": int(pairs["irreproducible"].sum()),
@@ -37,13 +37,14 @@ def compare_runs(place: str, a: str, b: str, experiment: str | None = None) -> d
 
 def show_comparison(found: Mapping[str, Any], console: Console) -> None:
     """Print what changed."""
+    kind = KINDS[found["kind"]]
     console.say("; ".join(found["changes"]) or "Inputs and settings are the same.")
     console.say(f"{found['compared']:,} scores are in both; {found['same_inputs']:,} have the same inputs.\n")
     console.table(
-        "The largest change of every two models",
+        f"The largest change of every {'two models' if kind is MODELS else 'model in every region'}",
         ("metric", "pair", "before", "after", "change", "95 % interval", "q", "error"),
         [
-            (metric_words(metric), f"{x['a']} with {x['b']}", fixed(x["before"], 3), fixed(x["after"], 3), *_change(x))
+            (metric_words(metric), kind.pair(x), fixed(x["before"], 3), fixed(x["after"], 3), *_change(x))
             for metric, x in ((one["metric"], one["largest"]) for one in found["models"])
         ],
     )  # fmt: skip

@@ -15,7 +15,10 @@ RUNS = ".runs"
 STUDY_KEY = (
     "consilience.study"  # the tag that holds the fingerprint of what decides the results; runs alone have it
 )
-STAYS = ("scores.nc",)  # of the files of a run, when it was sent: later runs are compared with it
+STAYS = (
+    "scores.nc",
+    "outcomes.nc",
+)  # of the files of a run, when it was sent: later runs are compared with it
 _PLACE = re.compile(r"<!--run-->.*?<!--/run-->", re.DOTALL)
 
 

@@ -76,6 +76,17 @@ class ModelEntry(Strict):
         return "all" if self.layers == ["*"] else self.layers
 
 
+class Drift(Strict):
+    """From where on a changed score is told as drift: `q` over all that were tested, and the size of the change.
+
+    `webhook` is sent what a re-evaluation found; ``env:NAME`` keeps the address out of the file.
+    """
+
+    q: float = Field(default=0.05, gt=0, le=1)
+    change: float = Field(default=0.01, ge=0)
+    webhook: str | None = Field(default=None, pattern=r"^(https?://|env:)\S+$")
+
+
 class StudyFile(Strict):
     """What every kind of study has."""
 
@@ -89,6 +100,7 @@ class StudyFile(Strict):
     tracking: str | None = "sqlite:///runs.db"
     cards: str | None = None
     output: str = "out"
+    drift: Drift = Drift()
 
     _file: Path = PrivateAttr(default=Path("study.yaml"))
     _located: Located = PrivateAttr(default_factory=lambda: Located("study"))
@@ -163,8 +175,11 @@ class StudyFile(Strict):
         return {k: self.without_secrets(text) for k, text in texts.items()}
 
     def without_secrets(self, text: str) -> str:
-        """`text` without what nobody else may know of this study."""
-        return text
+        """`text` without what nobody else may know of this study: the address of a webhook."""
+        webhook = self.drift.webhook
+        if webhook is None or webhook.startswith("env:"):
+            return text
+        return text.replace(webhook, webhook.partition("//")[0] + "//…")
 
     def error(self, loc: Loc, bad: BadInput) -> StudyError:
         """`bad`, with the place in the file where it comes from."""

@@ -48,6 +48,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from consilience.engine.errors import BadInput
 from consilience.pipelines.studyfiles.common import (
+    Drift,
     Entry,
     ModelEntry,
     Named,
@@ -102,17 +103,6 @@ class Pairs(Strict):
         return any(fnmatchcase(model, p) or fnmatchcase(f"{model}/{layer}", p) for p in patterns)
 
 
-class Drift(Strict):
-    """From where on a changed score is told as drift: `q` over all pairs that were tested, and the size of the change.
-
-    `webhook` is sent what a re-evaluation found; ``env:NAME`` keeps the address out of the file.
-    """
-
-    q: float = Field(default=0.05, gt=0, le=1)
-    change: float = Field(default=0.01, ge=0)
-    webhook: str | None = Field(default=None, pattern=r"^(https?://|env:)\S+$")
-
-
 class Study(StudyFile):
     """The content of a study file; see the module's text for the meaning of each key."""
 
@@ -129,13 +119,6 @@ class Study(StudyFile):
     labels: str | None = None
     device: str = "cpu"
     reject_limit: float = Field(0.05, ge=0, le=1)
-    drift: Drift = Drift()
-
-    def without_secrets(self, text: str) -> str:
-        webhook = self.drift.webhook
-        if webhook is None or webhook.startswith("env:"):
-            return text
-        return text.replace(webhook, webhook.partition("//")[0] + "//…")
 
 
 def load_study(path: str | Path) -> Study:

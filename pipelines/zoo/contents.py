@@ -28,7 +28,7 @@ def contents(prepared: Prepared, names: Iterable[Name]) -> dict[Name, str]:
         (model, layer): digest(
             {
                 "name": [model, layer],
-                "features": _features(seats[model], layer),
+                "features": features_of(seats[model], layer),
                 "steps": [x.id for x in steps[model]],
             }
         )
@@ -36,7 +36,7 @@ def contents(prepared: Prepared, names: Iterable[Name]) -> dict[Name, str]:
     }
 
 
-def _features(seat: Seat, layer: str) -> Any:
+def features_of(seat: Seat, layer: str) -> Any:
     """What decides the features of a layer: whichever layers were extracted with it."""
     spec = seat.spec
     known = {x["name"]: x for x in spec.get("layers", [])}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from consilience.engine.scores import label
+from consilience.pipelines.seats import Seat
 from consilience.pipelines.zoo.contents import contents, decisive, samples_of, sides
 from consilience.pipelines.zoo.prepare import Prepared
 
@@ -25,10 +26,11 @@ def inputs(prepared: Prepared) -> dict[str, Any]:
                 **shared, "labels": digest({"labels": plain["labels"]}), "context": digest(plain),
                 "n": len(samples.ids),
             }  # fmt: skip
-    return {"names": names, "metrics": metrics, "models": {x.name: _model(x) for x in prepared.seats}}
+    return {"names": names, "metrics": metrics, "models": {x.name: model_facts(x) for x in prepared.seats}}
 
 
-def _model(seat: Any) -> dict[str, Any]:
+def model_facts(seat: Seat) -> dict[str, Any]:
+    """What tells the features of a model from others, as far as its table says so."""
     card = seat.table.meta.get("card", {}) if seat.table is not None else {}
     told = (
         "weights_hash",
@@ -42,5 +44,5 @@ def _model(seat: Any) -> dict[str, Any]:
     return {"digest": seat.digest, **{k: card[k] for k in told if card.get(k)}, "rejected": _rejected(seat)}
 
 
-def _rejected(seat: Any) -> int:
+def _rejected(seat: Seat) -> int:
     return int(seat.table.manifest["rejected"]) if seat.table is not None else 0

@@ -4,14 +4,14 @@ Loads no weights and imports neither torch nor ray, so that a run with nothing l
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.schema import digest
-from consilience.pipelines.seats import Seat, seated
+from consilience.pipelines.seats import Seat, seated, unmade
 from consilience.pipelines.studyfiles.matching import matched
 from consilience.pipelines.studyfiles.study import Pairs, Study
 
@@ -169,6 +169,11 @@ class Prepared:
     def kept(self) -> Path:
         """The folder of what was scored already."""
         return self.study.path(self.study.output) / ".scores"
+
+    def anew(self, folder: Path) -> "Prepared":
+        """The same study of which nothing is extracted or scored, and which writes everything into `folder`."""
+        study = self.study.model_copy(update={"output": str(folder)})
+        return replace(self, study=study, store=FeatureStore(folder / "features"), seats=unmade(self.seats))
 
     def plan(self) -> "StudyPlan":
         """What is to be done, in rows that can be printed."""

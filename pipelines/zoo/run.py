@@ -17,6 +17,7 @@ from consilience.pipelines.console import Console
 from consilience.pipelines.runs.output import (
     PLAN,
     REPORT,
+    alone,
     before_of,
     finish,
     tracking_of,
@@ -25,13 +26,15 @@ from consilience.pipelines.runs.output import (
 )
 from consilience.pipelines.runs.standing import standing
 from consilience.pipelines.runs.syncing import send_waiting
-from consilience.pipelines.seats import extract_missing
+from consilience.pipelines.seats import extract_missing, kept_as_is
 from consilience.pipelines.studyfiles.study import Study, load_study
 from consilience.pipelines.zoo.prepare import Prepared, prepare
 from consilience.pipelines.zoo.provenance import describe, recorded
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from consilience.pipelines.zoo.plan import StudyPlan
 
 SCORES, TIDY = "scores.nc", "scores.parquet"
 PROFILE = "profile.nc"  # where the study asks for metrics of one representation
@@ -41,14 +44,20 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
     """Run a study to its score table, and write table, profile, report, plan and a copy of the study into its output
     folder.
 
-    Prints the plan first and what was found last. A second run of an unchanged study computes nothing. The
-    attribute ``status`` of the result is "done", or "rejects over the limit".
+    Prints the plan first and what was found last. A second run of an unchanged study computes nothing; where another
+    process runs into the same folder, this one waits for it. The attribute ``status`` of the result is "done", or
+    "rejects over the limit".
 
     Raises BadInput, before any compute, for whatever in the study cannot be done.
     """
     study = study if isinstance(study, Study) else load_study(study)
-    console = console or Console()
-    output, placed = writable(study.path(study.output)), study.placed
+    with alone(writable(study.path(study.output))):
+        return run_held(study, console or Console())
+
+
+def run_held(study: Study, console: Console) -> "xr.Dataset":
+    """As `run`, for whoever holds the output folder."""
+    output = study.path(study.output)
     tracking_of(study)  # refused now, and not after hours
     prepared = prepare(study)
     before = before_of(output)
@@ -62,27 +71,58 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
         _tell(console, scores, output)
         return scores
 
-    from consilience.pipelines.zoo.comparing import compare_missing
-    from consilience.pipelines.zoo.plan import study_plan
-    from consilience.pipelines.zoo.profiles import profile_missing
-
-    plan = study_plan(prepared)  # refuses metrics, layers and pairs that do not exist
-    plan.show(console)
+    plan = _planned(prepared, console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     with standing(study.name, output, console, (x.digest for x in prepared.seats)):
-        with opened(**placed) as session, Stages() as stages:
+        with opened(**study.placed) as session, Stages() as stages:
             session.begin()
-            with stages("extraction"):
-                prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
-            with stages("comparison"):
-                scores = compare_missing(prepared, console, plan.pairs)
+            prepared, scores = _compared(prepared, plan, stages, console)
             if prepared.profiles():
+                from consilience.pipelines.zoo.profiles import profile_missing
+
                 with stages("profile"):
                     profile = profile_missing(prepared, console)
             else:
                 profile = None
         scores.attrs.update(describe(scores, prepared, stages.seconds))
         return _finish(scores, profile, prepared, stages, output, console)
+
+
+def afresh(study: Study, folder: Path, console: Console) -> "xr.Dataset":
+    """The score table of a study of which everything is extracted and scored anew, in `folder`: neither the store nor
+    what is kept of the study is touched. The attribute ``brought`` names the models whose features are taken as they
+    are; see `pipelines.seats.unmade`.
+    """
+    prepared, output = prepare(study), study.path(study.output)
+    brought = [x.name for x in prepared.seats if kept_as_is(x)]
+    prepared = prepared.anew(folder)
+    plan = _planned(prepared, console)
+    with standing(study.name, output, console, (x.digest for x in prepared.seats)):
+        with opened(**study.placed) as session, Stages() as stages:
+            session.begin()
+            prepared, scores = _compared(prepared, plan, stages, console)
+        scores.attrs.update(describe(scores, prepared, stages.seconds), brought=json.dumps(brought))
+    return scores
+
+
+def _planned(prepared: Prepared, console: Console) -> "StudyPlan":
+    from consilience.pipelines.zoo.plan import study_plan
+
+    plan = study_plan(prepared)  # refuses metrics, layers and pairs that do not exist
+    plan.show(console)
+    return plan
+
+
+def _compared(
+    prepared: Prepared, plan: "StudyPlan", stages: Stages, console: Console
+) -> "tuple[Prepared, xr.Dataset]":
+    """Extract and compare what is missing."""
+    from consilience.pipelines.zoo.comparing import compare_missing
+
+    with stages("extraction"):
+        prepared = replace(prepared, seats=extract_missing(prepared.seats, prepared.store, console))
+    with stages("comparison"):
+        return prepared, compare_missing(prepared, console, plan.pairs)
 
 
 def _finish(

@@ -17,14 +17,17 @@ def write(output: Path, folder: Path) -> Path:
     from consilience.pipelines.history.history import MOST
     from consilience.pipelines.history.history import history as of_runs
     from consilience.pipelines.reevaluate.baseline import scored
+    from consilience.pipelines.reevaluate.kinds import MODELS
     from consilience.pipelines.report.numbers import fixed
     from consilience.pipelines.report.page import page, save
     from consilience.pipelines.zoosite.site import model_pages, site
 
-    entries = scored(output)[-MOST:]
+    entries = scored(output, MODELS)[-MOST:]
     if not entries:
         raise BadInput(
-            "the output folder of a study that was run", f"{output}, which keeps no run", "run the study"
+            "the output folder of a study of models that was run",
+            f"{output}, which keeps no run of one",
+            "run the study",
         )
     past, last = of_runs(entries), entries[-1].record
     scripts = [REPORT / "numbers.js", history.HERE / "data.js", REPORT / "look.js", HERE / "common.js"]
