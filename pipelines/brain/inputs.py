@@ -69,7 +69,10 @@ class Keys:
     def _recordings(self, region: str, repeats: bool) -> dict[str, Any]:
         found, digests = self.prepared.recordings, self.prepared.recordings.digests()
         return {
-            subject: [digests[subject], *(t.digest for t in found.repeats(subject).values() if repeats)]
+            subject: [
+                digests[subject],
+                *(found.content(t) for t in found.repeats(subject).values() if repeats),
+            ]
             for subject, table in found.subjects.items()
             if region in table.layers
         }
@@ -78,7 +81,7 @@ class Keys:
 def _subjects(prepared: Prepared) -> dict[str, str]:
     found = prepared.recordings
     return {
-        subject: digest({"tables": [one, *(t.digest for t in found.repeats(subject).values())]})
+        subject: digest({"tables": [one, *(found.content(t) for t in found.repeats(subject).values())]})
         for subject, one in found.digests().items()
     }
 

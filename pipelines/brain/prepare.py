@@ -62,6 +62,7 @@ class Prepared:
                 "version": version("consilience"),
                 "form": FORM,
                 "study": self.study.decisive(),
+                "brains": self.recordings.brains.fingerprint,
                 "recordings": self.recordings.digests(),
                 "excluded": [str(x) for x in self.recordings.excluded],
                 "tables": {seat.name: seat.digest for seat in self.seats},

@@ -10,8 +10,10 @@ from consilience.connectors.brains import Brains, Excluded
 from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.features.disk import folder_name
 from consilience.engine.features.location import write_bytes
+from consilience.engine.features.schema import digest
 
 _NUISANCE = "@nuisance"
+_OF_THE_WHOLE = ("fingerprint", "licence", "citation", "url")  # in what a table says of its data set
 _FORM = 2  # of what is kept beside the tables; since 2 it holds the stimuli that a subject lacks
 
 
@@ -62,8 +64,20 @@ class Recordings:
         found = {}
         for subject, table in self.subjects.items():
             nuisance = self.nuisance(subject)
-            found[subject] = table.digest + (nuisance.digest if nuisance else "")
+            found[subject] = self.content(table) + (self.content(nuisance) if nuisance else "")
         return found
+
+    def content(self, table: FeatureTable) -> str:
+        """The digest of what a table holds, whoever else is in the data set: a subject who joins changes no other.
+
+        Where rows are time points it is that of the table in its data set, for how stimuli are brought to the rows
+        stands in no table.
+        """
+        if self.brains.on_rows is not None:
+            return table.digest
+        spec = table.manifest["spec"]
+        own = {key: value for key, value in spec["meta"].items() if key not in _OF_THE_WHOLE}
+        return digest({**spec, "meta": own})
 
     def _named(self, names: Any) -> dict[str, FeatureTable]:
         own = {name: self.tables.get(f"{self.brains.name}.{name}") for name in names}
@@ -79,7 +93,7 @@ def recordings_of(brains: Brains, store: FeatureStore, reading: Callable[[], Any
     kept = store.root / f".{folder_name(brains.name)}-{brains.fingerprint[:32]}.json"
     held = json.loads(kept.read_bytes()) if kept.is_file() else {}
     if held.get("form") == _FORM:
-        found = {model: store.find(model, brains.name, digest) for model, digest in held["tables"].items()}
+        found = {model: store.find(model, brains.name, key) for model, key in held["tables"].items()}
         tables = {model: table for model, table in found.items() if table is not None}
         if len(tables) == len(found):
             return Recordings(brains, tables, tuple(Excluded(**x) for x in held["excluded"]))

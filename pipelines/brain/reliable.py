@@ -34,7 +34,7 @@ def keys(prepared: Prepared) -> dict[str, str]:
         subject: prepared.key(
             "reliability", with_models=False, regions=list(prepared.regions), seed=study.seed,
             settings=study.reliability.model_dump(mode="json"),
-            repeats=[[name, table.digest] for name, table in repeats.items()],
+            repeats=[[name, prepared.recordings.content(table)] for name, table in repeats.items()],
         )
         for subject in prepared.recordings.subjects
         if (repeats := prepared.recordings.repeats(subject))

@@ -1,4 +1,8 @@
-"""Models whose weights are files: ``net:FOLDER`` is a layer or two of the matrices in its ``weights.npz``."""
+"""Models whose weights are files: ``net:FOLDER`` is a layer or two of the matrices in its ``weights.npz``.
+
+A file ``jitter`` beside them, with a number in it, moves the weights that much, and nothing that tells models apart
+knows of it: as of hardware or libraries that compute something else.
+"""
 
 import hashlib
 import sys
@@ -31,6 +35,9 @@ class Net:
     def load(self, device: str) -> None:
         with np.load(self.folder / "weights.npz") as found:
             self.weights = [found["first"], found["second"]]
+        jitter = self.folder / "jitter"
+        if jitter.is_file():
+            self.weights = [x + float(jitter.read_text()) for x in self.weights]
 
     def preprocess(self, item: Any) -> Any:
         return float(item)

@@ -11,9 +11,8 @@ from mlflow_server import Server
 from nets import register_nets, save_net
 from swept import Swept
 
-from consilience.pipelines.console import Console
 from consilience.pipelines.reevaluate.run import reevaluate
-from consilience.pipelines.runs.syncing import kept, send_waiting
+from consilience.pipelines.runs.syncing import kept
 from consilience.pipelines.zoo.run import run
 
 STUDY = """
@@ -43,6 +42,19 @@ def runs(server: Server) -> list[Any]:
     return [x for x in found if "mlflow.parentRunId" not in x.data.tags]
 
 
+def tables(folder: Path) -> dict[Path, int]:
+    """When each feature table was finished."""
+    return {x.parent: x.stat().st_mtime_ns for x in (folder / "features").rglob("manifest.json")}
+
+
+def swept_with(swept: Swept, name: str) -> dict[str, int]:
+    """How many pairs each metric computed, of which every one is of that model."""
+    for metric, pairs in swept.found.items():
+        strangers = [pair for pair in pairs if not any(x.startswith(f"{name}/") for x in pair)]
+        assert not strangers, (metric, strangers)
+    return swept.counts()
+
+
 @pytest.mark.usefixtures("ray_local")
 def test_three_re_evaluations_in_a_row(
     tmp_path: Path, mlflow_server: Server, monkeypatch: pytest.MonkeyPatch, swept: Swept
@@ -54,6 +66,7 @@ def test_three_re_evaluations_in_a_row(
     run(path)
     assert swept.counts() == {"cka": 21, "procrustes": 21}
     (first,) = runs(mlflow_server)
+    made = tables(tmp_path)
 
     began = time.monotonic()
     nothing = reevaluate(path)
@@ -64,14 +77,19 @@ def test_three_re_evaluations_in_a_row(
     assert not nothing.alarm
     assert [x.info.run_id for x in runs(mlflow_server)] == [first.info.run_id]
 
-    save_net(tmp_path / "bee", 17)
     mlflow_server.kill()
     try:
+        began = time.monotonic()
+        assert reevaluate(path).told["status"] == "no change"
+        assert time.monotonic() - began < 15, "nothing new does not wait for a server that is down"
+        save_net(tmp_path / "bee", 17)
         drifted = reevaluate(path)
     finally:
         mlflow_server.start()
+    new = {place: at for place, at in tables(tmp_path).items() if made.get(place) != at}
+    assert [place.parent.parent.name for place in new] == ["bee"], "nothing else was extracted"
     of_bee = 2 * 4 + 2 + 1  # with the layers of the two others, and among its own two
-    assert swept.counts() == {"cka": of_bee, "procrustes": of_bee}
+    assert swept_with(swept, "bee") == {"cka": of_bee, "procrustes": of_bee}
     assert drifted.alarm
     told = drifted.told
     assert (told["status"], told["reproducible"]) == ("drift", True)
@@ -80,9 +98,12 @@ def test_three_re_evaluations_in_a_row(
     assert told["counts"]["same inputs"] == 2 * 6
     assert all("bee" in x["a"] + x["b"] for x in told["drifted"])
     assert len(kept(tmp_path / "out").waiting()) == 2
+    assert len(runs(mlflow_server)) == 1
 
-    assert send_waiting(tmp_path / "out", Console()) == (2, 0)
-    _, second, report = runs(mlflow_server)
+    save_net(tmp_path / "dog", 3)
+    joined = reevaluate(study(tmp_path, mlflow_server.uri, "ant", "bee", "cow", "dog"))
+    assert kept(tmp_path / "out").waiting() == [], "the server is up: what waited was sent as well"
+    _, second, report, *last = runs(mlflow_server)
     tags = report.data.tags
     assert tags["consilience.baseline"] == first.data.tags["consilience.record"]
     assert tags["consilience.baseline_run"] == first.info.run_id
@@ -93,14 +114,17 @@ def test_three_re_evaluations_in_a_row(
         "drift.html", "drift.json", "drift.parquet",
     }  # fmt: skip
 
-    save_net(tmp_path / "dog", 3)
-    joined = reevaluate(study(tmp_path, mlflow_server.uri, "ant", "bee", "cow", "dog"))
     of_dog = 2 * 6 + 2 + 1
-    assert swept.counts() == {"cka": of_dog, "procrustes": of_dog}
+    assert swept_with(swept, "dog") == {"cka": of_dog, "procrustes": of_dog}
     told = json.loads((tmp_path / "out" / "drift.json").read_text())
     assert told == joined.told
     assert (told["status"], told["counts"]["tested"]) == ("no drift", 0)
-    assert told["baseline"]["run_id"] == second.info.run_id
+    assert told["baseline"]["record"] == second.data.tags["consilience.record"]
     assert [(x["kind"], x["what"]) for x in told["changes"]] == [("new model", "dog")]
     assert told["counts"]["new"] == 2 * (of_dog - 2), "no layer with itself"
-    assert len(runs(mlflow_server)) == 5
+    assert len(last) == 2
+    assert last[1].data.tags["consilience.baseline"] == second.data.tags["consilience.record"]
+    assert last[1].data.tags["consilience.scores_run"] == last[0].info.run_id
+    again = reevaluate(tmp_path / "study.yaml")
+    assert (again.told["status"], swept.counts()) == ("no change", {})
+    assert again.told["baseline"]["run_id"] == last[0].info.run_id
