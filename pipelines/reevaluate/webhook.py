@@ -10,6 +10,8 @@ _SECONDS = 10.0
 _ENV = "env:"
 _SAID = (
     "study",
+    "kind",
+    "fresh",
     "status",
     "summary",
     "counts",

@@ -73,17 +73,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def watched(calls: list[str], name: str, inner: Any) -> Any:
+    def watching(*args: Any, **more: Any) -> Any:
+        calls.append(name)
+        return inner(*args, **more)
+
+    return watching
+
+
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """How often the engine was asked to align or to encode."""
     calls: list[str] = []
     for module, name in ((alignment, "align"), (encoding, "encode")):
-
-        def watched(*args: Any, inner: Any = getattr(module, name), name: str = name, **more: Any) -> Any:
-            calls.append(name)
-            return inner(*args, **more)
-
-        monkeypatch.setattr(module, name, watched)
+        monkeypatch.setattr(module, name, watched(calls, name, getattr(module, name)))
     return calls
 
 
@@ -211,10 +214,7 @@ def test_a_single_subject_that_comes_out_differently_is_not_reproducible(
 def test_all_of_it_computed_afresh_comes_out_the_same_and_nothing_that_is_kept_is_touched(
     folder: Path, computed: list[str]
 ) -> None:
-    study = brain_study(
-        folder, more=f"reliability: {{splits: 5, permutations: 19}}\n{ENCODE}", tracking="sqlite:///runs.db"
-    )
-    study.write_text(study.read_text().replace("reliability: {splits: 5, permutations: 19}\n", ""))
+    study = brain_study(folder, more=ENCODE, tracking="sqlite:///runs.db")
     run(study)
     first = kept(folder / "out").entries()[0]
     before = {
@@ -274,12 +274,16 @@ def test_the_commands_take_a_study_of_brains(
     call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    brain_study(folder, tracking="sqlite:///runs.db")
+    hook = "drift: {webhook: 'http://127.0.0.1:9/hush'}"
+    brain_study(folder, tracking="sqlite:///runs.db", more=hook)
     code, out, _ = call("reevaluate", "study.yaml", "--promote")
     assert (code, "this one is the baseline of the next" in out) == (0, True)
     write_model(folder, "ear", share=0.2)
     code, out, _ = call("reevaluate", "study.yaml")
     assert (code, "Exit code 4: drift." in out) == (4, True)
+    assert "Not delivered: the webhook did not take it" in out
+    written = [x for x in (folder / "out").rglob("*") if x.is_file() and x != folder / "out" / "study.yaml"]
+    assert not [x for x in written if b"hush" in x.read_bytes()], "nobody else may know the address"
     first, second, report = kept(folder / "out").entries()
     assert report.record.tags["consilience.baseline"] == first.digest
     assert report.record.tags["consilience.scores"] == second.digest

@@ -94,3 +94,17 @@ def test_what_changed_is_tested_afresh_too_with_the_error_of_the_differences(tmp
     assert fresh.told["counts"] == ordinary.told["counts"]
     assert fresh.told["counts"]["paired"] == 5
     assert fresh.told["drifted"] == ordinary.told["drifted"]
+
+
+def test_a_machine_that_never_ran_the_study_computes_it_afresh_against_mlflow(tmp_path: Path) -> None:
+    write_toys(tmp_path, "eye", "ear")
+    study = toy_study(tmp_path, tracking="sqlite:///runs.db")
+    run(study)
+    entry = kept(tmp_path / "out").entries()[0]
+    assert entry.sent is not None
+    study.write_text(study.read_text() + "output: elsewhere\n")
+    found = reevaluate(study, fresh=True)
+    assert found.told["baseline"]["run_id"] == entry.sent.run_id
+    assert (found.told["status"], found.told["counts"]["same inputs"]) == ("no change", 6)
+    assert 'id="history"' not in found.page.read_text(), "of no run here there is no history"
+    assert not (tmp_path / "elsewhere" / "scores.nc").exists()
