@@ -96,13 +96,12 @@ def _found(study: StudyFile, before: Baseline, output: Path, console: Console, f
                 _evaluate(study, before, table, output, folder)
             _finish(study, table, output, folder, console)
             (output / FOLDER / PENDING).unlink(missing_ok=True)
-    for name in (JSON, PAGE, PAIRS):
-        shutil.copyfile(folder / name, output / name)
-    told = json.loads((folder / JSON).read_text(encoding="utf-8"))
+        for name in (JSON, PAGE, PAIRS):
+            shutil.copyfile(folder / name, output / name)
+        told, said = (json.loads(x.read_text(encoding="utf-8")) for x in (folder / JSON, done))
     console.say()
     for sentence in told["summary"]:
         console.say(sentence)
-    said = json.loads(done.read_text(encoding="utf-8"))
     if said["webhook"]:
         console.say(f"Not delivered: {said['webhook']}", style="yellow")
     console.say(f"\nDrift report: {output / PAGE}", style="bold")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from consilience.engine.errors import BadInput
 from consilience.engine.features.lease import lease
@@ -35,7 +36,7 @@ def writable(folder: Path) -> Path:
     """`folder`, made if need be; refused here and not after an hour of compute."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
+        probe = folder / f".writable-{uuid4().hex}"  # another process may look at the same moment
         probe.write_bytes(b"x")
         probe.unlink()
     except OSError as error:

@@ -14,6 +14,7 @@ from toys import toy_study, write_toys
 
 from consilience.engine.scores import open_scores
 from consilience.pipelines.runs.syncing import kept
+from consilience.pipelines.zoo.run import run
 
 HOLD = """
 import sys
@@ -30,8 +31,8 @@ def started(*command: str) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, *command], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
-def command(name: str, study: Path) -> "subprocess.Popen[str]":
-    return started("-m", "consilience.pipelines.cli", name, str(study))
+def command(*given: str) -> "subprocess.Popen[str]":
+    return started("-m", "consilience.pipelines.cli", *given)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_who_comes_second_waits_and_says_for_whom(study: Path, ended: str) -> No
     holder = started("-c", HOLD, str(output))
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    waiting = command("run", study)
+    waiting = command("run", str(study))
     assert waiting.stderr is not None
     told = waiting.stderr.readline()
     assert f"is being written by process {holder.pid} on " in told
@@ -64,7 +65,7 @@ def test_who_comes_second_waits_and_says_for_whom(study: Path, ended: str) -> No
 
 
 def test_runs_and_re_evaluations_at_once_leave_what_one_alone_does(study: Path, tmp_path: Path) -> None:
-    both = [command(name, study) for name in ("run", "reevaluate", "run")]
+    both = [command(name, str(study)) for name in ("run", "reevaluate", "run")]
     said = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0, 0], said
     output = tmp_path / "out"
@@ -78,7 +79,20 @@ def test_runs_and_re_evaluations_at_once_leave_what_one_alone_does(study: Path, 
     segments = list((output / ".scores").glob("*/*.arrow"))
     assert len(segments) == 2, "each metric was swept once"
     alone = toy_study(tmp_path, metrics=["cka", "mutual_knn"], more="output: alone")
-    done = command("run", alone)
-    assert done.communicate(timeout=120)[1] is not None
+    done = command("run", str(alone))
+    done.communicate(timeout=120)
     assert done.returncode == 0
     xr.testing.assert_equal(found, open_scores(tmp_path / "alone" / "scores.nc"))
+
+
+def test_two_afresh_and_an_ordinary_one_at_once_find_the_same(study: Path, tmp_path: Path) -> None:
+    run(study)
+    given = (["--fresh"], ["--fresh"], [])
+    every = [command("reevaluate", str(study), *options) for options in given]
+    said = [process.communicate(timeout=300) for process in every]
+    assert [process.returncode for process in every] == [0, 0, 0], said
+    for (out, _), options in zip(said, given):
+        assert "No change since the baseline" in out
+        assert ("Everything was computed anew" in out) == bool(options)
+    assert not (tmp_path / "out" / ".fresh").exists()
+    assert len(list((tmp_path / "out" / ".scores").glob("*/*.arrow"))) == 2, "as the run left them"

@@ -14,6 +14,7 @@ import consilience as cs
 from consilience.engine import alignment, encoding
 from consilience.engine.errors import BadInput
 from consilience.engine.scores import open_scores
+from consilience.pipelines.brain import prepare, provenance
 from consilience.pipelines.brain.run import run
 from consilience.pipelines.reevaluate.run import reevaluate
 from consilience.pipelines.runs.pair import compare_runs
@@ -186,6 +187,20 @@ def test_a_model_a_metric_and_a_setting_more_leave_the_others_as_they_are(
     assert kinds(found.told) == [("setting", "permutations")]
     assert found.told["counts"]["same inputs"] == 12, "no score rests on how often stimuli are permuted"
     assert not found.alarm
+
+
+def test_another_version_computes_all_of_it_and_has_to_find_the_same(
+    folder: Path, computed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = brain_study(folder)
+    run(study)
+    computed.clear()
+    for module in (prepare, provenance):
+        monkeypatch.setattr(module, "version", lambda name: "9.0")
+    told = reevaluate(study).told
+    assert computed == ["align"]
+    assert kinds(told) == [("version", "Consilience")]
+    assert (told["status"], told["counts"]["same inputs"], told["counts"]["tested"]) == ("no drift", 4, 0)
 
 
 def test_a_single_subject_that_comes_out_differently_is_not_reproducible(
