@@ -55,7 +55,7 @@ def run(study: str | Path | BrainStudy, *, console: Console | None = None) -> Re
 
 def run_held(study: BrainStudy, console: Console) -> Results:
     """As `run`, for whoever holds the output folder."""
-    output = study.path(study.output)
+    output, placed = study.path(study.output), study.placed
     tracking_of(study)  # refused now, and not after hours
     prepared = prepare(study, announced(console))
     before = before_of(output)
@@ -70,7 +70,7 @@ def run_held(study: BrainStudy, console: Console) -> Results:
     plan = _planned(prepared, cache, console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     with standing(study.name, output, console, (x.digest for x in prepared.seats)):
-        with opened(**study.placed) as session, Stages() as stages:
+        with opened(**placed) as session, Stages() as stages:
             session.begin()
             prepared, results = _computed(prepared, cache, stages, console)
         return _finish(results, prepared, stages, output, console)

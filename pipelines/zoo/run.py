@@ -57,7 +57,7 @@ def run(study: str | Path | Study, *, console: Console | None = None) -> "xr.Dat
 
 def run_held(study: Study, console: Console) -> "xr.Dataset":
     """As `run`, for whoever holds the output folder."""
-    output = study.path(study.output)
+    output, placed = study.path(study.output), study.placed
     tracking_of(study)  # refused now, and not after hours
     prepared = prepare(study)
     before = before_of(output)
@@ -74,7 +74,7 @@ def run_held(study: Study, console: Console) -> "xr.Dataset":
     plan = _planned(prepared, console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     with standing(study.name, output, console, (x.digest for x in prepared.seats)):
-        with opened(**study.placed) as session, Stages() as stages:
+        with opened(**placed) as session, Stages() as stages:
             session.begin()
             prepared, scores = _compared(prepared, plan, stages, console)
             if prepared.profiles():

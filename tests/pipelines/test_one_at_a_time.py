@@ -87,7 +87,7 @@ def test_runs_and_re_evaluations_at_once_leave_what_one_alone_does(study: Path, 
 
 def test_two_afresh_and_an_ordinary_one_at_once_find_the_same(study: Path, tmp_path: Path) -> None:
     run(study)
-    given = (["--fresh"], ["--fresh"], [])
+    given: tuple[list[str], ...] = (["--fresh"], ["--fresh"], [])
     every = [command("reevaluate", str(study), *options) for options in given]
     said = [process.communicate(timeout=300) for process in every]
     assert [process.returncode for process in every] == [0, 0, 0], said

@@ -51,9 +51,11 @@ def write_model(folder: Path, name: str, share: float = 1.0) -> None:
 
 def write_subject(folder: Path, name: str, noise: float = 1.0) -> None:
     rng = np.random.default_rng([7, *name.encode()])
-    regions = {r: SEEN @ rng.normal(size=(6, 5)) + noise * rng.normal(size=(24, 5)) for r in ("V1", "IT")}
+    held: dict[str, Any] = {
+        r: SEEN @ rng.normal(size=(6, 5)) + noise * rng.normal(size=(24, 5)) for r in ("V1", "IT")
+    }
     (folder / "mine").mkdir(exist_ok=True)
-    np.savez(folder / "mine" / f"{name}.npz", sample_id=np.array(IDS), **regions)
+    np.savez(folder / "mine" / f"{name}.npz", **held, sample_id=np.array(IDS))
 
 
 def brain_study(
