@@ -79,7 +79,7 @@ def inspect(model: Model, stimuli: StimulusSet | None = None) -> Inspection:
                 began = perf_counter()
                 out = model.forward(batch)
                 for layer in layers:
-                    pooled(able(layer.axes)[0], out.layers[layer.name], layer, out.mask)
+                    pooled(able(layer.axes)[0], out.layers[layer.name], layer, out.mask_of(layer.name))
                 forward = perf_counter() - began
     except BadInput:
         raise

@@ -6,7 +6,7 @@ Nothing here imports torch: a card, its layers and a digest must be there in mil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from consilience.engine.errors import BadInput
@@ -81,11 +81,17 @@ class Outputs:
     """What one forward pass gives: raw tensors by layer name, and the token mask (batch, token) if there is one.
 
     `positions` is how many tokens went through the model, padding included; None: as many as the mask has places.
+    `masks` are those of layers that have other numbers of tokens.
     """
 
     layers: "Mapping[str, torch.Tensor]"
     mask: "torch.Tensor | None" = None
     positions: int | None = None
+    masks: "Mapping[str, torch.Tensor]" = field(default_factory=dict)
+
+    def mask_of(self, layer: str) -> "torch.Tensor | None":
+        """The token mask of that layer."""
+        return self.masks.get(layer, self.mask)
 
 
 @runtime_checkable

@@ -226,7 +226,9 @@ class Replica:
                 "make the model's layers() and forward() agree",
             )
         self._count(out)
-        vectors = {x.name: pooled(self.job.pool, out.layers[x.name], x, out.mask) for x in self.job.layers}
+        vectors = {
+            x.name: pooled(self.job.pool, out.layers[x.name], x, out.mask_of(x.name)) for x in self.job.layers
+        }
         return {name: vector.cpu().numpy() for name, vector in vectors.items()}
 
     def _cast(self) -> AbstractContextManager[Any]:

@@ -2,6 +2,7 @@
 
 - ``families``  what the hidden states of a kind of architecture are: a table, a row a kind
 - ``towers``    models of several parts, each of which is one of those kinds
+- ``beside``    what a forward pass of some kinds takes beside its input
 - ``inputs``    what a text or a picture is made into
 - ``sounds``    what a sound is made into
 - ``pieces``    long sounds cut into pieces that overlap

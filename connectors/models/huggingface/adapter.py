@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from consilience.connectors.files import sha256
+from consilience.connectors.models.hooks import watching
 from consilience.connectors.models.huggingface.families import Config, Family
 from consilience.connectors.models.huggingface.hub import located
 from consilience.connectors.models.huggingface.inputs import (
@@ -24,6 +26,9 @@ from consilience.connectors.models.huggingface.towers import tower
 from consilience.connectors.models.registry import register
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import Layer, ModelCard, Outputs
+
+if TYPE_CHECKING:
+    import torch
 
 INPUTS: dict[str, Callable[[Path, Config, str, Family], Inputs]] = {
     "text": Texts,
@@ -102,7 +107,7 @@ class HuggingFace:
     def layers(self) -> Sequence[Layer]:
         units = self.family.units(self._own)
         meaning = [
-            "embeddings",
+            self.family.first,
             *(f"output of block {i}" for i in range(1, len(units) - 1)),
             self.family.last,
         ]
@@ -136,39 +141,54 @@ class HuggingFace:
         return self._inputs.length(given)
 
     def forward(self, batch: Sequence[Any]) -> Outputs:
-        import torch
-
         parts, positions = [], 0
         tokens_of: dict[int, int] = {}
         for rows, given, tokens in self._inputs.together(batch):
-            given = {name: value.to(self._device) for name, value in given.items()}
-            states = self._net(**given, **self._more(len(rows)), output_hidden_states=True).hidden_states
+            states = self._states({name: value.to(self._device) for name, value in given.items()})
             parts.append((rows, states))
             positions += len(rows) * states[0].shape[1]
             tokens_of.update(zip(rows, tokens or [states[0].shape[1]] * len(rows)))
         lengths = [tokens_of[row] for row in range(len(tokens_of))]
-        found = [
-            padded([(rows, states[i]) for rows, states in parts], len(lengths))
-            for i in range(len(parts[0][1]))
-        ]
+        count = len(parts[0][1])
+        found = [padded([(rows, states[i]) for rows, states in parts], len(lengths)) for i in range(count)]
+        counts = [lengths] * count
+        if self.family.shorter:
+            counts[-1] = [self.family.shorter(self._own, length) for length in lengths]
         if isinstance(self._inputs, Pieces):
-            found, lengths = joined(found, lengths, batch)
-        mask = None
-        if self.family.modality != "image" and self.family.axes == "btd":
-            longest = torch.arange(found[0].shape[1], device=self._device)
-            mask = (longest < torch.tensor(lengths, device=self._device)[:, None]).long()
-        return Outputs({f"hidden.{i}": state for i, state in enumerate(found)}, mask, positions)
+            found, counts = map(list, zip(*(joined(x, its, batch) for x, its in zip(found, counts))))
+        layers = {f"hidden.{i}": state for i, state in enumerate(found)}
+        # Pictures have a mask only where they have different numbers of tokens.
+        if self.family.axes != "btd" or (self.family.modality == "image" and len(set(lengths)) == 1):
+            return Outputs(layers, None, positions)
+        own = {f"hidden.{i}": self._mask(found[i], x) for i, x in enumerate(counts) if x != counts[0]}
+        return Outputs(layers, self._mask(found[0], counts[0]), positions, own)
 
-    def _more(self, count: int) -> dict[str, Any]:
-        """What a forward pass of that many samples takes beside them."""
-        if not self.family.patches_in_order:
-            return dict(self.family.options)
+    def _states(self, given: "dict[str, torch.Tensor]") -> "Sequence[torch.Tensor]":
+        """Every hidden state of what the module is given."""
+        more = dict(self.family.options)
+        if self.family.beside:
+            more |= self.family.beside(self._net, given)
+        if not self.family.outputs:
+            states: Sequence[torch.Tensor] = self._net(
+                **given, **more, output_hidden_states=True
+            ).hidden_states
+            return states
+        wanted = [
+            name
+            for pattern in self.family.outputs
+            for name, _ in self._net.named_modules()
+            if fnmatchcase(name, pattern) and name.count(".") == pattern.count(".")
+        ]
+        with watching(self._net, wanted) as seen:
+            self._net(**given, **more)
+        return [seen[name] for name in wanted]
+
+    def _mask(self, state: "torch.Tensor", lengths: Sequence[int]) -> "torch.Tensor":
+        """(sample, token): which tokens are of each sample, that has so many."""
         import torch
 
-        # Patches are put in the order of the noise they are given.
-        patches = self._net.embeddings.patch_embeddings.num_patches
-        noise = torch.arange(patches, device=self._device, dtype=torch.float32).expand(count, -1)
-        return {**self.family.options, "noise": noise}
+        longest = torch.arange(state.shape[1], device=self._device)
+        return (longest < torch.tensor(lengths, device=self._device)[:, None]).long()
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -7,14 +7,24 @@ hidden state lies, before or after the final norm, differs between kinds, and wa
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from consilience.connectors.models.huggingface.beside import in_order, no_picture
+
+if TYPE_CHECKING:
+    import torch
+
+    Beside = Callable[[Any, Mapping[str, torch.Tensor]], dict[str, torch.Tensor]]
 
 Config = Mapping[str, Any]
 AFTER = "output of the last block, after the final norm"
 BEFORE = "output of the last block, before the final norm"
 STAGE = "output of the last stage"
+BLOCK = "output of the last block; a final norm follows for the pooled vector alone"
 MASKED, NEXT, CONTRASTIVE = "masked language model", "next-token prediction", "contrastive image-text"
 LABELS, OWN = "image classification", "self-distillation"
+CAPTIONED = "next-token prediction after a contrastive start"
+TRANSLATION = "translation of speech and text"
 
 
 @dataclass(frozen=True)
@@ -23,13 +33,16 @@ class Family:
 
     Attributes:
         modality, axes: of what goes in, and of every hidden state; see `Layer`.
-        last: what the last hidden state is.
+        first, last: what the first and the last hidden state are.
         units: of every hidden state, from the configuration.
         options: arguments of every forward pass. settings: what is changed in the configuration.
-        masked: whether a text is given with its attention mask.
+        masked: whether a text or a sound is given with its attention mask.
         filled: whether texts are padded to the longest the model takes, and it sees that, as it did in training.
         apart: whether only texts of one length go together, because attention that runs both ways sees what is padded.
-        patches_in_order: whether patches must be told to stay where they are.
+        beside: what a forward pass takes beside its input, of the module and the input.
+        outputs: of a module that keeps no hidden states: those of which of its modules they are, by pattern.
+        frames: of a sound of so many samples, how many frames that come out are of it, where it is padded.
+        shorter: of so many frames, how many the last hidden state has, where it has fewer than the others.
     """
 
     modality: str
@@ -39,10 +52,14 @@ class Family:
     units: Callable[[Config], list[int]]
     options: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    first: str = "embeddings"
     masked: bool = True
     filled: bool = False
     apart: bool = False
-    patches_in_order: bool = False
+    beside: "Beside | None" = None
+    outputs: tuple[str, ...] = ()
+    frames: Callable[[int], int] | None = None
+    shorter: Callable[[Config, int], int] | None = None
 
 
 def _depth(width: str = "hidden_size", depth: str = "num_hidden_layers") -> Callable[[Config], list[int]]:
@@ -86,8 +103,27 @@ def _vision(objective: str, last: str = BEFORE, **more: Any) -> Family:
     return Family("image", "btd", last, objective, _depth(), **more)
 
 
-def _speech(objective: str, **names: str) -> Family:
-    return Family("speech", "btd", AFTER, objective, _depth(**names))
+def _speech(objective: str, frames: Callable[[int], int] | None = None, **names: str) -> Family:
+    return Family("speech", "btd", AFTER, objective, _depth(**names), masked=False, frames=frames)
+
+
+def _stacked(samples: int) -> int:
+    """Of SeamlessM4T: a spectrum each 160 samples of 400, two of them a frame, of which half a frame is none."""
+    return (1 + (samples - 400) // 160) // 2
+
+
+def _adapted(config: Config, frames: int) -> int:
+    """How many frames the adapter at the end leaves."""
+    kernel, stride = config["adaptor_kernel_size"], config["adaptor_stride"]
+    for _ in range(config["num_adapter_layers"] if config["add_adapter"] else 0):
+        frames = (frames + 2 * (kernel // 2) - kernel) // stride + 1
+    return frames
+
+
+_SEAMLESS = Family(
+    "speech", "btd", "what the encoder gives: the last block, an adapter where there is one, and a norm", TRANSLATION,
+    _depth(depth="speech_encoder_layers"), first="projected spectra", frames=_stacked, shorter=_adapted,
+)  # fmt: skip
 
 
 def _map(objective: str, units: Callable[[Config], list[int]], last: str = AFTER) -> Family:
@@ -111,8 +147,13 @@ FAMILIES: dict[str, Family] = {
     "paligemma/gemma2": _decoder(apart=True),
     "qwen2": _decoder(),
     "qwen3": _decoder(),
+    "idefics": Family(
+        "text", "btd", AFTER, NEXT, _depth(), {"use_cache": False}, beside=no_picture,
+        first="embeddings, after the first gated block",
+    ),
     # It reads from left to right, so that what is padded on the right comes too late to matter.
     "mamba": Family("text", "btd", AFTER, NEXT, _depth(), {"use_cache": False}, masked=False),
+    "seamless_m4t_text": _encoder(TRANSLATION, depth="encoder_layers"),
     "clip_text_model": _encoder(CONTRASTIVE, BEFORE),
     "siglip_text_model": Family("text", "btd", BEFORE, CONTRASTIVE, _depth(), masked=False, filled=True),
     "blip_text_model": _encoder(CONTRASTIVE),
@@ -123,11 +164,15 @@ FAMILIES: dict[str, Family] = {
     "beit": _vision("masked image modelling", AFTER),
     "dinov2": _vision(OWN),
     "dinov3_vit": _vision(OWN),
-    "vit_mae": _vision("masked autoencoding", settings={"mask_ratio": 0.0}, patches_in_order=True),
-    "clip_vision_model": _vision(CONTRASTIVE, AFTER),
+    "vit_mae": _vision("masked autoencoding", settings={"mask_ratio": 0.0}, beside=in_order),
+    "clip_vision_model": _vision(CONTRASTIVE, BLOCK),
     "siglip_vision_model": _vision(CONTRASTIVE),
     "blip_vision_model": _vision(CONTRASTIVE),
-    "idefics2_vision": _vision("next-token prediction after a contrastive start"),
+    "idefics_vision": Family(
+        "image", "btd", BLOCK, CAPTIONED, _depth(width="embed_dim"), outputs=("pre_layrnorm", "encoder.layers.*"),
+    ),
+    "idefics2_vision": _vision(CAPTIONED),
+    "idefics3_vision": _vision(CAPTIONED),
     "swin": Family("image", "btd", BEFORE, LABELS, _doubling("embed_dim")),
     "sam_vision_model": Family("image", "bhwc", BEFORE, "promptable segmentation", _depth()),
     "convnext": _map(LABELS, _stages(lambda c: c["hidden_sizes"][0])),
@@ -137,9 +182,11 @@ FAMILIES: dict[str, Family] = {
     "wav2vec2": _speech("contrastive, masked"),
     "hubert": _speech("masked prediction of clusters"),
     "wavlm": _speech("masked prediction of clusters, denoising"),
-    "whisper": _speech("transcription", width="d_model", depth="encoder_layers"),
+    # A spectrum each 160 samples, every second of which a convolution keeps.
+    "whisper": _speech("transcription", lambda n: ceil(n / 320), width="d_model", depth="encoder_layers"),
+    "seamless_m4t_speech": _SEAMLESS,
     "clap_audio_model": Family(
         "speech", "bchw", "output of the last stage, before the final norm", "contrastive sound-text",
-        _doubling("patch_embeds_hidden_size"),
+        _doubling("patch_embeds_hidden_size"), masked=False,
     ),
 }  # fmt: skip

@@ -5,7 +5,7 @@ come out belong to each sample (None: all).
 """
 
 import json
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -104,15 +104,19 @@ def alike(shapes: Sequence[Hashable]) -> list[list[int]]:
 
 
 class Pictures:
-    """Pixels (3, height, width) as the folder's image processor makes them."""
+    """Pixels (3, height, width) as the folder's image processor makes them, of whole pictures where it would cut them.
+
+    Those of one size go through the model together, where it keeps their proportions.
+    """
 
     def __init__(self, folder: Path, config: Config, kind: str, family: Family):
         self.folder, self.kind = folder, kind
         path = folder / "preprocessor_config.json"
         self._settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         self.size = self._size(config)
+        self._whole = {"do_image_splitting": False} if "do_image_splitting" in self._settings else {}
         how = "resized, ImageNet's mean and deviation" if self._plain else "the folder's image processor"
-        self.says = f"{how}; drawings drawn at {self.size}"
+        self.says = f"{how}{', pictures whole' if self._whole else ''}; drawings drawn at {self.size}"
 
     @property
     def _plain(self) -> bool:
@@ -129,11 +133,11 @@ class Pictures:
 
     def preprocess(self, item: Any) -> Any:
         image = rgb(item, self.size)
-        return (
-            self._resized(image)
-            if self._plain
-            else self._processor(image, return_tensors="np")["pixel_values"][0]
-        )
+        if self._plain:
+            return self._resized(image)
+        made = self._processor(image, return_tensors="np", **self._whole)
+        pixels = (made["pixel_values"] if isinstance(made, Mapping) else made)[0]  # IDEFICS has bare pixels
+        return pixels[0] if pixels.ndim == 4 else pixels  # of the first of several pictures of a sample
 
     def _resized(self, image: Any) -> Any:
         import numpy as np
@@ -150,7 +154,8 @@ class Pictures:
         import numpy as np
         import torch
 
-        yield list(range(len(batch))), {"pixel_values": torch.from_numpy(np.stack(batch))}, None
+        for rows in alike([pixels.shape for pixels in batch]):
+            yield rows, {"pixel_values": torch.from_numpy(np.stack([batch[row] for row in rows]))}, None
 
     def _size(self, config: Config) -> int:
         """The side that the image processor ends at."""

@@ -72,10 +72,10 @@ class Pieces:
 
 
 def joined(
-    states: "Sequence[torch.Tensor]", lengths: Sequence[int], batch: Sequence[list[Piece]]
-) -> "tuple[list[torch.Tensor], list[int]]":
-    """The frames (piece, frame, unit) of every layer as (sound, frame, unit), 0 where a sound has fewer; and how many
-    each has, of the `lengths` of its pieces."""
+    state: "torch.Tensor", lengths: Sequence[int], batch: Sequence[list[Piece]]
+) -> "tuple[torch.Tensor, list[int]]":
+    """The frames (piece, frame, unit) of a layer as (sound, frame, unit), 0 where a sound has fewer; and how many each
+    has, of the `lengths` of its pieces."""
     import torch
 
     numbered = enumerate(lengths)
@@ -86,10 +86,6 @@ def joined(
         ]
         for pieces in batch
     ]
-    found = [
-        torch.nn.utils.rnn.pad_sequence(
-            [torch.cat([x[k, part] for k, part in mine]) for mine in kept], batch_first=True
-        )
-        for x in states
-    ]
+    whole = [torch.cat([state[k, part] for k, part in mine]) for mine in kept]
+    found = torch.nn.utils.rnn.pad_sequence(whole, batch_first=True)
     return found, [sum(part.stop - part.start for _, part in mine) for mine in kept]

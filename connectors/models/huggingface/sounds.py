@@ -9,8 +9,6 @@ from consilience.connectors.models.huggingface.families import Config, Family
 from consilience.connectors.models.huggingface.inputs import LOCAL, Part, alike
 from consilience.engine.extraction.interfaces import note
 
-_WHISPER_STEP = 320  # samples: a spectrum each 160, every second of which a convolution keeps
-
 
 class Sounds:
     """One channel of samples at the rate of the model, as the folder's feature extractor makes it.
@@ -20,7 +18,7 @@ class Sounds:
     """
 
     def __init__(self, folder: Path, config: Config, kind: str, family: Family):
-        self.folder, self.kind = folder, kind
+        self.folder, self.family = folder, family
         path = folder / "preprocessor_config.json"
         settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         self.rate = int(settings.get("sampling_rate", 16_000))
@@ -65,11 +63,11 @@ class Sounds:
         name = self._extractor.model_input_names[0]
         for rows in alike([values.shape for values, _ in batch]):
             given = {name: torch.from_numpy(np.stack([batch[row][0] for row in rows]))}
-            yield rows, given, self._frames([batch[row][1] for row in rows])
-
-    def _frames(self, lengths: list[int]) -> list[int] | None:
-        """How many of the frames that come out are of the sound, where the extractor pads to one length for all."""
-        return [-(-length // _WHISPER_STEP) for length in lengths] if self.kind == "whisper" else None
+            frames = [self.family.frames(batch[row][1]) for row in rows] if self.family.frames else None
+            if self.family.masked and frames:
+                places = torch.arange(given[name].shape[1])
+                given["attention_mask"] = (places < torch.tensor(frames)[:, None]).long()
+            yield rows, given, frames
 
 
 def at_rate(samples: Any, rate: int, wanted: int) -> Any:

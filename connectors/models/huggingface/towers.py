@@ -31,12 +31,21 @@ def _two(kind: str) -> dict[str, Place]:
     }
 
 
+_SEAMLESS: dict[str, Place] = {
+    "speech": ("speech_encoder", "", "seamless_m4t_speech"),
+    "text": ("text_encoder", "", "seamless_m4t_text"),
+}
 # Kind of the model -> name of the part -> where it is.
 TOWERS: dict[str, dict[str, Place]] = {
     **{kind: _two(kind) for kind in ("clip", "siglip", "blip", "align")},
+    "idefics": {"vision": ("vision_model", "vision_config", "idefics_vision"), "text": ("", "", "idefics")},
     "idefics2": {
         "vision": ("vision_model", "vision_config", "idefics2_vision"),
         "text": ("text_model", "text_config", "mistral"),
+    },
+    "idefics3": {
+        "vision": ("vision_model", "vision_config", "idefics3_vision"),
+        "text": ("text_model", "text_config", "llama"),
     },
     "paligemma": {
         "vision": ("vision_tower", "vision_config", "siglip_vision_model"),
@@ -46,6 +55,8 @@ TOWERS: dict[str, dict[str, Place]] = {
         "speech": ("audio_model", "audio_config", "clap_audio_model"),
         "text": ("text_model", "text_config", "clap_text_model"),
     },
+    "seamless_m4t": _SEAMLESS,
+    "seamless_m4t_v2": _SEAMLESS,
     "sam": {"": ("vision_encoder", "vision_config", "sam_vision_model")},
     "t5": {"": ("encoder", "", "t5")},
     "whisper": {"": ("encoder", "", "whisper")},

@@ -17,6 +17,7 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from scipy.signal import resample_poly
 
 from consilience.connectors.models import open_model
 from consilience.connectors.models.huggingface import HuggingFace
@@ -30,7 +31,8 @@ from consilience.pipelines.extract import extract
 
 TEXTS = ["word1 word2 word3", "word4", "word5 word9 word7 word8 word6 word2 word1"]
 RNG = np.random.default_rng(0)
-PICTURES = [Image.fromarray(RNG.integers(0, 256, (32, 40, 3), dtype=np.uint8)) for _ in TEXTS]
+SIZES = ((32, 40), (40, 32), (32, 40))
+PICTURES = [Image.fromarray(RNG.integers(0, 256, (*size, 3), dtype=np.uint8)) for size in SIZES]
 SOUNDS = [(RNG.normal(size=length).astype(np.float32), 16_000) for length in (4000, 6400, 4000)]
 ITEMS: dict[str, list[Any]] = {"text": TEXTS, "image": PICTURES, "speech": SOUNDS}
 PARTS = [(kind, part) for kind in small_models.CONFIGS for part in TOWERS.get(kind, {"": ("", "", "")})]
@@ -61,25 +63,60 @@ def alone(model: HuggingFace, item: Any) -> tuple[Any, Any]:
     """Hidden states and last hidden state of one sample by the network as transformers loads it."""
     net = transformers.AutoModel.from_pretrained(model.folder, **model.family.settings).eval()
     module = net.get_submodule(model.tower.module) if model.tower.module else net
-    given = model.preprocess(item)
-    if model.family.modality == "text":
-        padding = "max_length" if model.tower.kind == "siglip_text_model" else False  # as in its training
-        tokenizer = transformers.AutoTokenizer.from_pretrained(model.folder)
-        length = model._own.get("max_position_embeddings")
-        ids = tokenizer(item, padding=padding, max_length=length if padding else None)["input_ids"]
-        assert ids[: len(given)] == given
-        inputs = {"input_ids": torch.tensor([ids])}
-    else:
-        name = {"image": "pixel_values", "speech": net.main_input_name}[model.family.modality]
-        values = given[0] if model.family.modality == "speech" else given
-        inputs = {
-            ("input_features" if model.tower.kind == "clap_audio_model" else name): torch.from_numpy(values)[
-                None
-            ]
-        }
+    inputs = MADE[model.family.modality](model, item)
+    if model.tower.kind == "vit_mae":
+        inputs["noise"] = torch.arange(16.0)[None]  # patches in order
     with torch.inference_mode():
-        out = module(**inputs, **model._more(1), output_hidden_states=True)
+        if model.tower.kind == "idefics_vision":  # which keeps no hidden states
+            states = [module.pre_layrnorm(module.embeddings(inputs["pixel_values"]))]
+            for block in module.encoder.layers:
+                states.append(block(states[-1], None))
+            return states, module(**inputs).last_hidden_state
+        out = module(**inputs, output_hidden_states=True)
     return out.hidden_states, out.last_hidden_state
+
+
+def read(model: HuggingFace, text: str) -> dict[str, torch.Tensor]:
+    padding = "max_length" if model.tower.kind == "siglip_text_model" else False  # as in its training
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model.folder)
+    length = model._own.get("max_position_embeddings")
+    ids = tokenizer(text, padding=padding, max_length=length if padding else None)["input_ids"]
+    given = model.preprocess(text)
+    assert ids[: len(given)] == given
+    inputs = {"input_ids": torch.tensor([ids])}
+    if (
+        model.tower.kind == "idefics"
+    ):  # as its processor has it of a text: a black picture that nothing looks at
+        inputs |= {
+            "pixel_values": torch.zeros(1, 1, 3, 32, 32),
+            "image_attention_mask": torch.zeros(1, len(ids), 1).long(),
+        }
+    return inputs
+
+
+def seen(model: HuggingFace, picture: Any) -> dict[str, torch.Tensor]:
+    """As the processor of the folder makes it, but for DINOv3, whose own asks for torchvision."""
+    if model.tower.kind == "dinov3_vit":
+        return {"pixel_values": torch.from_numpy(model.preprocess(picture))[None]}
+    processor = transformers.AutoImageProcessor.from_pretrained(model.folder, use_fast=False)
+    if model.tower.kind == "idefics":
+        return {"pixel_values": torch.as_tensor(processor(picture))}
+    whole = {"do_image_splitting": False} if hasattr(processor, "do_image_splitting") else {}
+    pixels = processor(picture, return_tensors="pt", **whole)
+    pixels = pixels if isinstance(pixels, torch.Tensor) else pixels["pixel_values"]
+    return {"pixel_values": pixels[0] if pixels.ndim == 5 else pixels}
+
+
+def heard(model: HuggingFace, sound: Any) -> dict[str, torch.Tensor]:
+    extractor = transformers.AutoFeatureExtractor.from_pretrained(model.folder)
+    rate = extractor.sampling_rate  # CLAP has three times that of the others
+    samples = resample_poly(sound[0], rate // sound[1], 1) if rate != sound[1] else sound[0]
+    made = extractor(samples, sampling_rate=rate, return_tensors="pt")
+    masked = model.tower.kind == "seamless_m4t_speech"
+    return {name: made[name] for name in extractor.model_input_names[: 1 + masked]}
+
+
+MADE = {"text": read, "image": seen, "speech": heard}
 
 
 class Stimuli:
@@ -129,7 +166,7 @@ class Several:
         for (at, model), its in zip(self._loaded.items(), zip(*batch)):
             out = model.forward(list(its))
             for x in model.layers():
-                found[f"{at}.{x.name}"] = pooled("mean", out.layers[x.name], x, out.mask)
+                found[f"{at}.{x.name}"] = pooled("mean", out.layers[x.name], x, out.mask_of(x.name))
         return Outputs(found)
 
 
@@ -152,7 +189,7 @@ def test_a_table_holds_the_pooled_layers(folders: Path, kind: str, tmp_path: Pat
         with torch.inference_mode():
             out = model.forward([model.preprocess(item) for item in ITEMS[model.card.modality]])
         for layer in model.layers():
-            vectors = pooled("mean", out.layers[layer.name], layer, out.mask).numpy()
+            vectors = pooled("mean", out.layers[layer.name], layer, out.mask_of(layer.name)).numpy()
             got = table.take(f"{at}.{layer.name}", np.arange(3))
             np.testing.assert_allclose(got, vectors, atol=1e-6 * max(1, abs(vectors).max()))
 
@@ -175,20 +212,27 @@ def test_its_layers_are_those_of_its_own_forward_pass(folders: Path, kind: str, 
             got = out.layers[layer.name][row]
             assert want.ndim == len(layer.axes)
             assert want.shape[layer.axes.index("c" if "c" in layer.axes else "d")] == layer.units
-            if kind == "whisper":
-                assert out.mask is not None
-                assert int(out.mask[row].sum()) == -(
-                    -len(item[0]) // 320
-                )  # the rest is silence added to 30 s
-            elif layer.axes == "btd" and out.mask is not None:
-                tokens = len(model.preprocess(item)) if modality == "text" else want.shape[1]
-                assert int(out.mask[row].sum()) == tokens
-                assert tokens == want.shape[1] or model.tower.kind == "siglip_text_model"
+            mask = out.mask_of(layer.name)
+            if layer.axes == "btd" and mask is not None:
+                assert mask.shape == out.layers[layer.name].shape[:2]
+                assert int(mask[row].sum()) == own_tokens(model, item, layer, want.shape[1])
                 got = got[: want.shape[1]]
             np.testing.assert_allclose(got, want[0], atol=1e-6 * max(1.0, float(want.abs().max())), rtol=0)
         same = states[-1].shape == last.shape and torch.allclose(states[-1], last, atol=1e-6)
         assert same == ("before" not in layers[-1].meaning), layers[-1].meaning
     assert BEFORE.endswith("before the final norm")
+
+
+def own_tokens(model: HuggingFace, item: Any, layer: Layer, there: int) -> int:
+    """How many of the tokens there are of the sample itself."""
+    if model.tower.kind == "whisper":
+        return -(-len(item[0]) // 320)  # the rest is silence added to 30 s
+    if model.tower.kind == "seamless_m4t_speech":  # half a frame is none; the adapter makes one of eight
+        frames = int(heard(model, item)["attention_mask"].sum())
+        return frames // 8 + 1 if layer.name == model.layers()[-1].name else frames
+    tokens = len(model.preprocess(item)) if model.family.modality == "text" else there
+    assert tokens == there or model.tower.kind == "siglip_text_model"
+    return tokens
 
 
 def test_a_part_must_be_named_where_there_are_several(folders: Path) -> None:
@@ -262,6 +306,26 @@ def test_a_long_sound_is_heard_in_pieces_that_overlap(folders: Path) -> None:
     kept = out.mask.sum(1).tolist()
     assert kept[:2] == [len(want), short.layers["hidden.0"].shape[1]]
     assert kept[2] == pytest.approx(frames * 20 / 16, abs=1)
+
+
+def test_a_layer_with_fewer_frames_than_the_others_is_cut_and_joined_by_its_own(folders: Path) -> None:
+    whole = opened(folders, "seamless_m4t", "speech")
+    model = open_model(f"hf:{folders / 'seamless_m4t'}#speech", {"chunk": 1.0, "overlap": 0.2})
+    long = RNG.normal(size=25_600).astype(np.float32)  # 1.6 s: from 0 and 0.6 s
+    for one in (whole, model):
+        one.load("cpu")
+    with torch.inference_mode():
+        out = model.forward([model.preprocess(x) for x in (SOUNDS[0], (long, 16_000))])
+        parts = [whole.forward([whole.preprocess((long[b : b + 16_000], 16_000))]) for b in (0, 9_600)]
+    for name, state in out.layers.items():
+        a, b = (x.layers[name][0, : int(x.mask_of(name).sum())] for x in parts)  # type: ignore[union-attr]
+        want = torch.cat([a[: round(0.8 * len(a))], b[round(0.2 * len(b)) :]])
+        mask = out.mask_of(name)
+        assert mask is not None
+        assert mask.shape == state.shape[:2]
+        assert int(mask[1].sum()) == len(want)
+        torch.testing.assert_close(state[1, : len(want)], want, rtol=1e-5, atol=1e-5)
+    assert {name: int(mask[1].sum()) for name, mask in out.masks.items()} == {"hidden.3": 12}  # 7 of a second
 
 
 @given(st.integers(1, 5000), st.integers(1, 400), st.floats(0, 0.99))
