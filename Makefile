@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt requirements-demo.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "expected Python 3.11 or newer; got $$("$(PYTHON)" --version 2>&1). Fix: make PYTHON=/path/to/python3.11"; exit 2; }
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "$(TORCH)" -e ".[test,dev,bench,brains,meeg,speech,onnx]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "$(TORCH)" -e ".[test,dev,bench,brains,meeg,speech,onnx,diffusion]"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps -r requirements-demo.txt
 	@touch $@
 

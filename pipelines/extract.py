@@ -22,6 +22,7 @@ def extract(
     gpus: float | None = None,
     batch_size: int | None = None,
     autocast: str | None = None,
+    project: int | None = None,
     options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> FeatureTable:
@@ -52,5 +53,6 @@ def extract(
         gpus=gpus,
         batch_size=batch_size,
         autocast=autocast,
+        project=project,
         progress=progress,
     )

@@ -1,6 +1,7 @@
 """EfficientNet-Lite 0, 1 and 2 (ImageNet), every block; and each with random weights, as a control."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import cached_property, partial
 from math import ceil
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from consilience.connectors.files import package_folder, revision, sha256
 from consilience.connectors.models.pictures import square
+from consilience.connectors.models.probing import positions
 from consilience.connectors.models.registry import register
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import Layer, ModelCard, Outputs
@@ -69,6 +71,20 @@ class EfficientNetLite:
             for i, units in enumerate(_block_channels(*_VARIANTS[self.variant][:2]))
         ]
         return [*blocks, Layer("head", "bchw", _HEAD, "after the last 1 x 1 convolution, norm and ReLU6")]
+
+    def positions(self) -> Mapping[str, int]:
+        """By a pass of shapes alone."""
+        import numpy as np
+        import torch
+        from efficientnet_lite_pytorch import EfficientNet
+
+        empty = copy(self)
+        with torch.device("meta"):
+            empty._net = EfficientNet.from_name(f"efficientnet-lite{self.variant}").eval()
+        empty._device = "meta"
+        with torch.inference_mode():
+            out = empty.forward([np.zeros((self.size, self.size, 3), np.uint8)])
+        return positions(self.layers(), [out.layers])
 
     def load(self, device: str) -> None:
         import torch

@@ -7,7 +7,7 @@ from consilience.connectors.models.registry import open_model
 from consilience.engine.errors import BadInput, unknown
 
 # Kinds of model that are of one family only; any other may be of each.
-_KINDS = {"gguf": "language", "endpoint": "language"}
+_KINDS = {"gguf": "language", "endpoint": "language", "diffusion": "vision"}
 
 
 def of_family(names: Mapping[str, str], family: str) -> dict[str, str]:

@@ -29,6 +29,20 @@ def noise(modality: str) -> list[Any]:
     raise unknown("modality", modality, MODALITIES)
 
 
+def varied(modality: str) -> list[Any]:
+    """Noise as a user's stimuli differ: of two proportions, or of two lengths, of sounds shorter than any window."""
+    items = noise(modality)
+    if modality == "speech":
+        return [(samples[: len(samples) // 2], rate) for samples, rate in items]
+    return [*items, items[0].crop((0, 0, 224, 160))] if modality == "image" else items
+
+
+def positions(layers: Sequence[Layer], seen: "Sequence[Mapping[str, torch.Tensor]]") -> dict[str, int]:
+    """Of those layers that have as many positions in every output of one sample in `seen`, how many."""
+    counts = {x.name: {out[x.name].numel() // x.units for out in seen} for x in layers}
+    return {name: found.pop() for name, found in counts.items() if len(found) == 1}
+
+
 def tensors(name: str, output: Any) -> "Iterator[tuple[str, torch.Tensor]]":
     """The tensors of an output, by the names they go under: of a mapping (``ModelOutput`` is one) each under
     ``name.key``; of a tuple or list the first, since the others are weights, states or caches; or the tensor itself."""

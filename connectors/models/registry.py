@@ -28,6 +28,7 @@ def open_model(name: str, options: Mapping[str, Any] | None = None) -> Model:
 def _fill() -> None:
     # Here and not above: these modules import the decorator from this one.
     from consilience.connectors.models import (  # noqa: F401
+        diffusion,
         efficientnet,
         endpoints,
         gguf_files,

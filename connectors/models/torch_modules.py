@@ -68,6 +68,21 @@ class TorchModule:
     def layers(self) -> Sequence[Layer]:
         return self._layers
 
+    def positions(self) -> Mapping[str, int]:
+        import torch
+
+        module, names = (
+            self._made(imported(self.module, self.function, self._folder)),
+            [x.name for x in self._layers],
+        )
+        with torch.inference_mode():
+            seen = [
+                self._outputs(module, given, names)
+                for item in probing.varied(self.modality)
+                for _, given in stacked([self._preprocess(item)])
+            ]
+        return probing.positions(self._layers, seen)
+
     def only(self, names: Sequence[str]) -> None:
         """Keep no outputs but those of these layers."""
         self._wanted = frozenset(names)

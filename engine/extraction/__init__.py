@@ -2,6 +2,7 @@
 
 - ``interfaces``  what a model and a stimulus set must offer
 - ``pools``       one vector a sample, by the layer's axes
+- ``widths``      how wide they are; ``projecting`` makes them narrower, at random
 - ``shards``      the fixed split into parts and batches
 - ``job``         what is to be extracted, settled before anything is loaded; the digest
 - ``replica``     one loaded model: read, preprocess, forward, pool, write; a ``receipt`` for every shard

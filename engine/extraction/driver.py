@@ -30,6 +30,7 @@ class Extraction:
     pool: str = "mean"
     batch_size: int | None = None
     autocast: str | None = None
+    project: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,18 @@ def extract(
     gpus: float | None = None,
     batch_size: int | None = None,
     autocast: str | None = None,
+    project: int | None = None,
     progress: Progress = silent,
 ) -> FeatureTable:
     """The features of `stimuli` in `model`, from the store, or extracted on Ray and written there.
 
     `layers` is "all", names, or glob patterns; `pool` one of "mean", "max", "cls", "last" (on feature maps "mean" and
-    "max" go over space). `autocast` "bfloat16" or "float16" has torch make products in that type, the features being
-    float32 still; on what hardware they were made then shows in their third digit or fourth. The rest is as in
-    `extract_all`.
+    "max" go over space), or "flat", which keeps every position of layers where all samples have as many. `project` is
+    to how many values wider vectors are projected at random (see `projecting`). `autocast` "bfloat16" or "float16" has
+    torch make products in that type, the features being float32 still; on what hardware they were made then shows in
+    their third digit or fourth. The rest is as in `extract_all`.
     """
-    wanted = Extraction(model, stimuli, layers, pool, batch_size, autocast)
+    wanted = Extraction(model, stimuli, layers, pool, batch_size, autocast, project)
     return extract_all(
         [wanted], store, device=device, address=address, replicas=replicas, gpus=gpus, progress=progress
     )[0]
@@ -103,7 +106,9 @@ def extract_all(
     absent: dict[str, tuple[Extraction, Job, TableWriter]] = {}
     order = []
     for one in wanted:
-        job = plan_job(one.model, one.stimuli, one.layers, one.pool, one.batch_size, one.autocast)
+        job = plan_job(
+            one.model, one.stimuli, one.layers, one.pool, one.batch_size, one.autocast, one.project
+        )
         spec, meta = table_spec(one.model, one.stimuli, job), table_meta(one.model, one.stimuli, job)
         writer = store.writer(one.model.card.name, one.stimuli.name, spec, job.schema(), meta=meta)
         order.append(writer.digest)

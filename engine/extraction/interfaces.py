@@ -164,6 +164,15 @@ class Measured(Protocol):
 
 
 @runtime_checkable
+class Even(Protocol):
+    """A model that knows in which of its layers every sample has as many positions: tokens, or places of a map."""
+
+    def positions(self) -> Mapping[str, int]:
+        """How many, by the names of those layers. Asked for before `load`, where all of them are to be kept."""
+        ...
+
+
+@runtime_checkable
 class Picture(Protocol):
     """A picture that waits to be told its size: a drawing is drawn at it, without loss by resampling."""
 

@@ -8,7 +8,9 @@ from typing import Any
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.extraction.interfaces import Foreign, Layer, Measured, Model, StimulusSet
 from consilience.engine.extraction.pools import refuse_impossible
+from consilience.engine.extraction.projecting import promised, told
 from consilience.engine.extraction.shards import Shard, shard_rows, shards
+from consilience.engine.extraction.widths import projected, widths
 
 DTYPE = "float32"
 AUTOCAST = ("bfloat16", "float16")
@@ -23,7 +25,8 @@ VERSION = 1
 @dataclass(frozen=True)
 class Job:
     """One table to extract. `samples` is how many there are, `rows` how many of them a shard has, `together` how many
-    batches are put in order of length before they are cut; `autocast` the type of torch's products, if not float32.
+    batches are put in order of length before they are cut; `autocast` the type of torch's products, if not float32;
+    `widths` are the values of a pooled vector by layer, and `project` to how many they are projected at most.
 
     Their ids stay with the stimulus set: there may be millions, and every replica asks it for them.
     """
@@ -36,13 +39,18 @@ class Job:
     samples: int
     together: int = 1
     autocast: str | None = None
+    widths: tuple[int, ...] = ()
+    project: int | None = None
 
     def shards(self) -> list[Shard]:
         return shards(self.samples, self.rows)
 
     def schema(self) -> dict[str, tuple[int, str]]:
         """Layer name -> (units, dtype), as the feature store wants it."""
-        return {layer.name: (layer.units, DTYPE) for layer in self.layers}
+        return {
+            layer.name: (width, DTYPE)
+            for layer, width in zip(self.layers, projected(self.widths, self.project))
+        }
 
 
 def plan_job(
@@ -52,11 +60,13 @@ def plan_job(
     pool: str = "mean",
     batch_size: int | None = None,
     autocast: str | None = None,
+    project: int | None = None,
 ) -> Job:
     """Settle what to extract. `layers` is "all", or names and glob patterns ("block.*").
 
     Raises BadInput for a layer, pool or view that does not exist, a pool that a layer's axes do not allow, an empty
-    stimulus set, and an `autocast` that there is not or that the model cannot have. Loads no weights.
+    stimulus set, an `autocast` that there is not or that the model cannot have, and a `project` that leaves nothing
+    out. Loads no weights.
     """
     if autocast is not None and autocast not in AUTOCAST:
         raise unknown("autocast", autocast, AUTOCAST)
@@ -84,9 +94,10 @@ def plan_job(
         batch_size = BATCH[card.modality]
     if batch_size < 1:
         raise BadInput("batch_size of 1 or more", str(batch_size), "leave it out to get the default")
-    rows = shard_rows(samples, batch_size, 4 * sum(layer.units for layer in chosen))
+    wide = widths(model, chosen, pool)
+    rows = shard_rows(samples, batch_size, 4 * sum(projected(wide, project)))
     together = SORTED[card.modality] if isinstance(model, Measured) else 1
-    return Job(card.modality, chosen, pool, batch_size, rows, samples, together, autocast)
+    return Job(card.modality, chosen, pool, batch_size, rows, samples, together, autocast, wide, project)
 
 
 def select_layers(known: Sequence[Layer], wanted: str | Sequence[str]) -> tuple[Layer, ...]:
@@ -110,6 +121,7 @@ def table_spec(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
     """
     sorted_by_length = {"together": job.together} if job.together > 1 else {}
     cast = {"autocast": job.autocast} if job.autocast else {}
+    projection = {"project": told(job.project)} if job.project else {}
     return {
         "version": VERSION,
         "card": asdict(model.card),
@@ -121,11 +133,14 @@ def table_spec(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
         "shard_rows": job.rows,
         **sorted_by_length,
         **cast,
+        **projection,
     }
 
 
 def table_meta(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
-    """What a report says of the table: the card, what each layer records, whose pictures or texts they are."""
+    """What a report says of the table: the card, what each layer records, whose pictures or texts they are, and by how
+    much a projection changes distances at most."""
+    projection = {"projection_error_bound": promised(job.samples, job.project)} if job.project else {}
     return {
         "card": asdict(model.card),
         "meaning": {layer.name: layer.meaning for layer in job.layers},
@@ -133,4 +148,5 @@ def table_meta(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
         "view": job.view,
         "licence": stimuli.licence,
         "citation": stimuli.citation,
+        **projection,
     }

@@ -48,6 +48,7 @@ _POOLS: "dict[str, dict[str, Pool]]" = {
     "bd": {name: lambda x, _: x for name in ("mean", "max", "cls", "last")},
 }
 POOLS = tuple(_POOLS["btd"])
+FLAT = "flat"  # no pool: every position, of layers where samples have as many
 
 
 def able(axes: str) -> tuple[str, ...]:
@@ -58,6 +59,9 @@ def able(axes: str) -> tuple[str, ...]:
 def pooled(pool: str, x: "torch.Tensor", layer: Layer, mask: "torch.Tensor | None" = None) -> "torch.Tensor":
     """One vector a sample, (batch, units) in float32: `x` has the layer's axes, `mask` (batch, token) its tokens.
 
+    The pool "flat" gives (batch, positions times units): all axes but the first, the last running fastest, whatever the
+    mask says.
+
     Raises BadInput when `x` is not what the layer says.
     """
     feature = layer.axes.index("c" if "c" in layer.axes else "d")
@@ -67,13 +71,13 @@ def pooled(pool: str, x: "torch.Tensor", layer: Layer, mask: "torch.Tensor | Non
             f"a tensor of shape {tuple(x.shape)}",
             "correct what the model's layers() says of it",
         )
-    return _POOLS[layer.axes][pool](x.float(), mask)
+    return x.float().flatten(1) if pool == FLAT else _POOLS[layer.axes][pool](x.float(), mask)
 
 
 def refuse_impossible(pool: str, layers: Iterable[Layer]) -> None:
     """Raise BadInput, before any compute, for an unknown pool or one that the axes of a layer do not allow."""
-    if pool not in POOLS:
-        raise unknown("pool", pool, POOLS)
+    if pool not in (*POOLS, FLAT):
+        raise unknown("pool", pool, (*POOLS, FLAT))
     for layer in layers:
         if layer.axes not in _POOLS:
             raise BadInput(
@@ -81,7 +85,7 @@ def refuse_impossible(pool: str, layers: Iterable[Layer]) -> None:
                 repr(layer.axes),
                 "correct layers()",
             )
-        if pool not in _POOLS[layer.axes]:
+        if pool != FLAT and pool not in _POOLS[layer.axes]:
             able = " or ".join(map(repr, _POOLS[layer.axes]))
             raise BadInput(
                 f"a pool that fits layer {layer.name!r} with axes {layer.axes!r}",

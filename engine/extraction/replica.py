@@ -25,6 +25,7 @@ from consilience.engine.extraction.interfaces import (
 )
 from consilience.engine.extraction.job import Job
 from consilience.engine.extraction.pools import pooled
+from consilience.engine.extraction.projecting import Projection
 from consilience.engine.extraction.receipt import PHASES, Receipt
 from consilience.engine.extraction.shards import Shard, batches
 from consilience.engine.features.writer import TableWriter
@@ -57,6 +58,7 @@ class Replica:
     ):
         self.model, self.stimuli, self.job, self.writer = model, stimuli, job, writer
         self.device, self.threads = device, threads
+        self._projection = Projection(job.project, device) if job.project else None
         self._readers = ThreadPoolExecutor(max_workers=max(2, threads))
         self.batch_limit = job.batch_size  # halved when the device is out of memory, for good
         self._ids: Sequence[str] = ()
@@ -89,7 +91,9 @@ class Replica:
         self._spent.clear()
         self._notes.clear()
         self._tokens = self._positions = 0
-        out = {layer.name: np.empty((len(shard), layer.units), np.float32) for layer in self.job.layers}
+        out = {
+            name: np.empty((len(shard), width), np.float32) for name, (width, _) in self.job.schema().items()
+        }
         kept: list[int] = []
         reasons = dict.fromkeys(poison, "the process died whenever this sample was in it")
         for rows, features in self._features(shard.start, shard.stop, reasons):
@@ -226,10 +230,16 @@ class Replica:
                 "make the model's layers() and forward() agree",
             )
         self._count(out)
-        vectors = {
-            x.name: pooled(self.job.pool, out.layers[x.name], x, out.mask_of(x.name)) for x in self.job.layers
-        }
-        return {name: vector.cpu().numpy() for name, vector in vectors.items()}
+        found = {}
+        for layer, width in zip(self.job.layers, self.job.widths):
+            vector = pooled(self.job.pool, out.layers[layer.name], layer, out.mask_of(layer.name))
+            if vector.shape[1] != width:
+                raise BadInput(
+                    f"{width} values of a sample in {layer.name!r} of {self.model.card.name}",
+                    str(vector.shape[1]), "correct what the model's positions() says of it",
+                )  # fmt: skip
+            found[layer.name] = (self._projection(vector) if self._projection else vector).cpu().numpy()
+        return found
 
     def _cast(self) -> AbstractContextManager[Any]:
         import torch

@@ -1,41 +1,20 @@
 """A random projection to fewer units, with the error that it adds to squared distances: promised, and measured."""
 
 from dataclasses import dataclass
-from math import exp, log
 from typing import ClassVar, Self
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from scipy.special import lambertw
 
 from consilience.engine.errors import BadInput
 from consilience.engine.parameters import Choice, Number
 from consilience.engine.passes.blocks import frame
 from consilience.engine.preprocessing.affine import Affine
+from consilience.engine.preprocessing.entries import bound, matrix
 from consilience.engine.preprocessing.registry import Cost, Facts, Step, register
 from consilience.engine.preprocessing.rows import Rows
 
 SAMPLE = 128  # rows, of which every pair is measured
-
-
-def matrix(d: int, components: int, entries: str, seed: int) -> np.ndarray:
-    """(d, k) with independent entries of mean 0 and variance 1/k: normal, or sqrt(3/k) times 1, 0, -1 with
-    probabilities 1/6, 2/3, 1/6 (sparse). The same for representations of the same width, whose units may correspond."""
-    rng = np.random.default_rng([seed, d, components])
-    if entries == "gaussian":
-        return rng.standard_normal((d, components)) / np.sqrt(components)
-    drawn = rng.integers(0, 6, (d, components), np.int8)
-    return ((drawn == 0).astype(np.float64) - (drawn == 1)) * np.sqrt(3 / components)
-
-
-def bound(n: int, components: int) -> float:
-    """ε such that all squared distances between n samples change by at most ε of themselves, with probability of at
-    least 1 - 1/n (Johnson and Lindenstrauss).
-
-    One changes by more with probability of at most 2 exp(-k (ε - ln(1 + ε)) / 2), for both kinds of entries (Achlioptas
-    2003, before he bounds the logarithm); n² / 2 of them, so k (ε - ln(1 + ε)) = 6 ln n.
-    """
-    return float(-1 - lambertw(-exp(-1 - 6 * log(n) / components), -1).real)
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ def extract(
     layers: Annotated[
         list[str] | None, typer.Option(help="Layer name or glob pattern; may be repeated.")
     ] = None,
-    pool: Annotated[str, typer.Option(help="mean, max, cls or last.")] = "mean",
+    pool: Annotated[str, typer.Option(help="mean, max, cls, last, or flat: every position.")] = "mean",
     autocast: Annotated[
         str | None, typer.Option(help="bfloat16 or float16: torch makes products in that type.")
     ] = None,
+    project: Annotated[int | None, typer.Option(help="Project vectors at random to so many values.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: this machine.")] = None,
     option: Options = None,
 ) -> None:
@@ -34,7 +35,7 @@ def extract(
     with console.watching() as progress:
         table = extract_table(
             opened, stimuli, store, layers=layers or "all", pool=pool, address=address, autocast=autocast,
-            progress=progress,
+            project=project, progress=progress,
         )  # fmt: skip
     console.say("\n".join(x for x in (paid(opened, table), repr(table), str(table.path)) if x))
     for what, count in notes(table.path).items():

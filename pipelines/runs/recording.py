@@ -84,6 +84,8 @@ def part_of(seat: Seat, metrics: Mapping[str, float]) -> Part:
     }
     if seat.entry.autocast:
         params["autocast"] = seat.entry.autocast
+    if seat.entry.project:
+        params["project"] = str(seat.entry.project)
     if card.get("parameters"):
         params["parameters"] = str(card["parameters"])
     rejected = float(seat.table.manifest["rejected"])

@@ -56,6 +56,7 @@ Steps = list[Annotated[Entry, Named]]
 class ModelEntry(Strict):
     """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names. `preprocess`: its steps, in
     place of the study's. `options`: of its kind of model. `autocast`: the type of torch's products, if not float32.
+    `project`: to how many values its vectors are projected at random.
     `stimuli`: the set that it is shown, under the ids of the study's, in its place."""
 
     name: str = Field(min_length=1)
@@ -64,6 +65,7 @@ class ModelEntry(Strict):
     preprocess: Steps | None = None
     options: dict[str, Any] = Field(default={})
     autocast: Literal["bfloat16", "float16"] | None = None
+    project: int | None = Field(default=None, ge=1)
     stimuli: str | None = None
 
     def on(self, stimuli: str) -> str:

@@ -97,6 +97,8 @@ def test_more_rejects_than_allowed_is_exit_code_3(call: Call, folder: Path) -> N
         (["compare", "features/a/toys", "--metric", "magnitude"], "call consilience.profile("),
         (["import", "none.npz", "--model", "m", "--stimuli", "s"], "none.npz"),
         (["extract", "minilmm", "openmoji"], "did you mean 'minilm'?"),
+        (["extract", "minilm", "openmoji", "--pool", "flat"], "use another pool, such as 'mean'"),
+        (["extract", "minilm", "openmoji", "--project", "384"], "`project` from 1 to 383"),
     ],
 )
 def test_bad_input_is_said_without_a_traceback(

@@ -64,6 +64,13 @@ def test_a_model_of_a_study_is_computed_in_the_type_that_it_asks_for(tmp_path):
     assert seat.table.digest == cast.seats[0].digest
     assert seat.table.manifest["spec"]["autocast"] == "bfloat16"
     assert part_of(seat, {}).params["autocast"] == "bfloat16"
+    narrow = prepare(
+        parse_study(text.replace("autocast: TYPE", "project: 9"), tmp_path / "study.yaml")
+    ).seats[0]
+    assert narrow.digest != read.seats[0].digest
+    assert {*narrow.layers.values()} == {9}
+    with pytest.raises(StudyError, match=r"study.yaml, line 3.*project.*0"):
+        parse_study(text.replace("autocast: TYPE", "project: 0"), tmp_path / "study.yaml")
     with pytest.raises(StudyError, match=r"study.yaml, line 3.*autocast.*float8"):
         parse_study(text.replace("TYPE", "float8"), tmp_path / "study.yaml")
 

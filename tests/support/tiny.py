@@ -5,7 +5,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,3 +169,24 @@ class Wide(Tiny):
         import torch
 
         return Outputs({"vector": torch.tensor(batch)[:, None].expand(-1, 1024).clone()})
+
+
+@dataclass
+class Evenly(Tiny):
+    """Says of its map and its tokens how many positions there are, 2 x 2 and 7, of which tokens may be `lost`."""
+
+    lost: int = 0
+
+    def positions(self) -> Mapping[str, int]:
+        return {"map": 4, "tokens": 7}
+
+    def forward(self, batch: Sequence[Any]) -> Outputs:
+        out = super().forward(batch).layers
+        return Outputs({**out, "tokens": out["tokens"][:, self.lost :]})
+
+
+class Ragged(Tiny):
+    """Of which the tokens differ in number, for all that it says."""
+
+    def positions(self) -> Mapping[str, int]:
+        return {"map": 4}

@@ -1,15 +1,14 @@
 """Any transformers folder whose outputs have `hidden_states`: one adapter over configurations."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.connectors.files import sha256
-from consilience.connectors.models.hooks import watching
 from consilience.connectors.models.huggingface.families import Config, Family
 from consilience.connectors.models.huggingface.hub import located
 from consilience.connectors.models.huggingface.inputs import (
@@ -22,6 +21,7 @@ from consilience.connectors.models.huggingface.inputs import (
 )
 from consilience.connectors.models.huggingface.pieces import Pieces, joined
 from consilience.connectors.models.huggingface.sounds import Sounds
+from consilience.connectors.models.huggingface.states import hidden_states, positions
 from consilience.connectors.models.huggingface.towers import tower
 from consilience.connectors.models.registry import register
 from consilience.engine.errors import BadInput
@@ -113,6 +113,15 @@ class HuggingFace:
         ]
         return [Layer(f"hidden.{i}", self.family.axes, *pair) for i, pair in enumerate(zip(units, meaning))]
 
+    def positions(self) -> Mapping[str, int]:
+        return self._positions
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        if isinstance(self._inputs, Pieces):
+            return {}
+        return positions(self.folder, self.tower, copy(self._inputs), self.family.units(self._own))
+
     def load(self, device: str) -> None:
         import torch
         import transformers
@@ -144,7 +153,8 @@ class HuggingFace:
         parts, positions = [], 0
         tokens_of: dict[int, int] = {}
         for rows, given, tokens in self._inputs.together(batch):
-            states = self._states({name: value.to(self._device) for name, value in given.items()})
+            given = {name: value.to(self._device) for name, value in given.items()}
+            states = hidden_states(self._net, self.family, given)
             parts.append((rows, states))
             positions += len(rows) * states[0].shape[1]
             tokens_of.update(zip(rows, tokens or [states[0].shape[1]] * len(rows)))
@@ -162,26 +172,6 @@ class HuggingFace:
             return Outputs(layers, None, positions)
         own = {f"hidden.{i}": self._mask(found[i], x) for i, x in enumerate(counts) if x != counts[0]}
         return Outputs(layers, self._mask(found[0], counts[0]), positions, own)
-
-    def _states(self, given: "dict[str, torch.Tensor]") -> "Sequence[torch.Tensor]":
-        """Every hidden state of what the module is given."""
-        more = dict(self.family.options)
-        if self.family.beside:
-            more |= self.family.beside(self._net, given)
-        if not self.family.outputs:
-            states: Sequence[torch.Tensor] = self._net(
-                **given, **more, output_hidden_states=True
-            ).hidden_states
-            return states
-        wanted = [
-            name
-            for pattern in self.family.outputs
-            for name, _ in self._net.named_modules()
-            if fnmatchcase(name, pattern) and name.count(".") == pattern.count(".")
-        ]
-        with watching(self._net, wanted) as seen:
-            self._net(**given, **more)
-        return [seen[name] for name in wanted]
 
     def _mask(self, state: "torch.Tensor", lengths: Sequence[int]) -> "torch.Tensor":
         """(sample, token): which tokens are of each sample, that has so many."""

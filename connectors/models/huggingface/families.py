@@ -42,6 +42,7 @@ class Family:
         beside: what a forward pass takes beside its input, of the module and the input.
         outputs: of a module that keeps no hidden states: those of which of its modules they are, by pattern.
         frames: of a sound of so many samples, how many frames that come out are of it, where it is padded.
+        valued: whether its passes look at values, so that none can be made of shapes alone.
         shorter: of so many frames, how many the last hidden state has, where it has fewer than the others.
     """
 
@@ -59,6 +60,7 @@ class Family:
     beside: "Beside | None" = None
     outputs: tuple[str, ...] = ()
     frames: Callable[[int], int] | None = None
+    valued: bool = False
     shorter: Callable[[Config, int], int] | None = None
 
 
@@ -171,8 +173,8 @@ FAMILIES: dict[str, Family] = {
     "idefics_vision": Family(
         "image", "btd", BLOCK, CAPTIONED, _depth(width="embed_dim"), outputs=("pre_layrnorm", "encoder.layers.*"),
     ),
-    "idefics2_vision": _vision(CAPTIONED),
-    "idefics3_vision": _vision(CAPTIONED),
+    "idefics2_vision": _vision(CAPTIONED, valued=True),
+    "idefics3_vision": _vision(CAPTIONED, valued=True),
     "swin": Family("image", "btd", BEFORE, LABELS, _doubling("embed_dim")),
     "sam_vision_model": Family("image", "bhwc", BEFORE, "promptable segmentation", _depth()),
     "convnext": _map(LABELS, _stages(lambda c: c["hidden_sizes"][0])),

@@ -1,6 +1,7 @@
 """The folder behind ``NAME[@revision]``: of a model on the Hugging Face hub, fetched once and then read offline."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,14 @@ WEIGHTS = (["*.safetensors"], ["*.bin"])  # the second where there are none of t
 BELOW = ["*/*"]  # the same weights in other formats
 
 
-def located(place: str) -> tuple[Path, dict[str, Any]]:
-    """The folder, and name and revision of a model from the hub: the last part of its name, the commit.
+def located(
+    place: str,
+    settings: Sequence[str] = SETTINGS,
+    weights: Sequence[Sequence[str]] = WEIGHTS,
+    ignored: Sequence[str] = BELOW,
+) -> tuple[Path, dict[str, Any]]:
+    """The folder, and name and revision of a model from the hub: the last part of its name, the commit. Of there the
+    `settings` are fetched, and those of the `weights` of which there are any first, by pattern, without the `ignored`.
 
     Raises:
         BadInput: for what is neither a folder nor a name, and for a model that is not there, gated or out of reach.
@@ -22,20 +29,20 @@ def located(place: str) -> tuple[Path, dict[str, Any]]:
     name, _, revision = place.partition("@")
     if folder.is_dir() or not NAME.fullmatch(name):
         return folder, {}
-    for patterns in WEIGHTS:
-        found = _fetched(name, revision or None, [*SETTINGS, *patterns])
+    for patterns in weights:
+        found = _fetched(name, revision or None, [*settings, *patterns], ignored)
         if any(x for pattern in patterns for x in found.glob(pattern)):
             break
     return found, {"name": name.partition("/")[2], "revision": f"{name}@{found.name}"}
 
 
-def _fetched(name: str, revision: str | None, patterns: list[str]) -> Path:
+def _fetched(name: str, revision: str | None, patterns: list[str], ignored: Sequence[str]) -> Path:
     from huggingface_hub import errors, snapshot_download
 
     page = f"https://huggingface.co/{name}"
     try:
         return Path(
-            snapshot_download(name, revision=revision, allow_patterns=patterns, ignore_patterns=BELOW)
+            snapshot_download(name, revision=revision, allow_patterns=patterns, ignore_patterns=[*ignored])
         )
     except errors.GatedRepoError as bad:
         raise BadInput(

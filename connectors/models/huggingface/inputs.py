@@ -22,6 +22,7 @@ LOCAL = {"local_files_only": True, "trust_remote_code": False}  # a module besid
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 
 
+_MOST = 512  # tokens of a text, for models that state no limit (Mamba)
 PLAIN = ("dinov3_vit",)  # made here: DINOv3's processor asks for torchvision
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.txt", "vocab.json")
 PROCESSOR = ("preprocessor_config.json", "processor_config.json")
@@ -56,12 +57,13 @@ class Texts:
 
     def __init__(self, folder: Path, config: Config, kind: str, family: Family):
         self.folder, self.family = folder, family
-        limit = config.get("max_position_embeddings") or config.get("n_positions") or 512
+        limit = config.get("max_position_embeddings") or config.get("n_positions") or _stated(folder)
         # RoBERTa's table of positions has two entries that no token uses.
         reserved = 2 if "roberta" in kind or kind in ("mpnet", "clap_text_model") else 0
-        self.most = int(limit) - reserved
+        self.most = int(limit or _MOST) - reserved
         how = "padded to" if family.filled else "at most"
-        self.says = f"the folder's tokenizer, no prompt, {how} {self.most} tokens"
+        whose = "" if limit else ", for want of a limit of its own"
+        self.says = f"the folder's tokenizer, no prompt, {how} {self.most} tokens{whose}"
 
     def load(self) -> None:
         import transformers
@@ -96,6 +98,13 @@ class Texts:
             if self.family.masked:
                 given["attention_mask"] = (torch.arange(longest) < torch.tensor(mine)[:, None]).long()
             yield rows, given, mine
+
+
+def _stated(folder: Path) -> int | None:
+    """The limit that the tokenizer states, where it does: it writes an absurd number for none."""
+    path = folder / "tokenizer_config.json"
+    found = json.loads(path.read_text(encoding="utf-8")).get("model_max_length") if path.is_file() else None
+    return int(found) if found and found < 1e9 else None
 
 
 def alike(shapes: Sequence[Hashable]) -> list[list[int]]:

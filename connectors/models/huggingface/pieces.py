@@ -50,7 +50,8 @@ class Pieces:
                 "correct them, or leave both out",
             )
         self._sounds = sounds
-        self.says = f"{sounds.says}; in pieces of {seconds:g} s that overlap by {overlap:g} s"
+        self.how = f"in pieces of {seconds:g} s that overlap by {overlap:g} s"
+        self.says = f"{sounds.says}; {self.how}"
 
     def load(self) -> None:
         self._sounds.load()

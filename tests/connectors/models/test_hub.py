@@ -11,6 +11,7 @@ from typing import ClassVar
 import huggingface_hub
 import pytest
 import small_models
+import small_pipelines
 
 from consilience.connectors.models import open_model
 from consilience.engine.errors import BadInput
@@ -35,7 +36,9 @@ class Hub(BaseHTTPRequestHandler):
             return self.answer(403, b"{}", {"X-Error-Code": "GatedRepo"})
         if name != "lab/bert-small":
             return self.answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-        files = sorted(path.name for path in self.folder.iterdir())
+        files = sorted(
+            path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file()
+        )
         if parts[0] == "api":
             if parts[-1] not in ("main", "v1", COMMIT):
                 return self.answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
@@ -47,7 +50,7 @@ class Hub(BaseHTTPRequestHandler):
                 return self.answer(200, json.dumps(tree).encode(), {})
             about = {"id": name, "sha": COMMIT, "siblings": [{"rfilename": f} for f in files]}
             return self.answer(200, json.dumps(about).encode(), {})
-        content = (self.folder / parts[-1]).read_bytes()
+        content = self.folder.joinpath(*parts[4:]).read_bytes()  # OWNER/NAME/resolve/REVISION/FILE
         etag = hashlib.sha256(content).hexdigest()
         return self.answer(200, content, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT})
 
@@ -90,6 +93,20 @@ def test_a_model_is_fetched_once_and_known_by_its_commit(
     assert not any("notes.md" in path for path in hub.asked)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     assert open_model("hf:lab/bert-small@v1").card == model.card
+
+
+def test_of_a_pipeline_the_parts_are_fetched_and_no_other_form_of_them(
+    hub: type[Hub], tmp_path: Path
+) -> None:
+    hub.folder = tmp_path / "pipeline"
+    small_pipelines.save("classes", hub.folder)
+    for other in ("transformer/diffusion_pytorch_model.fp16.safetensors", "vae/diffusion_pytorch_model.bin"):
+        (hub.folder / other).write_text("the same weights")
+    model = open_model("diffusion:lab/bert-small@v1", {"timestep": 9})
+    assert (model.card.name, model.card.revision) == ("bert-small-t9", f"lab/bert-small@{COMMIT}")
+    assert model.card.weights_hash == open_model(f"diffusion:{hub.folder}", {"timestep": 9}).card.weights_hash
+    model.load("cpu")
+    assert not any("fp16" in path or ".bin" in path for path in hub.asked)
 
 
 @pytest.mark.parametrize(

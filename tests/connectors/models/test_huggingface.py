@@ -21,11 +21,11 @@ from scipy.signal import resample_poly
 
 from consilience.connectors.models import open_model
 from consilience.connectors.models.huggingface import HuggingFace
-from consilience.connectors.models.huggingface.families import BEFORE
+from consilience.connectors.models.huggingface.families import BEFORE, FAMILIES
 from consilience.connectors.models.huggingface.pieces import cut
 from consilience.connectors.models.huggingface.towers import TOWERS, tower
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import Layer, Model, ModelCard, Outputs
+from consilience.engine.extraction.interfaces import Layer, Model, ModelCard, Outputs, noted
 from consilience.engine.extraction.pools import pooled
 from consilience.pipelines.extract import extract
 
@@ -35,6 +35,10 @@ SIZES = ((32, 40), (40, 32), (32, 40))
 PICTURES = [Image.fromarray(RNG.integers(0, 256, (*size, 3), dtype=np.uint8)) for size in SIZES]
 SOUNDS = [(RNG.normal(size=length).astype(np.float32), 16_000) for length in (4000, 6400, 4000)]
 ITEMS: dict[str, list[Any]] = {"text": TEXTS, "image": PICTURES, "speech": SOUNDS}
+# Kinds of model that have as many positions of every text or sound; of pictures it is not known of IDEFICS 2 and 3.
+EVEN = {"siglip_text_model", "whisper", "clap_audio_model"} | {
+    kind for kind, family in FAMILIES.items() if family.modality == "image" and not family.valued
+}
 PARTS = [(kind, part) for kind in small_models.CONFIGS for part in TOWERS.get(kind, {"": ("", "", "")})]
 
 
@@ -204,6 +208,7 @@ def test_its_layers_are_those_of_its_own_forward_pass(folders: Path, kind: str, 
     with torch.inference_mode():
         out = model.forward([model.preprocess(item) for item in items])
     layers = model.layers()
+    units_of = {layer.name: layer.units for layer in layers}
     assert list(out.layers) == [layer.name for layer in layers] == [f"hidden.{i}" for i in range(len(layers))]
     for row, item in enumerate(items):
         states, last = alone(model, item)
@@ -221,6 +226,8 @@ def test_its_layers_are_those_of_its_own_forward_pass(folders: Path, kind: str, 
         same = states[-1].shape == last.shape and torch.allclose(states[-1], last, atol=1e-6)
         assert same == ("before" not in layers[-1].meaning), layers[-1].meaning
     assert BEFORE.endswith("before the final norm")
+    shapes = {name: state[0].numel() // units_of[name] for name, state in out.layers.items()}
+    assert model.positions() == (shapes if model.tower.kind in EVEN else {})
 
 
 def own_tokens(model: HuggingFace, item: Any, layer: Layer, there: int) -> int:
@@ -258,6 +265,24 @@ def test_what_a_configuration_leaves_out_is_as_transformers_has_it(folders: Path
     path.write_text(json.dumps(config))
     layers = open_model(f"hf:{tmp_path / 'short'}#vision").layers()
     assert [layer.units for layer in layers] == [24] * 13
+
+
+def test_a_limit_that_a_model_does_not_have_is_the_tokenizers_or_ours_and_told(
+    folders: Path, tmp_path: Path
+) -> None:
+    assert "at most 512 tokens (" in opened(folders, "bert", "").card.preprocessing
+    for kind in ("mamba", "t5"):
+        card = opened(folders, kind, "").card
+        assert "at most 512 tokens, for want of a limit of its own (" in card.preprocessing
+        shutil.copytree(folders / kind, tmp_path / kind)
+        path = tmp_path / kind / "tokenizer_config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "model_max_length": 9}))
+        model = open_model(f"hf:{tmp_path / kind}")
+        assert "at most 9 tokens (" in model.card.preprocessing
+        model.load("cpu")
+        with noted() as notes:
+            assert len(model.preprocess("word1 " * 20)) == 9
+        assert notes == ["cut to 9 tokens"]
 
 
 def test_sounds_are_brought_to_the_rate_of_the_model(folders: Path) -> None:

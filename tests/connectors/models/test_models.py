@@ -72,6 +72,7 @@ def test_efficientnet_gives_the_blocks_of_the_published_network(few, tmp_path, r
         out = model.forward(batch).layers
     for name, values in out.items():
         close(table.take(name, np.arange(16)), values.mean((2, 3)))
+    assert model.positions() == {name: values.shape[2] * values.shape[3] for name, values in out.items()}
 
     from efficientnet_lite_pytorch import EfficientNet
 

@@ -4,6 +4,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import malice
 import numpy as np
 import pytest
@@ -101,6 +102,34 @@ def test_a_short_window_has_the_same_weights_and_fewer_frames(sounds, tmp_path, 
         assert sum(p.numel() for p in model._net.parameters()) == model.card.parameters
     with pytest.raises(ValueError, match=r"lasts 5\.0 s, and the model takes 3 s"):
         short.preprocess((np.zeros(80_000, np.float32), 16_000))
+
+
+def test_a_sound_longer_than_the_window_is_heard_in_pieces(sounds):
+    long = np.concatenate([samples for samples, _ in sounds] * 2), sounds[0][1]  # some five seconds
+    options = {"chunk": 3, "overlap": 1}
+    short, pieces = open_model("whisper-tiny.en-3s"), open_model("whisper-tiny.en-3s", options)
+    assert isinstance(short, Whisper)
+    assert isinstance(pieces, Whisper)
+    sent = cloudpickle.loads(cloudpickle.dumps(pieces))
+    out = forward(sent, [long, sounds[1]])
+    seconds = len(at_rate(*long, 16_000)) / 16_000
+    assert seconds > 5
+    assert out.mask is not None
+    assert int(out.mask[0].sum()) == pytest.approx(50 * seconds, abs=3)
+    own = int(out.mask[1].sum())
+    alone = forward(short, [sounds[1]])
+    close(out.layers["hidden.4"][1, :own], alone.layers["hidden.4"][0, :own], 1e-5)
+    first = forward(short, [(at_rate(*long, 16_000)[:48_000], 16_000)])
+    close(
+        out.layers["hidden.4"][0, :125], first.layers["hidden.4"][0, :125], 1e-5
+    )  # to the middle of an overlap
+    assert pieces.card.preprocessing == f"{short.card.preprocessing}; in pieces of 3 s that overlap by 1 s"
+    assert short.positions() == dict.fromkeys((f"hidden.{i}" for i in range(5)), 150)
+    assert pieces.positions() == {}
+    with pytest.raises(BadInput, match="of at most 3 s, which the model takes"):
+        open_model("whisper-tiny.en-3s", {"chunk": 4})
+    with pytest.raises(ValueError, match="`chunk` has it heard in pieces"):
+        short.preprocess(long)
 
 
 def test_a_file_that_is_not_whole_or_of_another_kind_is_refused(tmp_path):

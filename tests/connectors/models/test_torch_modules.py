@@ -13,6 +13,7 @@ from PIL import Image
 from consilience.connectors.models import open_model
 from consilience.connectors.models.torch_modules import TorchModule
 from consilience.engine.errors import BadInput
+from consilience.engine.extraction import plan_job
 from consilience.pipelines.extract import extract
 
 NETS = """
@@ -141,6 +142,17 @@ def test_every_module_is_a_layer_and_what_it_gave_is_not_written_over() -> None:
     torch.testing.assert_close(out["blocks.0.mlp"], mlp)  # the rectifier after it works in place
     torch.testing.assert_close(out["blocks.0"], mlp.relu())
     torch.testing.assert_close(out["output.logits"], out["head"])
+
+
+def test_positions_are_known_of_layers_that_have_as_many_whatever_the_sample() -> None:
+    maps = ("stem", "blocks.0.mlp", "blocks.0.act", "blocks.0", "blocks.1.mlp", "blocks.1.act", "blocks.1")
+    counts = opened("small", axes={"output.map": "bhwc"}).positions()
+    assert counts == {**dict.fromkeys((*maps, "output.map"), 14 * 14), "head": 1, "output.logits": 1}
+    assert opened("reader", modality="text").positions() == {}
+    with pytest.raises(
+        BadInput, match=r"for pool='flat'; got words, .* of user_nets.reader, where their number"
+    ):
+        plan_job(opened("reader", modality="text"), Both(), pool="flat")
 
 
 def test_axes_are_told_where_their_number_misleads() -> None:

@@ -84,3 +84,15 @@ def test_a_tensor_that_is_not_what_the_layer_says_is_refused():
     for wrong in (torch.zeros(2, 3), torch.zeros(2, 4, 5)):
         with pytest.raises(BadInput, match=r"layer 't' with axes 'btd' and 3 units; got a tensor of shape"):
             pooled("mean", wrong, TOKENS)
+
+
+def test_flat_keeps_every_position_and_the_units_of_each_together():
+    x = torch.randn(2, 4, 3)
+    mask = torch.tensor([[1, 1, 1, 1], [1, 0, 0, 0]])
+    got = pooled("flat", x.half(), TOKENS, mask)
+    assert got.dtype == torch.float32
+    np.testing.assert_array_equal(got.numpy(), x.half().float().numpy().reshape(2, 12))
+    maps = torch.randn(2, 3, 4, 5)
+    for tensor in (maps, maps.to(memory_format=torch.channels_last)):
+        np.testing.assert_array_equal(pooled("flat", tensor, MAP).numpy(), maps.numpy().reshape(2, 60))
+    assert torch.equal(pooled("flat", x[:, 0], VECTOR), x[:, 0])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from consilience.engine.errors import BadInput
 from consilience.engine.features.representations import representations
 from consilience.engine.passes import moments
+from consilience.engine.preprocessing import entries as drawn
 from consilience.engine.preprocessing import parse, preprocessed, projection, read_steps, rows
 from consilience.engine.preprocessing.registry import registered
 
@@ -150,7 +151,7 @@ def test_components_beyond_the_directions_there_are():
 def test_a_projection_is_one_linear_map_that_the_seed_decides(step, offset, dtype):
     x = (np.random.default_rng(6).normal(size=(40, 9)) + offset).astype(dtype)
     r = parse(step).parameters
-    matrix = projection.matrix(9, r["components"], r["entries"], 0)
+    matrix = drawn.matrix(9, r["components"], r["entries"], 0)
     want = x.astype(np.float64) @ matrix
     rtol = 1e-12 if dtype == "float64" else 1e-6
     np.testing.assert_allclose(whole(fitted(x, step)), want, rtol=0, atol=rtol * 3 * (1 + np.abs(want).max()))
@@ -160,7 +161,7 @@ def test_a_projection_is_one_linear_map_that_the_seed_decides(step, offset, dtyp
 @pytest.mark.parametrize("entries", ["gaussian", "sparse"])
 def test_the_entries_of_a_projection(entries):
     k, d = 50, 4000
-    matrix = projection.matrix(d, k, entries, 3) * np.sqrt(k)
+    matrix = drawn.matrix(d, k, entries, 3) * np.sqrt(k)
     assert abs(matrix.mean()) < 5 / np.sqrt(k * d)
     assert abs((matrix**2).mean() - 1) < 5 * np.sqrt(2 / (k * d))
     assert abs((matrix**4).mean() - 3) < 0.1
@@ -172,7 +173,7 @@ def test_the_entries_of_a_projection(entries):
 
 @given(n=st.integers(4, 10**7), k=st.integers(1, 5000))
 def test_the_bound_solves_its_equation(n, k):
-    e = projection.bound(n, k)
+    e = drawn.bound(n, k)
     assert e > 0
     assert k * (e - math.log1p(e)) == pytest.approx(6 * math.log(n), rel=1e-6)
 
