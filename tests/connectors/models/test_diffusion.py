@@ -22,6 +22,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.extraction import Extraction, extract_all
 from consilience.engine.extraction.interfaces import NotInstalled
 from consilience.engine.extraction.pools import pooled
+from consilience.engine.extraction.projecting import Projection
 from consilience.engine.features import FeatureStore
 
 RNG = np.random.default_rng(0)
@@ -136,15 +137,23 @@ def test_tables_hold_the_pooled_layers(folders: Path, tmp_path: Path, ray_local:
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     models = [opened(folders, kind) for kind in small_pipelines.KINDS]
-    wanted = [Extraction(model, Pictures()) for model in [*models, opened(folders, "pixels", seed=1)]]
+    dit = models[list(small_pipelines.KINDS).index("classes")]
+    wanted = [
+        *(Extraction(model, Pictures()) for model in models),
+        Extraction(opened(folders, "pixels", seed=1), Pictures()),
+        Extraction(dit, Pictures(), pool="flat", project=100),
+    ]
     store = FeatureStore(tmp_path)
-    *tables, other = extract_all(wanted, store)
+    *tables, other, whole = extract_all(wanted, store)
     for model, table in zip(models, tables):
         out = outputs(model, PICTURES)
         assert table.layers.keys() == out.keys()
         for layer in model.layers():
             vectors = pooled("mean", out[layer.name], layer)
             close(torch.tensor(table.take(layer.name, np.arange(3))), vectors)
+    for name, value in outputs(dit, PICTURES).items():
+        want = Projection(100, "cpu")(value.reshape(3, 256))
+        close(torch.tensor(whole.take(name, np.arange(3))), want)
     assert other.digest != tables[0].digest
     assert not np.allclose(
         other.take("mid_block", np.arange(3)), tables[0].take("mid_block", np.arange(3)), atol=1e-3
