@@ -8,13 +8,14 @@ from typing import Any
 
 from consilience.engine.extraction.actors import RayCrew
 from consilience.engine.extraction.cluster import ray_running
+from consilience.engine.extraction.fitting import Fitted, record, recorded
 from consilience.engine.extraction.interfaces import Model, Remote, StimulusSet
-from consilience.engine.extraction.job import Job, plan_job, table_meta, table_spec
+from consilience.engine.extraction.job import Batch, Job, Memory, plan_job, table_meta, table_spec
 from consilience.engine.extraction.placement import settle
 from consilience.engine.extraction.recorder import Recorder
-from consilience.engine.extraction.scheduler import Scheduler
+from consilience.engine.extraction.scheduler import Outcome, Scheduler
 from consilience.engine.extraction.shards import Shard
-from consilience.engine.extraction.work import Work
+from consilience.engine.extraction.work import Member, Work
 from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.features.writer import TableWriter
 from consilience.engine.progress import Progress, silent
@@ -28,23 +29,42 @@ class Extraction:
     stimuli: StimulusSet
     layers: str | Sequence[str] = "all"
     pool: str = "mean"
-    batch_size: int | None = None
+    batch_size: Batch = None
     autocast: str | None = None
+    memory: Memory = None
+
+    def plan(self) -> Job:
+        """What it comes to. Raises BadInput as `plan_job` does."""
+        return plan_job(
+            self.model, self.stimuli, self.layers, self.pool, self.batch_size, self.autocast, self.memory
+        )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Missing:
-    """A table that the store does not hold, or holds in part."""
+    """A table that the store does not hold, or holds in part; `fitted` is the batch that was found for it, if any."""
 
     wanted: Extraction
     job: Job
     writer: TableWriter
     shards: list[Shard]
+    fitted: Fitted | None = None
+
+    @property
+    def unfit(self) -> bool:
+        """Whether its batch is still to be found."""
+        return self.job.memory is not None and self.fitted is None
+
+    def keep(self, fitted: Fitted) -> None:
+        """Take what was found, and have whoever goes on with this table find it."""
+        record(self.writer.path, fitted)
+        self.fitted = fitted
 
     def finish(self, began: float, tokens: int = 0) -> FeatureTable:
         paid = {"tokens": tokens} if tokens else {}
+        fitted = vars(self.fitted) if self.fitted else {}
         return self.writer.finish(
-            times={"seconds": perf_counter() - began, "shards": len(self.shards), **paid}
+            times={"seconds": perf_counter() - began, "shards": len(self.shards), **paid, **fitted}
         )
 
 
@@ -59,7 +79,8 @@ def extract(
     address: str | None = None,
     replicas: int | None = None,
     gpus: float | None = None,
-    batch_size: int | None = None,
+    batch_size: Batch = None,
+    memory: Memory = None,
     autocast: str | None = None,
     progress: Progress = silent,
 ) -> FeatureTable:
@@ -67,10 +88,11 @@ def extract(
 
     `layers` is "all", names, or glob patterns; `pool` one of "mean", "max", "cls", "last" (on feature maps "mean" and
     "max" go over space). `autocast` "bfloat16" or "float16" has torch make products in that type, the features being
-    float32 still; on what hardware they were made then shows in their third digit or fourth. The rest is as in
-    `extract_all`.
+    float32 still; on what hardware they were made then shows in their third digit or fourth. `batch_size` "auto" is
+    found within `memory`, bytes or text such as "4GB": what a replica may take, of its GPU, or else as a process. What
+    was found is in the manifest's times, and kept for whoever continues. The rest is as in `extract_all`.
     """
-    wanted = Extraction(model, stimuli, layers, pool, batch_size, autocast)
+    wanted = Extraction(model, stimuli, layers, pool, batch_size, autocast, memory)
     return extract_all(
         [wanted], store, device=device, address=address, replicas=replicas, gpus=gpus, progress=progress
     )[0]
@@ -103,7 +125,7 @@ def extract_all(
     absent: dict[str, tuple[Extraction, Job, TableWriter]] = {}
     order = []
     for one in wanted:
-        job = plan_job(one.model, one.stimuli, one.layers, one.pool, one.batch_size, one.autocast)
+        job = one.plan()
         spec, meta = table_spec(one.model, one.stimuli, job), table_meta(one.model, one.stimuli, job)
         writer = store.writer(one.model.card.name, one.stimuli.name, spec, job.schema(), meta=meta)
         order.append(writer.digest)
@@ -120,6 +142,8 @@ def extract_all(
         for digest, (one, job, writer) in absent.items():
             shards = job.shards()
             table = _Missing(one, job, writer, [shards[index] for index in writer.missing(len(shards))])
+            if job.memory is not None:
+                table.fitted = recorded(writer.path, job.memory)
             if table.shards:
                 to_do.append(table)
             else:
@@ -148,14 +172,22 @@ def _run(
         if isinstance(model, Remote):  # whatever runs it, it is not here
             ask = settle(nodes, "cpu", min(model.at_once, replicas or model.at_once))
         else:
-            ask = settle(nodes, device, replicas, gpus, model.card.parameters)
-        work = Work(model.card.name, table.shards, ask)
+            ask = settle(nodes, device, replicas, gpus, model.card.parameters, table.job.memory or 0)
+        work = Work(
+            model.card.name, table.shards, ask, table.fitted.batch if table.fitted else None, table.unfit
+        )
         parts[work], tables[work] = (model, stimuli, table.job, table.writer), table
+
+    def tell(member: Member, outcome: Outcome) -> None:
+        if isinstance(outcome, Fitted):  # on disk before the first shard is handed out
+            tables[member.work].keep(outcome)
+        recorder.tell(member, outcome)
+
     finished = {}
     with Recorder(progress) as recorder:
         for work, table in tables.items():
             recorder.open(work, table.writer, table.job, table.shards)
-        with closing(Scheduler(list(tables), crew, recorder.tell, recorder.beat).run()) as done:
+        with closing(Scheduler(list(tables), crew, tell, recorder.beat).run()) as done:
             for work in done:
                 finished[tables[work].writer.digest] = tables[work].finish(began, recorder.paid[work])
                 recorder.finished(work)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from consilience.engine.errors import BadInput
-from consilience.pipelines.commands.options import Address, Executor, Options, Store, options_of
+from consilience.pipelines.commands.options import Address, Executor, Options, Store, batch_of, options_of
 
 
 def extract(
@@ -20,6 +20,13 @@ def extract(
     autocast: Annotated[
         str | None, typer.Option(help="bfloat16 or float16: torch makes products in that type.")
     ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(help="Samples that go through the model at once; auto: all that fit --memory."),
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="With --batch auto: what a replica may take, such as 4GB.")
+    ] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: this machine.")] = None,
     option: Options = None,
 ) -> None:
@@ -29,14 +36,16 @@ def extract(
     from consilience.pipelines.bills import paid
     from consilience.pipelines.console import Console
     from consilience.pipelines.extract import extract as extract_table
+    from consilience.pipelines.runs.computed import batch_found
 
     console, opened = Console(), open_model(model, options_of(option))
     with console.watching() as progress:
         table = extract_table(
             opened, stimuli, store, layers=layers or "all", pool=pool, address=address, autocast=autocast,
-            progress=progress,
+            batch=batch_of(batch), memory=memory, progress=progress,
         )  # fmt: skip
-    console.say("\n".join(x for x in (paid(opened, table), repr(table), str(table.path)) if x))
+    told = paid(opened, table), batch_found(table), repr(table), str(table.path)
+    console.say("\n".join(x for x in told if x))
     for what, count in notes(table.path).items():
         console.say(f"{count:,} of the samples {what}")
 

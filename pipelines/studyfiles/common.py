@@ -25,6 +25,9 @@ def _patterns(value: Any) -> Any:
 Patterns = Annotated[list[str], BeforeValidator(_patterns), Field(min_length=1)]
 
 
+SIZE = r"^\d+(\.\d+)? ?([kMGT]i?)?B$"
+
+
 class Strict(BaseModel):
     """A part of a study file: no key that it does not know, and no value of another type."""
 
@@ -50,13 +53,17 @@ class Entry(Strict):
         return {"name": self.name, **self.model_extra} if self.model_extra else self.name
 
 
+# What of a model's entry says on what it is computed.
+_WHERE = {"memory"}
+
 Steps = list[Annotated[Entry, Named]]
 
 
 class ModelEntry(Strict):
     """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names. `preprocess`: its steps, in
     place of the study's. `options`: of its kind of model. `autocast`: the type of torch's products, if not float32.
-    `stimuli`: the set that it is shown, under the ids of the study's, in its place."""
+    `batch`: how many samples go through it at once, or ``auto``, as many as `memory` allows a replica. `stimuli`: the
+    set that it is shown, under the ids of the study's, in its place."""
 
     name: str = Field(min_length=1)
     layers: Patterns = ["*"]
@@ -64,6 +71,8 @@ class ModelEntry(Strict):
     preprocess: Steps | None = None
     options: dict[str, Any] = Field(default={})
     autocast: Literal["bfloat16", "float16"] | None = None
+    batch: Literal["auto"] | Annotated[int, Field(ge=1)] | None = None
+    memory: Annotated[str, Field(pattern=SIZE)] | Annotated[int, Field(ge=1)] | None = None
     stimuli: str | None = None
 
     def on(self, stimuli: str) -> str:
@@ -75,6 +84,11 @@ class ModelEntry(Strict):
         """What extraction takes."""
         return "all" if self.layers == ["*"] else self.layers
 
+    @property
+    def computed(self) -> dict[str, Any]:
+        """How extraction computes it, by the names that it has for that."""
+        return {"autocast": self.autocast, "batch_size": self.batch, "memory": self.memory}
+
 
 class StudyFile(Strict):
     """What every kind of study has."""
@@ -83,7 +97,7 @@ class StudyFile(Strict):
     models: Sequence[Annotated[ModelEntry, Named]] = Field(min_length=1)
     store: str = "features"
     seed: int = Field(0, ge=0)
-    budget: str = Field("8GB", pattern=r"^\d+(\.\d+)? ?([kMGT]i?)?B$")
+    budget: str = Field("8GB", pattern=SIZE)
     executor: str = "threads"
     address: str | None = None
     tracking: str | None = "sqlite:///runs.db"
@@ -152,7 +166,8 @@ class StudyFile(Strict):
     def decisive(self) -> dict[str, Any]:
         """All of it that decides the results: where they are computed, and what is said of them later, does not."""
         own = {name: found.known() for name, found in self.own_cards().items()}
-        return {**self.model_dump(mode="json", exclude={"executor", "address", "drift"}), "cards": own}
+        elsewhere: Any = {"executor": True, "address": True, "drift": True, "models": {"__all__": _WHERE}}
+        return {**self.model_dump(mode="json", exclude=elsewhere), "cards": own}
 
     def told(self) -> dict[str, str]:
         """Its settings as the parameters of a run, without what nobody else may know."""

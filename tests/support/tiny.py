@@ -169,3 +169,21 @@ class Wide(Tiny):
         import torch
 
         return Outputs({"vector": torch.tensor(batch)[:, None].expand(-1, 1024).clone()})
+
+
+@dataclass
+class Hungry(Tiny):
+    """Takes `each` bytes for every sample of a batch, and twice that for a number of two digits, which is longer."""
+
+    each: int = 0
+
+    def length(self, given: Any) -> int:
+        return len(f"{given:.0f}")
+
+    def forward(self, batch: Sequence[Any]) -> Outputs:
+        import torch
+
+        taken = torch.ones(sum(self.length(x) for x in batch), self.each // 4)
+        out = super().forward(batch)
+        del taken
+        return out
