@@ -23,6 +23,9 @@ def extract(
     batch: Literal["auto"] | int | None = None,
     memory: int | float | str | None = None,
     autocast: str | None = None,
+    quantize: str | None = None,
+    device_map: str | Mapping[str, str | int] | None = None,
+    compile: bool = False,
     options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> FeatureTable:
@@ -55,5 +58,8 @@ def extract(
         batch_size=batch,
         memory=memory,
         autocast=autocast,
+        quantize=quantize,
+        device_map=device_map,
+        compile=compile,
         progress=progress,
     )

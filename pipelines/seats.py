@@ -191,7 +191,9 @@ def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console
         assert seat.model is not None
         assert seat.stimuli is not None
         entry = seat.entry
-        wanted.append(Extraction(seat.model, seat.stimuli, entry.wanted, entry.pool, **entry.computed))
+        wanted.append(
+            Extraction(seat.model, seat.stimuli, entry.wanted, entry.pool, **entry.computed, gpus=entry.gpus)
+        )
     console.say("Extraction")
     with console.watching() as progress:
         made = extract_all(wanted, store, progress=progress)

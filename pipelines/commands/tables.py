@@ -27,6 +27,14 @@ def extract(
     memory: Annotated[
         str | None, typer.Option(help="With --batch auto: what a replica may take, such as 4GB.")
     ] = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="8bit or 4bit: the weights of linear layers are kept in so many bits.")
+    ] = None,
+    device_map: Annotated[
+        str | None, typer.Option(help="auto: the model is spread over the --gpus of a replica.")
+    ] = None,
+    gpus: Annotated[float | None, typer.Option(help="What a replica takes of a GPU, or how many.")] = None,
+    compile: Annotated[bool, typer.Option("--compile", help="Have torch compile the network.")] = False,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: this machine.")] = None,
     option: Options = None,
 ) -> None:
@@ -42,7 +50,8 @@ def extract(
     with console.watching() as progress:
         table = extract_table(
             opened, stimuli, store, layers=layers or "all", pool=pool, address=address, autocast=autocast,
-            batch=batch_of(batch), memory=memory, progress=progress,
+            batch=batch_of(batch), memory=memory, quantize=quantize, device_map=device_map, gpus=gpus, compile=compile,
+            progress=progress,
         )  # fmt: skip
     told = paid(opened, table), batch_found(table), repr(table), str(table.path)
     console.say("\n".join(x for x in told if x))

@@ -8,7 +8,7 @@ from consilience.engine.features import FeatureTable
 def computed(table: FeatureTable) -> dict[str, str]:
     """What was asked for beside layers and pool, by its name in a study; empty where everything is as by default."""
     spec = table.manifest["spec"]
-    found = {name: _text(spec[name]) for name in ("autocast",) if spec.get(name)}
+    found = {name: _text(spec[name]) for name in ("autocast", "quantize", "compile") if spec.get(name)}
     if batch := batch_found(table):
         found["batch"] = batch
     return found

@@ -54,7 +54,7 @@ class Entry(Strict):
 
 
 # What of a model's entry says on what it is computed.
-_WHERE = {"memory"}
+_WHERE = {"memory", "device_map", "gpus"}
 
 Steps = list[Annotated[Entry, Named]]
 
@@ -62,8 +62,10 @@ Steps = list[Annotated[Entry, Named]]
 class ModelEntry(Strict):
     """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names. `preprocess`: its steps, in
     place of the study's. `options`: of its kind of model. `autocast`: the type of torch's products, if not float32.
-    `batch`: how many samples go through it at once, or ``auto``, as many as `memory` allows a replica. `stimuli`: the
-    set that it is shown, under the ids of the study's, in its place."""
+    `batch`: how many samples go through it at once, or ``auto``, as many as `memory` allows a replica. `quantize`: in
+    how many bits the weights of linear layers are kept. `device_map`: ``auto`` spreads it over the `gpus` of a replica,
+    a mapping says which module is where. `compile`: whether torch compiles it. `stimuli`: the set that it is shown,
+    under the ids of the study's, in its place."""
 
     name: str = Field(min_length=1)
     layers: Patterns = ["*"]
@@ -73,6 +75,10 @@ class ModelEntry(Strict):
     autocast: Literal["bfloat16", "float16"] | None = None
     batch: Literal["auto"] | Annotated[int, Field(ge=1)] | None = None
     memory: Annotated[str, Field(pattern=SIZE)] | Annotated[int, Field(ge=1)] | None = None
+    quantize: Literal["8bit", "4bit"] | None = None
+    device_map: Literal["auto"] | dict[str, str | int] | None = None
+    gpus: Annotated[float, Field(gt=0)] | None = None
+    compile: bool = False
     stimuli: str | None = None
 
     def on(self, stimuli: str) -> str:
@@ -87,7 +93,10 @@ class ModelEntry(Strict):
     @property
     def computed(self) -> dict[str, Any]:
         """How extraction computes it, by the names that it has for that."""
-        return {"autocast": self.autocast, "batch_size": self.batch, "memory": self.memory}
+        return {
+            "autocast": self.autocast, "batch_size": self.batch, "memory": self.memory, "quantize": self.quantize,
+            "device_map": self.device_map, "compile": self.compile,
+        }  # fmt: skip
 
 
 class StudyFile(Strict):

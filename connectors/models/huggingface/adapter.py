@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from consilience.connectors.files import sha256
+from consilience.connectors.models.huggingface import weights
+from consilience.connectors.models.huggingface.blocks import compile_blocks
 from consilience.connectors.models.huggingface.families import Config, Family
 from consilience.connectors.models.huggingface.hub import located
 from consilience.connectors.models.huggingface.inputs import (
@@ -23,7 +25,7 @@ from consilience.connectors.models.huggingface.sounds import Sounds
 from consilience.connectors.models.huggingface.towers import tower
 from consilience.connectors.models.registry import register
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import Layer, ModelCard, Outputs
+from consilience.engine.extraction.interfaces import WHOLE, Layer, Loading, ModelCard, Outputs
 
 INPUTS: dict[str, Callable[[Path, Config, str, Family], Inputs]] = {
     "text": Texts,
@@ -77,8 +79,8 @@ class HuggingFace:
 
     @cached_property
     def card(self) -> ModelCard:
-        weights = sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob("*.bin"))
-        if not weights:
+        files = sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob("*.bin"))
+        if not files:
             raise BadInput(
                 "weights (*.safetensors or *.bin)", f"{self.folder}, which has none", "save the model there"
             )
@@ -89,10 +91,10 @@ class HuggingFace:
             "name": self.folder.name,
             "modality": self.family.modality,
             "revision": str(self.config.get("_commit_hash") or self.config["model_type"]),
-            "weights_hash": sha256(weights),
+            "weights_hash": sha256(files),
             "preprocessing": f"{self._inputs.says} (settings {sha256(settings)[:16]})",
             "objective": self.family.objective,
-            "parameters": sum(path.stat().st_size for path in weights) // _item_bytes(self.config),
+            "parameters": sum(path.stat().st_size for path in files) // _item_bytes(self.config),
             "licence": "not stated",
             "citation": "not stated",
         }
@@ -108,7 +110,11 @@ class HuggingFace:
         ]
         return [Layer(f"hidden.{i}", self.family.axes, *pair) for i, pair in enumerate(zip(units, meaning))]
 
-    def load(self, device: str) -> None:
+    def refuse_loading(self, how: Loading) -> None:
+        """Raise BadInput where a package is missing for that."""
+        weights.refuse_missing(how)
+
+    def load(self, device: str, how: Loading = WHOLE) -> None:
         import torch
         import transformers
 
@@ -122,10 +128,16 @@ class HuggingFace:
             weights_only=True,
             trust_remote_code=False,
             **self.family.settings,
+            **weights.arguments(how, device),
         )
         module = net.get_submodule(self.tower.module) if self.tower.module else net
-        self._net, self._device = module.eval().to(device), device
+        weights.refuse_as_before(module, self.card.name, how)
+        self._net, self._device = module.eval() if how != WHOLE else module.eval().to(device), device
         self._inputs.load()
+
+    def compile(self) -> None:
+        """Have torch compile the blocks, see `blocks`."""
+        compile_blocks(self._net)
 
     def preprocess(self, item: Any) -> Any:
         """A text -> its token ids; a picture or a sound -> what the folder's processor makes of it."""
@@ -142,7 +154,8 @@ class HuggingFace:
         tokens_of: dict[int, int] = {}
         for rows, given, tokens in self._inputs.together(batch):
             given = {name: value.to(self._device) for name, value in given.items()}
-            states = self._net(**given, **self._more(len(rows)), output_hidden_states=True).hidden_states
+            out = self._net(**given, **self._more(len(rows)), output_hidden_states=True)
+            states = [state.to(self._device) for state in out.hidden_states]  # of several devices on one
             parts.append((rows, states))
             positions += len(rows) * states[0].shape[1]
             tokens_of.update(zip(rows, tokens or [states[0].shape[1]] * len(rows)))

@@ -82,7 +82,7 @@ def test_samples_that_cannot_be_used_are_passed_over(tmp_path):
     assert fit(replica).batch == 64
     with pytest.raises(
         BadInput,
-        match=r"a sample that goes through tiny.*none of 3, the last since cannot be preprocessed: ValueError: cannot take 2",
+        match=r"a sample that goes through tiny.*none of 3, the last since .*cannot take 2",
     ):
         fit(replica_of(Tiny(refused=frozenset({0, 1, 2})), 3, tmp_path, "4GB"))
 
