@@ -79,9 +79,10 @@ def fit(replica: "Replica", attempt: int = 0) -> Fitted:
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             return None
-        return meter.peak() + each * size + part
+        return base + int(meter.spare * (meter.peak() - before)) + each * size
 
-    base = meter.now() + part
+    before = meter.now()
+    base = before + part
     found, peak = largest(peak_of, base, job.memory, min(job.rows, job.samples))
     if not found:
         alone, least = gigabytes(base), gigabytes(1.1 * max(peak, base))

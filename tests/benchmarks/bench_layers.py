@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from bench_extraction import Mixed, Some
+from shown import Mixed, Some
 
 from consilience.connectors.models import open_model
 from consilience.engine.extraction import plan_job, table_spec

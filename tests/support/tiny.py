@@ -183,7 +183,7 @@ class Hungry(Tiny):
     def forward(self, batch: Sequence[Any]) -> Outputs:
         import torch
 
-        taken = torch.ones(sum(self.length(x) for x in batch), self.each // 4)
+        taken = [torch.ones(self.each // 4) for x in batch for _ in range(self.length(x))]
         out = super().forward(batch)
         del taken
         return out
