@@ -26,8 +26,8 @@ class ProcessMeter:
     """Bytes that this process has resident. Where the system does not let a peak be forgotten it is that of its whole
     life, which is never less than that of the block."""
 
-    # What rises for one batch rises by up to as much again over many: freed blocks lie apart, and do not all fit what is
-    # wanted next. By 0.8 times as much with EfficientNet-Lite0, with MiniLM by 0.1.
+    # What rises for one batch rises by up to as much again over many: freed blocks lie apart, and do not all fit what
+    # is wanted next. By 0.8 times as much with EfficientNet-Lite0, with MiniLM by 0.1.
     spare = 2.0
 
     def reset(self) -> None:
