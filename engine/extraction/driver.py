@@ -160,7 +160,7 @@ def extract_all(
             shards = job.shards()
             table = _Missing(one, job, writer, [shards[index] for index in writer.missing(len(shards))])
             if job.memory is not None:
-                table.fitted = recorded(writer.path, job.memory)
+                table.fitted = recorded(writer.path, job.memory, len(table.shards) < len(shards))
             if table.shards:
                 to_do.append(table)
             else:

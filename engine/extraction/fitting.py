@@ -65,7 +65,13 @@ def fit(replica: "Replica", attempt: int = 0) -> Fitted:
 
     job, name = replica.job, replica.model.card.name
     assert job.memory is not None
-    on_device = replica.device.startswith("cuda") and not isinstance(replica.model, Foreign)
+    on_device = replica.device.startswith("cuda")
+    if on_device and isinstance(replica.model, Foreign):
+        raise BadInput(
+            "a model that torch computes, whose memory on a GPU can be told",
+            f"{name}, which {replica.model.arithmetic} computes",
+            "give a number of samples as batch, and leave memory out",
+        )  # fmt: skip
     meter = DeviceMeter() if on_device else ProcessMeter()
     item = _longest(replica, attempt)
     # Beside what is measured: the samples that wait their turn, and the features of a part.
@@ -116,16 +122,18 @@ def _longest(replica: "Replica", attempt: int) -> Any:
     )
 
 
-def recorded(table: Location, memory: int) -> Fitted | None:
-    """What was found for the table in that folder, to go on with; None where nothing was.
+def recorded(table: Location, memory: int, begun: bool) -> Fitted | None:
+    """What was found for the table in that folder, to go on with; None where nothing was, and where it takes more than
+    the `memory` that is allowed now and no part is written yet.
 
-    Raises BadInput where it took more than the `memory` that is allowed now: parts cut otherwise would not be those of
-    one run.
+    Raises BadInput where parts are: others, cut otherwise, would not be those of one run.
     """
     place = table / FILE
     if not place.is_file():
         return None
     found = Fitted(**json.loads(place.read_bytes()))
+    if found.peak > memory and not begun:
+        return None
     if found.peak > memory:
         raise BadInput(
             f"at least {gigabytes(found.peak)} of memory, which batches of {found.batch} take: parts of {table} are "

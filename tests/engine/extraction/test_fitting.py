@@ -8,7 +8,7 @@ from tiny import Hungry, Numbers, Tiny
 
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction import extract
-from consilience.engine.extraction.fitting import FILE, Fitted, fit, largest, record
+from consilience.engine.extraction.fitting import FILE, Fitted, fit, largest, record, recorded
 from consilience.engine.extraction.job import plan_job, table_spec
 from consilience.engine.extraction.memory import ProcessMeter
 from consilience.engine.extraction.replica import Replica
@@ -104,6 +104,25 @@ def test_what_does_not_go_together_is_refused(arguments, message):
         plan_job(Tiny(), Numbers(9), **arguments)
 
 
+def test_a_model_elsewhere_and_one_on_a_gpu_that_torch_does_not_see_are_refused(tmp_path):
+    class Asked(Tiny):
+        at_once, tokens = 1, 0
+
+        def cost(self, tokens):
+            return None
+
+    class Table(Tiny):
+        arithmetic = "a table"
+
+    with pytest.raises(BadInput, match="a model whose memory is here, for batch 'auto'; got tiny"):
+        plan_job(Asked(), Numbers(9), batch_size="auto", memory="4GB")
+    replica = replica_of(Table(), 9, tmp_path, "4GB")
+    assert fit(replica).batch == 8
+    replica.device = "cuda"
+    with pytest.raises(BadInput, match="memory on a GPU can be told; got tiny, which a table computes"):
+        fit(replica)
+
+
 def test_the_table_is_named_by_that_it_was_found_and_not_by_the_machine():
     def spec(**arguments):
         return table_spec(Tiny(), Numbers(500), plan_job(Tiny(), Numbers(500), **arguments))
@@ -139,7 +158,8 @@ def test_every_replica_and_whoever_goes_on_takes_the_batch_that_was_found_first(
     writer.path.mkdir(parents=True)
     record(writer.path, Fitted(4, 10**9, 10**9))
     with pytest.raises(BadInput, match=r"at least 1\.0 GB of memory, which batches of 4 take.*got 800\.0 MB"):
-        extract(model, stimuli, FeatureStore(tmp_path / "c"), batch_size="auto", memory="800MB")
+        recorded(writer.path, 800_000_000, begun=True)
+    assert recorded(writer.path, 800_000_000, begun=False) is None
     on = extract(model, stimuli, FeatureStore(tmp_path / "c"), batch_size="auto", memory="2GB", replicas=2)
     assert on.path == writer.path
     assert on.manifest["times"]["batch"] == 4
