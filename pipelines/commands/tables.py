@@ -53,7 +53,8 @@ def extract(
             batch=batch_of(batch), memory=memory, quantize=quantize, device_map=device_map, gpus=gpus, compile=compile,
             progress=progress,
         )  # fmt: skip
-    told = paid(opened, table), batch_found(table), repr(table), str(table.path)
+    batches = f"In batches of {found}" if (found := batch_found(table)) else ""
+    told = paid(opened, table), batches, repr(table), str(table.path)
     console.say("\n".join(x for x in told if x))
     for what, count in notes(table.path).items():
         console.say(f"{count:,} of the samples {what}")
