@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from consilience.engine.extraction.interfaces import Model, StimulusSet
 from consilience.engine.features import FeatureStore, FeatureTable
@@ -20,8 +20,12 @@ def extract(
     device: str = "auto",
     replicas: int | None = None,
     gpus: float | None = None,
-    batch_size: int | None = None,
+    batch: Literal["auto"] | int | None = None,
+    memory: int | float | str | None = None,
     autocast: str | None = None,
+    quantize: str | None = None,
+    device_map: str | Mapping[str, str | int] | None = None,
+    compile: bool = False,
     project: int | None = None,
     options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
@@ -31,8 +35,9 @@ def extract(
     `model` and `stimuli` are registered names (``minilm``, ``hf:FOLDER``, ``openmoji``, ``images:FOLDER``) or objects
     that offer the interfaces of ``consilience.engine.extraction.interfaces``; `store` a `FeatureStore`, its folder, or
     its URI (``s3://BUCKET/PREFIX``). `address` is that of a Ray cluster; without it the cluster that this process is
-    connected to, or else this machine. `options` are of the kind of model that is named. The rest is as in
-    ``consilience.engine.extraction.extract``.
+    connected to, or else this machine. `options` are of the kind of model that is named. `batch` is how many samples go
+    through the model at once; "auto" finds the largest power of two within `memory` ("4GB", or bytes), what a replica
+    may take. The rest is as in ``consilience.engine.extraction.extract``.
 
     Raises BadInput, before anything is loaded, for names, layers or a pool that do not exist or do not fit, and
     NotInstalled, with the pip line, for a registered name whose package is missing.
@@ -51,8 +56,12 @@ def extract(
         device=device,
         replicas=replicas,
         gpus=gpus,
-        batch_size=batch_size,
+        batch_size=batch,
+        memory=memory,
         autocast=autocast,
+        quantize=quantize,
+        device_map=device_map,
+        compile=compile,
         project=project,
         progress=progress,
     )

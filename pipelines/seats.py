@@ -127,7 +127,7 @@ def _seat(
             # A set that is not installed leaves its models out; a name that does not exist is a mistake.
             raise absent
         return held
-    job = plan_job(model, stimuli, entry.wanted, entry.pool, autocast=entry.autocast, project=entry.project)
+    job = plan_job(model, stimuli, entry.wanted, entry.pool, **entry.computed)
     spec = table_spec(model, stimuli, job)
     key = digest(spec)
     table = store.find(model.card.name, stimuli.name, key) or _with_more(spec, model, stimuli, store)
@@ -212,14 +212,7 @@ def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console
         assert seat.stimuli is not None
         entry = seat.entry
         wanted.append(
-            Extraction(
-                seat.model,
-                seat.stimuli,
-                entry.wanted,
-                entry.pool,
-                autocast=entry.autocast,
-                project=entry.project,
-            )
+            Extraction(seat.model, seat.stimuli, entry.wanted, entry.pool, **entry.computed, gpus=entry.gpus)
         )
     console.say("Extraction")
     with console.watching() as progress:

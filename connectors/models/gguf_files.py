@@ -13,7 +13,7 @@ from consilience.connectors.models.huggingface import HuggingFace
 from consilience.connectors.models.registry import register
 from consilience.engine.cache import cache_folder
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import ModelCard
+from consilience.engine.extraction.interfaces import WHOLE, Loading, ModelCard
 
 _COUNT = "parameters"
 
@@ -55,10 +55,18 @@ class Gguf(HuggingFace):
         }
         return ModelCard(**{**fields, **self._named})
 
-    def load(self, device: str) -> None:
+    def refuse_loading(self, how: Loading) -> None:
+        if how.quantize:
+            raise BadInput(
+                f"weights that are not quantised yet, for quantize {how.quantize!r}", f"{self.gguf}, a GGUF file",
+                "leave quantize out, or take the transformers folder that it was converted from",
+            )  # fmt: skip
+        super().refuse_loading(how)
+
+    def load(self, device: str, how: Loading = WHOLE) -> None:
         if not self.folder.is_dir():
             dequantise(self.gguf, self.folder)
-        super().load(device)
+        super().load(device, how)
 
 
 @register("gguf:FILE", "a language model in a GGUF file (Llama, Qwen, Gemma, ...), every hidden state")

@@ -20,7 +20,7 @@ from consilience.connectors.models.huggingface.pieces import Pieces
 from consilience.connectors.models.huggingface.sounds import Sounds
 from consilience.connectors.models.registry import register
 from consilience.engine.cache import cache_folder
-from consilience.engine.extraction.interfaces import ModelCard
+from consilience.engine.extraction.interfaces import WHOLE, Loading, ModelCard
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,11 +107,11 @@ class Whisper(HuggingFace):
             return {}
         return dict.fromkeys((layer.name for layer in self.layers()), self.seconds * _FRAMES)
 
-    def load(self, device: str) -> None:
+    def load(self, device: str, how: Loading = WHOLE) -> None:
         if not self.folder.is_dir():
             convert(self.binary, self.folder, self.config)
-        self._inputs = self._heard()
-        super().load(device)
+        self._inputs = self._heard()  # there are settings now
+        super().load(device, how)
 
 
 def renamed(weights: "dict[str, np.ndarray]") -> "Iterator[tuple[str, np.ndarray]]":

@@ -8,7 +8,7 @@ from typing import Any
 from consilience.engine.execution.code import by_value, refusal, running
 from consilience.engine.extraction.placement import Node
 from consilience.engine.extraction.process import Actor
-from consilience.engine.extraction.queue import Run
+from consilience.engine.extraction.queue import Fit, Run
 from consilience.engine.extraction.scheduler import Lost, Outcome, Unfit
 from consilience.engine.extraction.unloadable import unsendable
 from consilience.engine.extraction.work import Member, Work
@@ -57,12 +57,14 @@ class RayCrew:
 
     def call(self, member: Member) -> None:
         """Send its task."""
-        task, actor = member.task, member.handle
+        task, actor, batch = member.task, member.handle, member.work.batch
         assert task is not None
-        if isinstance(task, Run):
-            self._listen(member, actor.extract.remote(task))
+        if isinstance(task, Fit):
+            self._listen(member, actor.fit.remote(task.attempt))
+        elif isinstance(task, Run):
+            self._listen(member, actor.extract.remote(task, batch))
         else:
-            self._listen(member, actor.probe.remote(task.start, task.stop))
+            self._listen(member, actor.probe.remote(task.start, task.stop, batch))
 
     def stop(self, members: Sequence[Member]) -> None:
         """Kill actors, and see that those that had work are gone: they might yet write their parts."""

@@ -8,13 +8,15 @@ from typing import Any
 
 from consilience.engine.extraction.actors import RayCrew
 from consilience.engine.extraction.cluster import ray_running
+from consilience.engine.extraction.fitting import Fitted, record, recorded
 from consilience.engine.extraction.interfaces import Model, Remote, StimulusSet
 from consilience.engine.extraction.job import Job, plan_job, table_meta, table_spec
 from consilience.engine.extraction.placement import settle
 from consilience.engine.extraction.recorder import Recorder
-from consilience.engine.extraction.scheduler import Scheduler
+from consilience.engine.extraction.scheduler import Outcome, Scheduler
+from consilience.engine.extraction.settings import Batch, DeviceMap, Memory
 from consilience.engine.extraction.shards import Shard
-from consilience.engine.extraction.work import Work
+from consilience.engine.extraction.work import Member, Work
 from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.features.writer import TableWriter
 from consilience.engine.progress import Progress, silent
@@ -22,30 +24,55 @@ from consilience.engine.progress import Progress, silent
 
 @dataclass(frozen=True)
 class Extraction:
-    """One table that is wanted: of which model and stimuli, which layers, and how they are pooled."""
+    """One table that is wanted: of which model and stimuli, which layers, how they are pooled, and how all of it is
+    computed. `gpus` is what one of its replicas takes of a GPU, or how many, where that is not said for all."""
 
     model: Model
     stimuli: StimulusSet
     layers: str | Sequence[str] = "all"
     pool: str = "mean"
-    batch_size: int | None = None
+    batch_size: Batch = None
     autocast: str | None = None
+    memory: Memory = None
+    quantize: str | None = None
+    device_map: DeviceMap = None
+    compile: bool = False
     project: int | None = None
+    gpus: float | None = None
+
+    def plan(self) -> Job:
+        """What it comes to. Raises BadInput as `plan_job` does."""
+        return plan_job(
+            self.model, self.stimuli, self.layers, self.pool, self.batch_size, self.autocast, self.memory,
+            self.quantize, self.device_map, self.compile, self.project,
+        )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Missing:
-    """A table that the store does not hold, or holds in part."""
+    """A table that the store does not hold, or holds in part; `fitted` is the batch that was found for it, if any."""
 
     wanted: Extraction
     job: Job
     writer: TableWriter
     shards: list[Shard]
+    fitted: Fitted | None = None
+
+    @property
+    def unfit(self) -> bool:
+        """Whether its batch is still to be found."""
+        return self.job.memory is not None and self.fitted is None
+
+    def keep(self, fitted: Fitted) -> None:
+        """Take what was found, and have whoever goes on with this table find it."""
+        record(self.writer.path, fitted)
+        self.fitted = fitted
 
     def finish(self, began: float, tokens: int = 0) -> FeatureTable:
         paid = {"tokens": tokens} if tokens else {}
+        fitted = vars(self.fitted) if self.fitted else {}
         return self.writer.finish(
-            times={"seconds": perf_counter() - began, "shards": len(self.shards), **paid}
+            times={"seconds": perf_counter() - began, "shards": len(self.shards), **paid, **fitted}
         )
 
 
@@ -60,8 +87,12 @@ def extract(
     address: str | None = None,
     replicas: int | None = None,
     gpus: float | None = None,
-    batch_size: int | None = None,
+    batch_size: Batch = None,
+    memory: Memory = None,
     autocast: str | None = None,
+    quantize: str | None = None,
+    device_map: DeviceMap = None,
+    compile: bool = False,
     project: int | None = None,
     progress: Progress = silent,
 ) -> FeatureTable:
@@ -71,9 +102,18 @@ def extract(
     "max" go over space), or "flat", which keeps every position of layers where all samples have as many. `project` is
     to how many values wider vectors are projected at random (see `projecting`). `autocast` "bfloat16" or "float16" has
     torch make products in that type, the features being float32 still; on what hardware they were made then shows in
-    their third digit or fourth. The rest is as in `extract_all`.
+    their third digit or fourth. `batch_size` "auto" is found within `memory`, bytes or text such as "4GB": what a
+    replica may take, of its GPU, or else as a process. What was found is in the manifest's times, and kept for whoever
+    continues.
+
+    Of models that transformers opens `quantize` "8bit" or "4bit" keeps the weights of linear layers in so many bits,
+    `device_map` "auto" spreads a model over the `gpus` of a replica, or over GPU, memory and disk; `compile` has torch
+    compile the network. Features of other weights, and compiled ones, are tables of their own. The rest is as in
+    `extract_all`.
     """
-    wanted = Extraction(model, stimuli, layers, pool, batch_size, autocast, project)
+    wanted = Extraction(
+        model, stimuli, layers, pool, batch_size, autocast, memory, quantize, device_map, compile, project
+    )
     return extract_all(
         [wanted], store, device=device, address=address, replicas=replicas, gpus=gpus, progress=progress
     )[0]
@@ -92,11 +132,11 @@ def extract_all(
     """The tables `wanted`, in their order: from the store, or extracted side by side on one Ray cluster.
 
     `device` "auto" takes GPUs where the cluster has some. `gpus` is what one replica takes of a GPU and may be a
-    fraction; `replicas` is how many of each model there are at most. By default there are as many as the cluster has
-    room for, which the models share alike; nodes that join are used, and nodes may leave. A table is the same to the
-    byte for any number of replicas. A sample that cannot be read, that the model cannot take, that kills its process,
-    or whose features are not finite, is in the table's ``rejected`` with its reason. An interrupted extraction is
-    continued by the same call. What became of every shard stands in a log beside the table (`runlog`).
+    fraction, or how many; `replicas` is how many of each model there are at most. By default there are as many as the
+    cluster has room for, which the models share alike; nodes that join are used, and nodes may leave. A table is the
+    same to the byte for any number of replicas. A sample that cannot be read, that the model cannot take, that kills
+    its process, or whose features are not finite, is in the table's ``rejected`` with its reason. An interrupted
+    extraction is continued by the same call. What became of every shard stands in a log beside the table (`runlog`).
 
     `progress` is called with stage "extract <model>", samples done, and samples in all. Raises BadInput for a layer,
     pool or view that does not exist, before anything is loaded, and when no sample at all could be extracted.
@@ -106,9 +146,7 @@ def extract_all(
     absent: dict[str, tuple[Extraction, Job, TableWriter]] = {}
     order = []
     for one in wanted:
-        job = plan_job(
-            one.model, one.stimuli, one.layers, one.pool, one.batch_size, one.autocast, one.project
-        )
+        job = one.plan()
         spec, meta = table_spec(one.model, one.stimuli, job), table_meta(one.model, one.stimuli, job)
         writer = store.writer(one.model.card.name, one.stimuli.name, spec, job.schema(), meta=meta)
         order.append(writer.digest)
@@ -125,6 +163,8 @@ def extract_all(
         for digest, (one, job, writer) in absent.items():
             shards = job.shards()
             table = _Missing(one, job, writer, [shards[index] for index in writer.missing(len(shards))])
+            if job.memory is not None:
+                table.fitted = recorded(writer.path, job.memory, len(table.shards) < len(shards))
             if table.shards:
                 to_do.append(table)
             else:
@@ -153,14 +193,23 @@ def _run(
         if isinstance(model, Remote):  # whatever runs it, it is not here
             ask = settle(nodes, "cpu", min(model.at_once, replicas or model.at_once))
         else:
-            ask = settle(nodes, device, replicas, gpus, model.card.parameters)
-        work = Work(model.card.name, table.shards, ask)
+            share = table.wanted.gpus if gpus is None else gpus
+            ask = settle(nodes, device, replicas, share, model.card.parameters, table.job.memory or 0)
+        work = Work(
+            model.card.name, table.shards, ask, table.fitted.batch if table.fitted else None, table.unfit
+        )
         parts[work], tables[work] = (model, stimuli, table.job, table.writer), table
+
+    def tell(member: Member, outcome: Outcome) -> None:
+        if isinstance(outcome, Fitted):  # on disk before the first shard is handed out
+            tables[member.work].keep(outcome)
+        recorder.tell(member, outcome)
+
     finished = {}
     with Recorder(progress) as recorder:
         for work, table in tables.items():
             recorder.open(work, table.writer, table.job, table.shards)
-        with closing(Scheduler(list(tables), crew, recorder.tell, recorder.beat).run()) as done:
+        with closing(Scheduler(list(tables), crew, tell, recorder.beat).run()) as done:
             for work in done:
                 finished[tables[work].writer.digest] = tables[work].finish(began, recorder.paid[work])
                 recorder.finished(work)

@@ -121,6 +121,39 @@ class Model(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Loading:
+    """How weights are loaded, if not whole, in float32 and on one device.
+
+    `quantize` "8bit" or "4bit" is what the weights of linear layers are kept in. `device_map` "auto" spreads the model
+    over all devices that its process sees; a mapping says of modules on which they are ("cpu", 0, "disk").
+    """
+
+    quantize: str | None = None
+    device_map: str | Mapping[str, str | int] | None = None
+
+
+WHOLE = Loading()
+
+
+@runtime_checkable
+class Loadable(Protocol):
+    """A model whose weights can be loaded in other ways; its `load` takes a `Loading` beside the device."""
+
+    def refuse_loading(self, how: Loading) -> None:
+        """Raise BadInput for what it does not have, or for which a package is missing. Loads nothing."""
+        ...
+
+    def load(self, device: str, how: Loading = WHOLE) -> None: ...
+
+
+@runtime_checkable
+class Compilable(Protocol):
+    """A model whose network torch can compile: it is told after `load`."""
+
+    def compile(self) -> None: ...
+
+
 @runtime_checkable
 class Choosy(Protocol):
     """A model that can leave out layers, which costs it less: it is told before `load` which ones are wanted."""

@@ -6,14 +6,14 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from consilience.engine.errors import BadInput, unknown
-from consilience.engine.extraction.interfaces import Foreign, Layer, Measured, Model, StimulusSet
+from consilience.engine.extraction.interfaces import WHOLE, Layer, Loading, Measured, Model, StimulusSet
 from consilience.engine.extraction.pools import refuse_impossible
 from consilience.engine.extraction.projecting import promised, told
+from consilience.engine.extraction.settings import Batch, DeviceMap, Memory, memory_bound, refuse_settings
 from consilience.engine.extraction.shards import Shard, shard_rows, shards
 from consilience.engine.extraction.widths import projected, widths
 
 DTYPE = "float32"
-AUTOCAST = ("bfloat16", "float16")
 # Throughput is flat around these on CPUs (larger activations leave the cache) and near its best on GPUs.
 BATCH = {"image": 16, "text": 32, "speech": 8}
 # Batches that are put in order of length together: enough that a batch is of nearly one length, few enough to wait in
@@ -25,8 +25,10 @@ VERSION = 1
 @dataclass(frozen=True)
 class Job:
     """One table to extract. `samples` is how many there are, `rows` how many of them a shard has, `together` how many
-    batches are put in order of length before they are cut; `autocast` the type of torch's products, if not float32;
-    `widths` are the values of a pooled vector by layer, and `project` to how many they are projected at most.
+    batches are put in order of length before they are cut; `autocast` the type of torch's products, if not float32.
+    `memory` is the bound in bytes within which the batch is to be found before the first shard, None where it is given;
+    `loading` how the weights are loaded, `compile` whether torch compiles the network. `widths` are the values of a
+    pooled vector by layer, and `project` to how many they are projected at most.
 
     Their ids stay with the stimulus set: there may be millions, and every replica asks it for them.
     """
@@ -39,6 +41,9 @@ class Job:
     samples: int
     together: int = 1
     autocast: str | None = None
+    memory: int | None = None
+    loading: Loading = WHOLE
+    compile: bool = False
     widths: tuple[int, ...] = ()
     project: int | None = None
 
@@ -58,24 +63,23 @@ def plan_job(
     stimuli: StimulusSet,
     layers: str | Sequence[str] = "all",
     pool: str = "mean",
-    batch_size: int | None = None,
+    batch_size: Batch = None,
     autocast: str | None = None,
+    memory: Memory = None,
+    quantize: str | None = None,
+    device_map: DeviceMap = None,
+    compile: bool = False,
     project: int | None = None,
 ) -> Job:
-    """Settle what to extract. `layers` is "all", or names and glob patterns ("block.*").
+    """Settle what to extract. `layers` is "all", or names and glob patterns ("block.*"). `batch_size` "auto" is found
+    by the first replica within `memory`, bytes or text such as "4GB".
 
     Raises BadInput for a layer, pool or view that does not exist, a pool that a layer's axes do not allow, an empty
-    stimulus set, an `autocast` that there is not or that the model cannot have, and a `project` that leaves nothing
-    out. Loads no weights.
+    stimulus set, settings that there are not or that the model cannot have (`settings`), a `project` that leaves
+    nothing out, and a batch that is none, or "auto" without a bound. Loads no weights.
     """
-    if autocast is not None and autocast not in AUTOCAST:
-        raise unknown("autocast", autocast, AUTOCAST)
-    if autocast is not None and isinstance(model, Foreign):
-        raise BadInput(
-            f"a model that torch computes, for autocast {autocast!r}",
-            f"{model.card.name}, which {model.arithmetic} computes",
-            "leave autocast out",
-        )
+    how = Loading(quantize, device_map)
+    refuse_settings(model, autocast, how, compile)
     chosen = select_layers(model.layers(), layers)
     refuse_impossible(pool, chosen)
     card = model.card
@@ -90,14 +94,17 @@ def plan_job(
         raise BadInput(
             "at least one stimulus", f"{stimuli.name}, which is empty", "check what it is made from"
         )
-    if batch_size is None:
+    bound = memory_bound(model, batch_size, memory)
+    if batch_size is None or batch_size == "auto":
         batch_size = BATCH[card.modality]
     if batch_size < 1:
-        raise BadInput("batch_size of 1 or more", str(batch_size), "leave it out to get the default")
+        raise BadInput("a batch of 1 or more", str(batch_size), "leave it out to get the default")
     wide = widths(model, chosen, pool)
     rows = shard_rows(samples, batch_size, 4 * sum(projected(wide, project)))
     together = SORTED[card.modality] if isinstance(model, Measured) else 1
-    return Job(card.modality, chosen, pool, batch_size, rows, samples, together, autocast, wide, project)
+    return Job(
+        card.modality, chosen, pool, batch_size, rows, samples, together, autocast, bound, how, compile, wide, project
+    )  # fmt: skip
 
 
 def select_layers(known: Sequence[Layer], wanted: str | Sequence[str]) -> tuple[Layer, ...]:
@@ -119,9 +126,16 @@ def table_spec(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
 
     Batch and shard size are in it: the batch moves results in their last bits, and a resumed run must cut alike.
     """
+    # Of a batch that is found only that it was: with the bound or what was found in it, the table of one machine would
+    # be another's on the next, and be extracted again for its last bits. What was found is kept beside the table, so
+    # that whoever goes on with it cuts alike (`fitting`), and is told in the manifest's times.
+    batch_size = job.batch_size if job.memory is None else "auto"
     sorted_by_length = {"together": job.together} if job.together > 1 else {}
-    cast = {"autocast": job.autocast} if job.autocast else {}
-    projection = {"project": told(job.project)} if job.project else {}
+    # Not on which devices it was: one table may be made on several kinds of nodes.
+    how = {
+        "autocast": job.autocast, "quantize": job.loading.quantize, "compile": job.compile,
+        "project": told(job.project) if job.project else None,
+    }  # fmt: skip
     return {
         "version": VERSION,
         "card": asdict(model.card),
@@ -129,11 +143,10 @@ def table_spec(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
         "layers": [asdict(layer) for layer in job.layers],
         "pool": job.pool,
         "dtype": DTYPE,
-        "batch_size": job.batch_size,
+        "batch_size": batch_size,
         "shard_rows": job.rows,
         **sorted_by_length,
-        **cast,
-        **projection,
+        **{name: value for name, value in how.items() if value},
     }
 
 

@@ -47,8 +47,10 @@ def settle(
     replicas: int | None = None,
     gpus: float | None = None,
     parameters: int = 0,
+    bound: int = 0,
 ) -> Ask:
-    """What a replica of a model of so many float32 parameters asks for, on a cluster of `nodes`.
+    """What a replica of a model of so many float32 parameters asks for, on a cluster of `nodes`; `bound` is the bytes
+    that it may take, if it was told.
 
     On CPUs a replica has one thread and there is one a core, or as many as memory allows and the cores shared among
     them. One thread each wins since reading and preprocessing hold Python's lock, which stalls a model that is run on
@@ -62,7 +64,7 @@ def settle(
     if device.startswith("cuda"):
         return _on_gpus(nodes, device, replicas, 1.0 if gpus is None else gpus)
     # While a model loads, its weights may be in memory twice. One that fits nowhere may have a node for itself.
-    needed = (_REPLICA_BYTES + 2 * 4 * parameters) / _MEMORY
+    needed = max(_REPLICA_BYTES + 2 * 4 * parameters, bound) / _MEMORY
     memory = min(needed, max(node.memory for node in nodes))
     threads = max(
         sorted({max(1, int(node.cpus // max(1, node.memory // memory))) for node in nodes}),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.execution.code import Found, installed
 
 if TYPE_CHECKING:
+    from consilience.engine.extraction.fitting import Fitted
     from consilience.engine.extraction.queue import Run
     from consilience.engine.extraction.receipt import Receipt
     from consilience.engine.extraction.scheduler import Loaded
@@ -45,12 +46,20 @@ class Actor:
         self._meters = Meters(self._replica.model.card.name)
         return Loaded(node, os.getpid(), began, time.perf_counter() - clock)
 
-    def extract(self, task: "Run") -> "Receipt":
-        """The shard of `task`, counted."""
+    def fit(self, attempt: int) -> "Fitted":
+        """How many samples go through the model at once within the memory of the job."""
+        from consilience.engine.extraction.fitting import fit
+
+        return fit(self._replica, attempt)
+
+    def extract(self, task: "Run", batch: int | None = None) -> "Receipt":
+        """The shard of `task`, counted; in batches of so many samples, if the job does not say how many."""
+        self._replica.cut_at(batch)
         receipt = self._replica.run(task.shard, task.poison)
         self._meters.count(receipt, self._replica.batch_limit)
         return receipt
 
-    def probe(self, start: int, stop: int) -> None:
+    def probe(self, start: int, stop: int, batch: int | None = None) -> None:
         """Whether one of these rows kills the process."""
+        self._replica.cut_at(batch)
         self._replica.probe(start, stop)

@@ -41,7 +41,17 @@ class Probe:
         return Probe(self.shard, self.start, middle), Probe(self.shard, middle, self.stop)
 
 
-Task = Run | Probe
+@dataclass(frozen=True)
+class Fit:
+    """Find how many samples go through the model at once, before any shard is handed out; no shard is at stake.
+
+    `attempt` counts from 0: a process died each time before, maybe of a sample that it looked at.
+    """
+
+    attempt: int = 0
+
+
+Task = Run | Probe | Fit
 
 
 @dataclass
@@ -56,18 +66,18 @@ class ShardQueue:
     """Tasks in the order in which their shards began to wait."""
 
     def __init__(self, shards: Iterable[Shard]):
-        self._waiting: deque[Task] = deque(Run(shard) for shard in shards)
+        self._waiting: deque[Run | Probe] = deque(Run(shard) for shard in shards)
         self._deaths: Counter[int] = Counter()
         self._suspects: dict[int, _Suspect] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def take(self) -> Task:
+    def take(self) -> Run | Probe:
         """The task that has waited longest."""
         return self._waiting.popleft()
 
-    def give_back(self, task: Task) -> None:
+    def give_back(self, task: Run | Probe) -> None:
         """A task whose process went for a reason that is known comes back without blame."""
         self._waiting.appendleft(task)
 
@@ -75,7 +85,7 @@ class ShardQueue:
         """How many processes died with the whole of `shard`, so far."""
         return self._deaths.get(shard.index, 0)
 
-    def done(self, task: Task) -> None:
+    def done(self, task: Run | Probe) -> None:
         """`task` ended well."""
         if isinstance(task, Probe):
             self._close(task)
@@ -83,7 +93,7 @@ class ShardQueue:
         self._deaths.pop(task.shard.index, None)
         self._suspects.pop(task.shard.index, None)
 
-    def died(self, task: Task) -> None:
+    def died(self, task: Run | Probe) -> None:
         """The process died with `task`. Raises BadInput when again and again no sample can be blamed for it."""
         if isinstance(task, Run):
             self._run_died(task)
@@ -128,5 +138,6 @@ def _blameless(shard: Shard) -> BadInput:
     return BadInput(
         f"samples {shard.start} to {shard.stop - 1} to be extracted",
         "a process that died each time, though no single sample kills it",
-        "it is probably out of memory: lower batch_size or replicas, and repeat the command, which goes on from here",
+        "it is probably out of memory: use a smaller batch or fewer replicas, and repeat the command, which goes on "
+        "from here",
     )

@@ -8,8 +8,9 @@ from types import TracebackType
 
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction import runlog
+from consilience.engine.extraction.fitting import Fitted
 from consilience.engine.extraction.job import Job
-from consilience.engine.extraction.queue import Run
+from consilience.engine.extraction.queue import Fit, Run
 from consilience.engine.extraction.receipt import Receipt
 from consilience.engine.extraction.runlog import RunLog
 from consilience.engine.extraction.scheduler import Loaded, Lost, Outcome, Unfit
@@ -40,6 +41,7 @@ class Recorder:
             "shards": len(job.shards()),
             "shards_before": len(job.shards()) - len(missing),
             "replicas": 0,
+            "batch": None if work.unfit else work.batch or job.batch_size,
         }
         self._logs[work] = RunLog(writer.path, about)
         self._done[work] = [done, job.samples]
@@ -49,7 +51,7 @@ class Recorder:
         work, task, now = member.work, member.task, time.time()
         began = now - (time.monotonic() - member.since)
         told = {"node": member.node, "pid": member.pid, "began": began, "ended": now}
-        if task is not None:
+        if task is not None and not isinstance(task, Fit):
             again = isinstance(task, Run) and task.shard.index in work.doubled
             told |= {"shard": task.shard.index, "attempt": 1 + work.queue.deaths(task.shard) + again}
         log = self._logs[work]
@@ -60,6 +62,9 @@ class Recorder:
             if work not in self._begun:  # a model that waits for its turn has no rate yet
                 self._begun.add(work)
                 self._say(work)
+        elif isinstance(outcome, Fitted):
+            log.add(runlog.FITTED, **told, rows=outcome.batch, bytes=outcome.peak)
+            log.beat(batch=outcome.batch)
         elif isinstance(outcome, Receipt):
             measured = {key: value for key, value in vars(outcome).items() if key != "paid"}
             self.paid[work] += outcome.paid

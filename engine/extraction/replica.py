@@ -5,27 +5,20 @@ A plain class: Ray makes an actor of it, a test or a benchmark can call it in it
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import replace
 from time import perf_counter, time
 from typing import Any
 
 import numpy as np
 
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import (
-    Choosy,
-    Measured,
-    Model,
-    Outputs,
-    Remote,
-    StimulusSet,
-    noted,
-)
+from consilience.engine.extraction.interfaces import Measured, Model, Outputs, Remote, StimulusSet
 from consilience.engine.extraction.job import Job
 from consilience.engine.extraction.pools import pooled
 from consilience.engine.extraction.projecting import Projection
+from consilience.engine.extraction.reading import Read, Readers, Unreadable, in_words
 from consilience.engine.extraction.receipt import PHASES, Receipt
 from consilience.engine.extraction.shards import Shard, batches
 from consilience.engine.features.writer import TableWriter
@@ -33,21 +26,6 @@ from consilience.engine.features.writer import TableWriter
 _RAISED = "the model raised"
 _SMALLER = "went through the model in smaller batches, the device being out of memory"
 _AHEAD = 2  # batches that are prepared while one is in the model; of those in order of length, one lot
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """In place of a model input: why there is none."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Read:
-    """A model input, and what was noted while it was made."""
-
-    value: Any
-    notes: Sequence[str]
 
 
 class Replica:
@@ -59,7 +37,7 @@ class Replica:
         self.model, self.stimuli, self.job, self.writer = model, stimuli, job, writer
         self.device, self.threads = device, threads
         self._projection = Projection(job.project, device) if job.project else None
-        self._readers = ThreadPoolExecutor(max_workers=max(2, threads))
+        self._readers = Readers(model, stimuli, job.view, threads)
         self.batch_limit = job.batch_size  # halved when the device is out of memory, for good
         self._ids: Sequence[str] = ()
         self._spent: dict[str, float] = defaultdict(float)  # phase -> seconds, of the shard at hand
@@ -71,6 +49,7 @@ class Replica:
         """Load the weights."""
         import torch
 
+        from consilience.engine.extraction.loading import load
         from consilience.engine.extraction.memory import keep_freed_memory
 
         keep_freed_memory()
@@ -78,10 +57,33 @@ class Replica:
             torch.set_num_threads(self.threads)
         # TF32 would move features by 1e-3 with the hardware they were made on.
         torch.backends.cudnn.allow_tf32 = False
-        if isinstance(self.model, Choosy):
-            self.model.only([layer.name for layer in self.job.layers])
-        self.model.load(self.device)
+        load(self.model, self.job, self.device)
         self._ids = self.stimuli.sample_ids()
+        self._free = perf_counter()
+
+    def cut_at(self, batch: int | None) -> None:
+        """From here on so many samples go through the model at once, where the job does not say how many."""
+        if batch is not None and batch != self.job.batch_size:
+            self.job = replace(self.job, batch_size=batch)
+            self.batch_limit = batch
+
+    @property
+    def waiting(self) -> int:
+        """How many batches are in memory at once, read or being read."""
+        return self.job.together * (self._ahead + 1)
+
+    def inputs(self, rows: Sequence[int]) -> tuple[list[Any], str]:
+        """The model inputs of those samples that have one, and why the last that has none does not."""
+        found = [future.result() for future in [self._readers.submit(row) for row in rows]]
+        reasons = [x.reason for x in found if isinstance(x, Unreadable)]
+        return [x.value for x in found if isinstance(x, Read)], reasons[-1] if reasons else ""
+
+    def through(self, inputs: list[Any]) -> None:
+        """Do all that `run` does with a batch of these inputs but keep its features."""
+        import torch
+
+        with torch.inference_mode():
+            self._pooled(inputs)
         self._free = perf_counter()
 
     def run(self, shard: Shard, poison: Collection[int] = ()) -> Receipt:
@@ -146,6 +148,10 @@ class Replica:
             pass
         self._free = perf_counter()
 
+    @property
+    def _ahead(self) -> int:
+        return _AHEAD if self.job.together == 1 else 1
+
     def _features(
         self, start: int, stop: int, reasons: dict[int, str]
     ) -> Iterator[tuple[list[int], dict[str, np.ndarray]]]:
@@ -155,9 +161,9 @@ class Replica:
         todo = deque(batches(start, stop, size * lots))
         ahead: deque[list[tuple[int, Future[Read | Unreadable]]]] = deque()
         while todo or ahead:
-            while todo and len(ahead) < (_AHEAD if lots == 1 else 1) + 1:
+            while todo and len(ahead) <= self._ahead:
                 rows = [row for row in todo.popleft() if row not in poison]
-                ahead.append([(row, self._readers.submit(self._read, row)) for row in rows])
+                ahead.append([(row, self._readers.submit(row)) for row in rows])
             inputs = {}
             with self._timed("load"):
                 values = [(row, future.result()) for row, future in ahead.popleft()]
@@ -180,17 +186,6 @@ class Replica:
         for first in range(0, len(rows), self.job.batch_size):
             yield rows[first : first + self.job.batch_size]
 
-    def _read(self, row: int) -> Read | Unreadable:
-        with noted() as notes:
-            try:
-                item = self.stimuli.get(self.job.view, row)
-            except Exception as error:
-                return Unreadable(f"cannot be read: {_words(error)}")
-            try:
-                return Read(self.model.preprocess(item), notes)
-            except Exception as error:
-                return Unreadable(f"cannot be preprocessed: {_words(error)}")
-
     def _forward(
         self, rows: list[int], inputs: list[Any], reasons: dict[int, str]
     ) -> Iterator[tuple[list[int], dict[str, np.ndarray]]]:
@@ -204,11 +199,11 @@ class Replica:
             except BadInput:
                 raise  # the model is not what it says: no fault of a sample
             except torch.cuda.OutOfMemoryError as error:
-                failed, self.batch_limit = f"out of memory: {_words(error)}", max(1, len(rows) // 2)
+                failed, self.batch_limit = f"out of memory: {in_words(error)}", max(1, len(rows) // 2)
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()
             except Exception as error:
-                failed = f"{_RAISED} {_words(error)}"
+                failed = f"{_RAISED} {in_words(error)}"
             else:
                 yield rows, features
                 return
@@ -252,8 +247,3 @@ class Replica:
         if out.mask is not None:
             self._tokens += int(out.mask.sum())
             self._positions += out.mask.numel() if out.positions is None else out.positions
-
-
-def _words(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

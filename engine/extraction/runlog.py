@@ -23,15 +23,15 @@ from consilience.engine.features.location import Location, sizes, write_bytes
 
 FOLDER = ".runs"
 RUNNING, FINISHED = "running", "finished"
-LOADED, WRITTEN, PROBED, DIED = "loaded", "written", "probed", "died"
+LOADED, FITTED, WRITTEN, PROBED, DIED = "loaded", "fitted", "written", "probed", "died"
 _SECONDS, _REMOTE_SECONDS, _SILENCE, _LINES = 1.0, 10.0, 5.0, 1024
 
 SCHEMA = pa.schema(
     [
-        ("event", pa.string()),  # one of the four above
+        ("event", pa.string()),  # one of the five above
         ("shard", pa.int64()),  # null for the loading of a model
-        ("rows", pa.int64()),
-        ("bytes", pa.int64()),  # of features written
+        ("rows", pa.int64()),  # of a batch that was found those of a batch
+        ("bytes", pa.int64()),  # of features written; of a batch that was found the memory that it takes
         ("rejects", pa.int64()),
         (
             "wait",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from consilience.engine.errors import BadInput
+from consilience.engine.extraction.fitting import Fitted
 from consilience.engine.extraction.placement import Node, room
 from consilience.engine.extraction.receipt import Receipt
 from consilience.engine.extraction.work import Member, Work
@@ -45,8 +46,8 @@ class Unfit:
 
 
 Outcome = (
-    Loaded | Unfit | Receipt | Lost | Exception | None
-)  # of two loads, a run, either, a mistake, a probe
+    Loaded | Unfit | Fitted | Receipt | Lost | Exception | None
+)  # of two loads, a fit, a run, any, a mistake, a probe
 
 
 class Crew(Protocol):
@@ -135,6 +136,9 @@ class Scheduler:
         elif isinstance(outcome, Loaded):
             member.node, member.pid = outcome.node, outcome.pid
             work.loaded(member, outcome.seconds)
+        elif isinstance(outcome, Fitted):
+            work.fitted(member, outcome.batch)
+            self._changed = True  # there is work for more of them
         else:
             self._stop(work, work.done(member, now))
         self._hand_out(work, now)

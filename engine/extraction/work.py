@@ -8,7 +8,7 @@ from typing import Any
 
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.placement import Ask
-from consilience.engine.extraction.queue import Run, ShardQueue, Task
+from consilience.engine.extraction.queue import Fit, Run, ShardQueue, Task
 from consilience.engine.extraction.shards import Shard
 
 _LOADS = 3  # processes in a row that may die while they load the model
@@ -31,10 +31,16 @@ class Member:
 
 
 class Work:
-    """The shards of one table that are missing. `name` is the model's, `ask` what one of its replicas takes."""
+    """The shards of one table that are missing. `name` is the model's, `ask` what one of its replicas takes.
 
-    def __init__(self, name: str, shards: Iterable[Shard], ask: Ask):
-        self.name, self.ask = name, ask
+    `batch` is how many samples go through the model at once, where the job does not say so; while it is `unfit`, the
+    first replica has to find it before a shard is handed out.
+    """
+
+    def __init__(
+        self, name: str, shards: Iterable[Shard], ask: Ask, batch: int | None = None, unfit: bool = False
+    ):
+        self.name, self.ask, self.batch, self.unfit = name, ask, batch, unfit
         self.queue = ShardQueue(shards)
         self.members: set[Member] = set()
         self.running: dict[Member, Task] = {}
@@ -42,7 +48,7 @@ class Work:
         self.doubled: set[int] = set()  # shards that run twice
         self._typical: deque[float] = deque(maxlen=_TYPICAL)
         self._loading: float | None = None  # seconds
-        self._lost_loads = 0
+        self._lost_loads = self._lost_fits = 0
 
     @property
     def finished(self) -> bool:
@@ -56,7 +62,12 @@ class Work:
 
     def give(self, member: Member, now: float) -> bool:
         """Give an idle replica the task that has waited longest, or else a shard that is overdue elsewhere."""
-        if self.queue:
+        task: Task
+        if self.unfit:
+            if self.running:
+                return False
+            task = Fit(self._lost_fits)
+        elif self.queue:
             task = self.queue.take()
         elif late := self.overdue(now):
             task = late[0]
@@ -68,9 +79,17 @@ class Work:
         member.since = now
         return True
 
+    def fitted(self, member: Member, batch: int) -> None:
+        """`member` found how many samples go through the model at once."""
+        del self.running[member]
+        member.task = None
+        self.idle.append(member)
+        self.batch, self.unfit = batch, False
+
     def done(self, member: Member, now: float) -> list[Member]:
         """The task of `member` ended well. Returns those that had the same, and are of no more use."""
         task = self.running.pop(member)
+        assert not isinstance(task, Fit)
         member.task = None
         self.idle.append(member)
         self.queue.done(task)
@@ -104,6 +123,10 @@ class Work:
                 raise _cannot_load(self.name, self._lost_loads, reason)
         elif task is None:
             return
+        elif isinstance(task, Fit):
+            self._lost_fits += not blameless
+            if self._lost_fits >= _LOADS:
+                raise _cannot_fit(self.name, self._lost_fits, reason)
         elif task.shard.index in self.doubled:
             self.doubled.discard(task.shard.index)  # it runs on, in the other process
         elif blameless:
@@ -131,6 +154,8 @@ class Work:
         """For how many more replicas there is work, that is worth the time in which they load."""
         if self.ask.most is not None and len(self.members) >= self.ask.most:
             return 0
+        if self.unfit:  # the others would wait, and a bound that nothing meets is told before they load
+            return 1 - len(self.members)
         if not self.queue:
             return len(self.overdue(now)) - len(self.members) + len(self.running)
         lacking = len(self.queue) - (len(self.members) - len(self.running))
@@ -145,4 +170,12 @@ def _cannot_load(name: str, times: int, reason: str) -> BadInput:
         f"{name} to load",
         f"a process that died while it loaded, {times} times ({reason})",
         "it is probably out of memory: use fewer replicas or a smaller model",
+    )
+
+
+def _cannot_fit(name: str, times: int, reason: str) -> BadInput:
+    return BadInput(
+        f"memory for {name} to find a batch in",
+        f"a process that died while it tried larger ones, {times} times ({reason})",
+        "lower `memory`: the machine has less to give",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -43,6 +43,17 @@ def options_of(given: list[str] | None) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise BadInput(f"a value of {key} as in a study file", repr(value), "put it in quotes") from error
     return found
+
+
+def batch_of(given: str | None) -> Literal["auto"] | int | None:
+    """The value of --batch. Raises BadInput for what is neither a number nor auto."""
+    if given is None:
+        return None
+    if given == "auto":
+        return "auto"
+    if not given.isdecimal():
+        raise BadInput("--batch with a number of samples, or auto", repr(given), "write one of the two")
+    return int(given)
 
 
 @contextmanager

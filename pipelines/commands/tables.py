@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from consilience.engine.errors import BadInput
-from consilience.pipelines.commands.options import Address, Executor, Options, Store, options_of
+from consilience.pipelines.commands.options import Address, Executor, Options, Store, batch_of, options_of
 
 
 def extract(
@@ -20,6 +20,21 @@ def extract(
     autocast: Annotated[
         str | None, typer.Option(help="bfloat16 or float16: torch makes products in that type.")
     ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(help="Samples that go through the model at once; auto: all that fit --memory."),
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="With --batch auto: what a replica may take, such as 4GB.")
+    ] = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="8bit or 4bit: the weights of linear layers are kept in so many bits.")
+    ] = None,
+    device_map: Annotated[
+        str | None, typer.Option(help="auto: the model is spread over the --gpus of a replica.")
+    ] = None,
+    gpus: Annotated[float | None, typer.Option(help="What a replica takes of a GPU, or how many.")] = None,
+    compile: Annotated[bool, typer.Option("--compile", help="Have torch compile the network.")] = False,
     project: Annotated[int | None, typer.Option(help="Project vectors at random to so many values.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: this machine.")] = None,
     option: Options = None,
@@ -30,14 +45,19 @@ def extract(
     from consilience.pipelines.bills import paid
     from consilience.pipelines.console import Console
     from consilience.pipelines.extract import extract as extract_table
+    from consilience.pipelines.runs.computed import batch_found
 
     console, opened = Console(), open_model(model, options_of(option))
     with console.watching() as progress:
         table = extract_table(
             opened, stimuli, store, layers=layers or "all", pool=pool, address=address, autocast=autocast,
-            project=project, progress=progress,
+            batch=batch_of(batch), memory=memory, quantize=quantize, device_map=device_map, gpus=gpus, compile=compile,
+            project=project,
+            progress=progress,
         )  # fmt: skip
-    console.say("\n".join(x for x in (paid(opened, table), repr(table), str(table.path)) if x))
+    batches = f"In batches of {found}" if (found := batch_found(table)) else ""
+    told = paid(opened, table), batches, repr(table), str(table.path)
+    console.say("\n".join(x for x in told if x))
     for what, count in notes(table.path).items():
         console.say(f"{count:,} of the samples {what}")
 

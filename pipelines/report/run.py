@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.engine.extraction.runlog import DIED, LOADED, WRITTEN, RunRecord, read_runs
+from consilience.engine.extraction.runlog import DIED, FITTED, LOADED, WRITTEN, RunRecord, read_runs
 from consilience.engine.features.location import Location
 
 DOINGS = ("forward", "load", "write", "start", "wait", "lost")  # what a replica may be doing
@@ -31,6 +31,7 @@ def run_facts(tables: Iterable[Location]) -> dict[str, Any]:
         "shards": len(written),
         "samples": sum(x["rows"] for x in written),
         "bytes": sum(x["bytes"] for x in written),
+        "batches": {x["model"]: x["rows"] for x in lines if x["event"] == FITTED},
         **_over_time(lines, first),
         "slowest": [
             {k: x[k] for k in ("model", "shard", "attempt")}
@@ -69,7 +70,7 @@ def _over_time(lines: Sequence[dict[str, Any]], first: datetime) -> dict[str, An
     spans: dict[str, list[tuple[float, float, float]]] = {name: [] for name in DOINGS}
     for line in lines:
         began, ended = ((line[k] - first).total_seconds() for k in ("began", "ended"))
-        if line["event"] == LOADED:
+        if line["event"] in (LOADED, FITTED):
             spans["start"].append((began, ended, 1.0))
         elif line["event"] == DIED:
             spans["lost"].append((began, ended, 1.0))

@@ -9,6 +9,7 @@ from typing import Any
 
 from consilience.engine.tracking import Part, Record, Source
 from consilience.engine.usage import Stages
+from consilience.pipelines.runs.computed import computed
 from consilience.pipelines.runs.origin import commit, environment
 from consilience.pipelines.runs.syncing import STUDY_KEY
 from consilience.pipelines.seats import Seat, open_set
@@ -82,10 +83,7 @@ def part_of(seat: Seat, metrics: Mapping[str, float]) -> Part:
         "units": str(sum(seat.layers.values())),
         "pool": seat.entry.pool,
     }
-    if seat.entry.autocast:
-        params["autocast"] = seat.entry.autocast
-    if seat.entry.project:
-        params["project"] = str(seat.entry.project)
+    params |= computed(seat.table)
     if card.get("parameters"):
         params["parameters"] = str(card["parameters"])
     rejected = float(seat.table.manifest["rejected"])

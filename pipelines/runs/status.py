@@ -21,7 +21,8 @@ class Status:
     """Of one table.
 
     `shards` and `samples` are done and in all, `rate` samples and `left` seconds, `retries` processes that died;
-    `padding` is the share of tokens that are of no sample, None where there are none; `slowest` are (seconds, shard,
+    `batch` is how many samples go through the model at once, None until that is found; `padding` is the share of tokens
+    that are of no sample, None where there are none; `slowest` are (seconds, shard,
     node).
     """
 
@@ -35,6 +36,7 @@ class Status:
     rejects: int
     retries: int
     replicas: int
+    batch: int | None
     padding: float | None
     slowest: tuple[tuple[float, int, str], ...]
     beat: datetime
@@ -51,6 +53,7 @@ class Status:
             str(self.rejects),
             str(self.retries),
             str(self.replicas or ""),
+            str(self.batch or ""),
             "" if self.padding is None else f"{self.padding:.0%}",
             self.state,
             f"{span((now - self.beat).total_seconds())} ago",
@@ -58,8 +61,8 @@ class Status:
 
 
 HEADER = (
-    "model", "stimuli", "shards", "samples/s", "left", "rejects", "retries", "replicas", "padding", "state",
-    "last sign",
+    "model", "stimuli", "shards", "samples/s", "left", "rejects", "retries", "replicas", "batch", "padding",
+    "state", "last sign",
 )  # fmt: skip
 
 
@@ -129,6 +132,7 @@ def _status(runs: Sequence[RunRecord], now: datetime) -> Status:
         sum(x["rejects"] for x in every if x["event"] == WRITTEN),
         sum(x["event"] == DIED for x in every),
         about["replicas"] if state == RUNNING else 0,
+        about.get("batch"),  # a log of an earlier version does not say
         _padding(every),
         tuple((x["seconds"], x["shard"], x["node"]) for x in slowest),
         last.beat,

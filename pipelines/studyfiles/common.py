@@ -25,6 +25,9 @@ def _patterns(value: Any) -> Any:
 Patterns = Annotated[list[str], BeforeValidator(_patterns), Field(min_length=1)]
 
 
+SIZE = r"^\d+(\.\d+)? ?([kMGT]i?)?B$"
+
+
 class Strict(BaseModel):
     """A part of a study file: no key that it does not know, and no value of another type."""
 
@@ -50,14 +53,19 @@ class Entry(Strict):
         return {"name": self.name, **self.model_extra} if self.model_extra else self.name
 
 
+# What of a model's entry says on what it is computed.
+_WHERE = {"memory", "device_map", "gpus"}
+
 Steps = list[Annotated[Entry, Named]]
 
 
 class ModelEntry(Strict):
     """One model of the zoo. `layers`: ``all`` or glob patterns over its layers' names. `preprocess`: its steps, in
     place of the study's. `options`: of its kind of model. `autocast`: the type of torch's products, if not float32.
-    `project`: to how many values its vectors are projected at random.
-    `stimuli`: the set that it is shown, under the ids of the study's, in its place."""
+    `batch`: how many samples go through it at once, or ``auto``, as many as `memory` allows a replica. `quantize`: in
+    how many bits the weights of linear layers are kept. `device_map`: ``auto`` spreads it over the `gpus` of a replica,
+    a mapping says which module is where. `compile`: whether torch compiles it. `project`: to how many values its
+    vectors are projected at random. `stimuli`: the set that it is shown, under the ids of the study's, in its place."""
 
     name: str = Field(min_length=1)
     layers: Patterns = ["*"]
@@ -65,6 +73,12 @@ class ModelEntry(Strict):
     preprocess: Steps | None = None
     options: dict[str, Any] = Field(default={})
     autocast: Literal["bfloat16", "float16"] | None = None
+    batch: Literal["auto"] | Annotated[int, Field(ge=1)] | None = None
+    memory: Annotated[str, Field(pattern=SIZE)] | Annotated[int, Field(ge=1)] | None = None
+    quantize: Literal["8bit", "4bit"] | None = None
+    device_map: Literal["auto"] | dict[str, str | int] | None = None
+    gpus: Annotated[float, Field(gt=0)] | None = None
+    compile: bool = False
     project: int | None = Field(default=None, ge=1)
     stimuli: str | None = None
 
@@ -76,6 +90,14 @@ class ModelEntry(Strict):
     def wanted(self) -> "Literal['all'] | list[str]":
         """What extraction takes."""
         return "all" if self.layers == ["*"] else self.layers
+
+    @property
+    def computed(self) -> dict[str, Any]:
+        """How extraction computes it, by the names that it has for that."""
+        return {
+            "autocast": self.autocast, "batch_size": self.batch, "memory": self.memory, "quantize": self.quantize,
+            "device_map": self.device_map, "compile": self.compile, "project": self.project,
+        }  # fmt: skip
 
 
 class Drift(Strict):
@@ -96,7 +118,7 @@ class StudyFile(Strict):
     models: Sequence[Annotated[ModelEntry, Named]] = Field(min_length=1)
     store: str = "features"
     seed: int = Field(0, ge=0)
-    budget: str = Field("8GB", pattern=r"^\d+(\.\d+)? ?([kMGT]i?)?B$")
+    budget: str = Field("8GB", pattern=SIZE)
     executor: str = "threads"
     address: str | None = None
     tracking: str | None = "sqlite:///runs.db"
@@ -166,7 +188,8 @@ class StudyFile(Strict):
     def decisive(self) -> dict[str, Any]:
         """All of it that decides the results: where they are computed, and what is said of them later, does not."""
         own = {name: found.known() for name, found in self.own_cards().items()}
-        return {**self.model_dump(mode="json", exclude={"executor", "address", "drift"}), "cards": own}
+        elsewhere: Any = {"executor": True, "address": True, "drift": True, "models": {"__all__": _WHERE}}
+        return {**self.model_dump(mode="json", exclude=elsewhere), "cards": own}
 
     def told(self) -> dict[str, str]:
         """Its settings as the parameters of a run, without what nobody else may know."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.extraction.runlog import notes
 from consilience.engine.tracking import Record
 from consilience.engine.usage import Stages
+from consilience.pipelines.runs.computed import computed
 from consilience.pipelines.runs.recording import Files, files_of, part_of, record_of, sources_of, stimuli_of
 from consilience.pipelines.seats import Seat, cards
 from consilience.pipelines.zoo.prepare import Prepared
@@ -97,6 +98,8 @@ def table_facts(seat: Seat) -> dict[str, Any]:
     assert table is not None
     rejected = table.rejected.to_pylist() if table.manifest["rejected"] else []
     about: dict[str, Any] = {k: table.meta[k] for k in ("licence", "citation") if k in table.meta}
+    if how := computed(table):
+        about["computed"] = how
     if noted := notes(table.path):
         about["noted"] = noted
     return {

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from shown import Mixed, Some
 
 from consilience.connectors.models import open_model
-from consilience.connectors.stimuli import open_stimuli
 from consilience.engine.extraction import extract, plan_job, table_spec
 from consilience.engine.extraction.actors import RayCrew
 from consilience.engine.extraction.cluster import usable_cores
@@ -46,19 +46,6 @@ from consilience.engine.progress import silent
 pytestmark = [pytest.mark.bench, pytest.mark.usefixtures("ray_local")]
 
 SHARD, BATCH, ROUNDS = 128, 16, 3
-
-
-class Some:
-    """The first pictures of OpenMoji."""
-
-    def __init__(self, n: int):
-        self.whole, self.n = open_stimuli("openmoji"), n
-        self.name, self.licence, self.citation = "some", "", ""
-        self.fingerprint = f"{self.whole.fingerprint} {n}"
-        self.views, self.get = self.whole.views, self.whole.get
-
-    def sample_ids(self) -> list[str]:
-        return list(self.whole.sample_ids()[: self.n])
 
 
 def bare(model: Model, stimuli: StimulusSet, rows: range) -> float:
@@ -92,7 +79,7 @@ def through_ray(name: str, stimuli: StimulusSet, folder: Path, replicas: int) ->
 def test_ray_costs_at_most_a_twentieth(cores: int, tmp_path: Path) -> None:
     from ray import cloudpickle
 
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    cloudpickle.register_pickle_by_value(sys.modules[Some.__module__])
     name, stimuli = "efficientnet-lite0", Some(SHARD * 4 * cores)
     keep_freed_memory()  # as in the replica, so that the loop is not slowed by what extraction avoids
     threads = torch.get_num_threads()
@@ -111,41 +98,6 @@ def test_ray_costs_at_most_a_twentieth(cores: int, tmp_path: Path) -> None:
     print(f"\n{cores} core(s): bare loop {max(loop):.1f}, extraction {max(ray):.1f} samples/s: ", end="")
     print(f"{ratio:.2f} times the loop's time")
     assert ratio <= 1.05
-
-
-class Mixed:
-    """Texts whose lengths differ as those of documents do: their logarithm is normal, around 30 words."""
-
-    name, licence, citation, fingerprint = "mixed", "", "", "mixed 1"
-
-    def __init__(self, n: int):
-        rng = np.random.default_rng(0)
-        words = [
-            "the",
-            "cat",
-            "saw",
-            "a",
-            "house",
-            "by",
-            "old",
-            "trees",
-            "while",
-            "rain",
-            "fell",
-            "on",
-            "hills",
-        ]
-        sizes = np.clip(np.exp(rng.normal(3.4, 1.0, n)), 1, 480).astype(int)
-        self.texts = [" ".join(rng.choice(words, size)) for size in sizes]
-
-    def views(self) -> tuple[str, ...]:
-        return ("text",)
-
-    def sample_ids(self) -> list[str]:
-        return [f"{i:05d}" for i in range(len(self.texts))]
-
-    def get(self, view: str, index: int) -> str:
-        return self.texts[index]
 
 
 def test_texts_of_mixed_length_take_at_most_two_thirds_of_the_time_in_order_of_length(tmp_path: Path) -> None:

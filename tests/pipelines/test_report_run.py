@@ -52,6 +52,17 @@ def test_what_replicas_did_over_time_adds_up_to_the_seconds_of_the_log(table: Pa
     assert facts["retries"] == [{"model": "m", "shard": 2, "after": 12.0, "reason": "it was killed"}]
 
 
+def test_a_batch_that_was_found_is_told_and_the_seconds_for_it_are_of_the_start(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, {"model": "m"})
+    log.add("fitted", node="n", pid=7, began=BEGAN, ended=BEGAN + 2, rows=64, bytes=10**9)
+    log.add("written", **written(0, 2, 4))
+    log.close("finished")
+    facts = run_facts([tmp_path])
+    assert facts["batches"] == {"m": 64}
+    assert (facts["samples"], facts["bytes"]) == (50, 1000)
+    assert 6 / 120 * sum(facts["replicas"]["start"]) == pytest.approx(2, abs=0.01)
+
+
 def test_the_page_shows_what_the_replicas_did(
     open_report: Any, make: Any, table: Path, tmp_path: Path
 ) -> None:

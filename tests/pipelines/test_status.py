@@ -26,7 +26,7 @@ from consilience.pipelines.zoo.run import run as run_study
 NOW = datetime.now(UTC)  # set anew for each test: what a run did five minutes ago counts for less
 ABOUT = {
     "model": "m", "stimuli": "s", "samples": 1000, "samples_before": 200, "shards": 10, "shards_before": 2,
-    "replicas": 2,
+    "replicas": 2, "batch": 16,
 }  # fmt: skip
 
 
@@ -61,6 +61,7 @@ def test_status_of_a_running_and_of_a_stopped_extraction(tmp_path: Path) -> None
     assert one.slowest == ((13.0, 3, "abcdef0123"), (12.0, 2, "abcdef0123"), (11.0, 1, "abcdef0123"))
     facts = dict(zip(HEADER, one.facts(one.beat + timedelta(seconds=3)), strict=True))
     assert facts["shards"] == "6/10"
+    assert facts["batch"] == "16"
     assert facts["left"] == "43 s"
     assert facts["last sign"] == "3 s ago"
     _, (late,) = status(tmp_path, datetime.now(UTC) + timedelta(minutes=5))

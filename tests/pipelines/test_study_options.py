@@ -75,6 +75,31 @@ def test_a_model_of_a_study_is_computed_in_the_type_that_it_asks_for(tmp_path):
         parse_study(text.replace("TYPE", "float8"), tmp_path / "study.yaml")
 
 
+def test_how_a_model_of_a_study_is_computed_names_its_table_and_on_what_does_not(tmp_path):
+    (tmp_path / "texts.txt").write_text("a dog\na cat\na bird")
+
+    def read(more):
+        text = f"name: s\nstimuli: text:{tmp_path / 'texts.txt'}\nmodels: [{{name: minilm{more}}}]\nmetrics: [cka]\n"
+        prepared = prepare(parse_study(text, tmp_path / "study.yaml"))
+        return prepared.seats[0].digest, prepared.fingerprint()
+
+    plain = read("")
+    assert read(", gpus: 2, device_map: auto") == plain
+    found = read(", batch: auto, memory: 4GB")
+    assert found == read(", batch: auto, memory: 8000000000")
+    others = [read(x) for x in (", batch: 8", ", quantize: 8bit", ", quantize: 4bit", ", compile: true")]
+    assert len({plain[0], found[0], *(x[0] for x in others)}) == 6
+    for more, message in (
+        (", batch: auto", "`memory` beside batch 'auto'"),
+        (", batch: some", r"line 3.*batch.*'auto'"),
+        (", batch: auto, memory: much", "line 3.*a size such as 8GB"),
+        (", gpus: 0", "line 3.*gpus.*greater than 0"),
+        (", device_map: balanced", "line 3.*device_map"),
+    ):
+        with pytest.raises(StudyError, match=message):
+            read(more)
+
+
 def test_class_conditional_metrics_take_labels_from_a_file(folder):
     metrics = "[cka, {name: cka, by: label}, probe]"
     scores = cs.run(study(folder, metrics, "labels: labels.csv"))

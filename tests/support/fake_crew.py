@@ -4,8 +4,9 @@ import heapq
 from collections.abc import Callable, Sequence
 from itertools import count
 
+from consilience.engine.extraction.fitting import Fitted
 from consilience.engine.extraction.placement import Node
-from consilience.engine.extraction.queue import Run, Task
+from consilience.engine.extraction.queue import Fit, Run, Task
 from consilience.engine.extraction.receipt import Receipt
 from consilience.engine.extraction.scheduler import Loaded, Lost, Outcome
 from consilience.engine.extraction.work import Member, Work
@@ -59,7 +60,11 @@ class FakeCrew:
         task = member.task
         assert task is not None
         self.called.append((self.now, member, task))
-        done = Receipt(len(task.shard), 0, 0, 0, 0, 0, 0, 0, self.now) if isinstance(task, Run) else None
+        done: Outcome = None
+        if isinstance(task, Run):
+            done = Receipt(len(task.shard), 0, 0, 0, 0, 0, 0, 0, self.now)
+        elif isinstance(task, Fit):
+            done = Fitted(8, 1, 1)
         self._at(self.seconds(member), member, done)
 
     def stop(self, members: Sequence[Member]) -> None:

@@ -172,6 +172,24 @@ class Wide(Tiny):
 
 
 @dataclass
+class Hungry(Tiny):
+    """Takes `each` bytes for every sample of a batch, and twice that for a number of two digits, which is longer."""
+
+    each: int = 0
+
+    def length(self, given: Any) -> int:
+        return len(f"{given:.0f}")
+
+    def forward(self, batch: Sequence[Any]) -> Outputs:
+        import torch
+
+        taken = [torch.ones(self.each // 4) for x in batch for _ in range(self.length(x))]
+        out = super().forward(batch)
+        del taken
+        return out
+
+
+@dataclass
 class Evenly(Tiny):
     """Says of its map and its tokens how many positions there are, 2 x 2 and 7, of which tokens may be `lost`."""
 

@@ -6,6 +6,8 @@
 - ``inputs``    what a text or a picture is made into
 - ``sounds``    what a sound is made into
 - ``pieces``    long sounds cut into pieces that overlap
+- ``weights``   in fewer bits, or on several devices
+- ``blocks``    which parts of a network torch compiles
 - ``states``    the hidden states of a module
 - ``hub``       the folder behind a name
 - ``adapter``   the model

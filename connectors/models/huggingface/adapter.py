@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.connectors.files import sha256
+from consilience.connectors.models.huggingface import weights
+from consilience.connectors.models.huggingface.blocks import compile_blocks
 from consilience.connectors.models.huggingface.families import Config, Family
 from consilience.connectors.models.huggingface.hub import located
 from consilience.connectors.models.huggingface.inputs import (
@@ -25,7 +27,7 @@ from consilience.connectors.models.huggingface.states import hidden_states, posi
 from consilience.connectors.models.huggingface.towers import tower
 from consilience.connectors.models.registry import register
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import Layer, ModelCard, Outputs
+from consilience.engine.extraction.interfaces import WHOLE, Layer, Loading, ModelCard, Outputs
 
 if TYPE_CHECKING:
     import torch
@@ -82,8 +84,8 @@ class HuggingFace:
 
     @cached_property
     def card(self) -> ModelCard:
-        weights = sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob("*.bin"))
-        if not weights:
+        files = sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob("*.bin"))
+        if not files:
             raise BadInput(
                 "weights (*.safetensors or *.bin)", f"{self.folder}, which has none", "save the model there"
             )
@@ -94,10 +96,10 @@ class HuggingFace:
             "name": self.folder.name,
             "modality": self.family.modality,
             "revision": str(self.config.get("_commit_hash") or self.config["model_type"]),
-            "weights_hash": sha256(weights),
+            "weights_hash": sha256(files),
             "preprocessing": f"{self._inputs.says} (settings {sha256(settings)[:16]})",
             "objective": self.family.objective,
-            "parameters": sum(path.stat().st_size for path in weights) // _item_bytes(self.config),
+            "parameters": sum(path.stat().st_size for path in files) // _item_bytes(self.config),
             "licence": "not stated",
             "citation": "not stated",
         }
@@ -113,6 +115,10 @@ class HuggingFace:
         ]
         return [Layer(f"hidden.{i}", self.family.axes, *pair) for i, pair in enumerate(zip(units, meaning))]
 
+    def refuse_loading(self, how: Loading) -> None:
+        """Raise BadInput where a package is missing for that."""
+        weights.refuse_missing(how)
+
     def positions(self) -> Mapping[str, int]:
         return self._positions
 
@@ -122,7 +128,7 @@ class HuggingFace:
             return {}
         return positions(self.folder, self.tower, copy(self._inputs), self.family.units(self._own))
 
-    def load(self, device: str) -> None:
+    def load(self, device: str, how: Loading = WHOLE) -> None:
         import torch
         import transformers
 
@@ -136,10 +142,16 @@ class HuggingFace:
             weights_only=True,
             trust_remote_code=False,
             **self.family.settings,
+            **weights.arguments(how, device),
         )
         module = net.get_submodule(self.tower.module) if self.tower.module else net
-        self._net, self._device = module.eval().to(device), device
+        weights.refuse_as_before(module, self.card.name, how)
+        self._net, self._device = module.eval() if how != WHOLE else module.eval().to(device), device
         self._inputs.load()
+
+    def compile(self) -> None:
+        """Have torch compile the blocks, see `blocks`."""
+        compile_blocks(self._net)
 
     def preprocess(self, item: Any) -> Any:
         """A text -> its token ids; a picture or a sound -> what the folder's processor makes of it."""
@@ -155,7 +167,7 @@ class HuggingFace:
         for rows, given, tokens in self._inputs.together(batch):
             given = {name: value.to(self._device) for name, value in given.items()}
             states = hidden_states(self._net, self.family, given)
-            parts.append((rows, states))
+            parts.append((rows, [x.to(self._device) for x in states]))  # of several devices on one
             positions += len(rows) * states[0].shape[1]
             tokens_of.update(zip(rows, tokens or [states[0].shape[1]] * len(rows)))
         lengths = [tokens_of[row] for row in range(len(tokens_of))]

@@ -26,7 +26,7 @@ def test_layers_are_chosen_by_name_and_pattern_in_the_order_of_the_model():
         ({"layers": []}, "at least one layer"),
         ({"pool": "cls"}, "layer 'map'.*pool='cls', which needs tokens"),
         ({"pool": "median"}, "a known pool"),
-        ({"batch_size": 0}, "batch_size of 1 or more"),
+        ({"batch_size": 0}, "a batch of 1 or more"),
         ({"autocast": "float64"}, r"a known autocast \(bfloat16, float16\); got 'float64'"),
     ],
 )

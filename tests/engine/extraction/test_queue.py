@@ -63,7 +63,7 @@ def test_a_death_that_no_sample_causes_is_run_again_and_reported_in_the_end():
         queue.died(queue.take())
         for _ in range(2):
             queue.done(queue.take())
-    with pytest.raises(BadInput, match=r"samples 0 to 7.*no single sample kills it.*lower batch_size"):
+    with pytest.raises(BadInput, match=r"samples 0 to 7.*no single sample kills it.*use a smaller batch"):
         queue.died(queue.take())
 
 

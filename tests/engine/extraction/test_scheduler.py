@@ -7,11 +7,12 @@ import pytest
 from fake_crew import FakeCrew
 
 from consilience.engine.errors import BadInput
+from consilience.engine.extraction.fitting import Fitted
 from consilience.engine.extraction.placement import Ask, Node
-from consilience.engine.extraction.queue import Run
+from consilience.engine.extraction.queue import Fit, Run
 from consilience.engine.extraction.scheduler import Loaded, Lost, Scheduler, Unfit
 from consilience.engine.extraction.shards import Shard, shards
-from consilience.engine.extraction.work import Work
+from consilience.engine.extraction.work import Member, Work
 
 
 def work(name, n, **ask):
@@ -25,7 +26,9 @@ def run(works, crew):
 
 def written(crew):
     """How often each shard of each model was begun."""
-    return Counter((member.work.name, task.shard.index) for _, member, task in crew.called)
+    return Counter(
+        (member.work.name, task.shard.index) for _, member, task in crew.called if not isinstance(task, Fit)
+    )
 
 
 def test_models_share_the_room_alike_and_leave_it_to_the_others_when_they_are_done():
@@ -98,7 +101,7 @@ def test_a_shard_that_runs_well_past_the_typical_time_is_run_elsewhere_too():
     counts = written(crew)
     assert counts.pop(("m", 3)) == 2
     assert set(counts.values()) == {1}
-    first = next(member for _, member, task in crew.called if task.shard.index == 3)
+    first = next(member for _, member, task in crew.called if task == Run(Shard(3, 3, 4)))
     assert first in crew.stopped
 
 
@@ -202,3 +205,34 @@ def test_what_the_driver_holds_does_not_grow_with_what_is_done(shards_in_all):
 class Forgetful(list):
     def append(self, value):
         assert isinstance(value[2], Run)
+
+
+def test_the_first_replica_finds_the_batch_before_a_shard_is_handed_out_and_others_are_started():
+    crew = FakeCrew([Node("a", 4)], lambda member: 30.0 if isinstance(member.task, Fit) else 1.0)
+    auto = Work("m", shards(12, 1), Ask("cpu"), unfit=True)
+    told = []
+    scheduler = Scheduler([auto], crew, lambda _, outcome: told.append(outcome), clock=crew.clock)
+    assert list(scheduler.run()) == [auto]
+    first, *rest = crew.called
+    assert isinstance(first[2], Fit)
+    assert not [task for _, _, task in rest if isinstance(task, Fit)]
+    assert min(at for at, _, _ in rest) >= first[0] + 30
+    assert [at < 30 for at, _ in crew.started] == [True, False, False, False]
+    assert auto.batch == 8
+    assert [type(x) for x in told[:2]] == [Loaded, Fitted]
+
+
+def test_a_process_that_dies_while_it_finds_the_batch_is_followed_by_another_that_looks_elsewhere():
+    auto = Work("m", shards(3, 1), Ask("cpu"), unfit=True)
+    for attempt in range(3):
+        member = Member(auto, None, 0.0)
+        auto.members.add(member)
+        auto.loaded(member, 1.0)
+        assert auto.give(member, 0.0)
+        assert member.task == Fit(attempt)
+        if attempt < 2:
+            auto.lost(member, "killed", blameless=False)
+    with pytest.raises(
+        BadInput, match=r"memory for m to find a batch in.*3 times \(killed\).*lower `memory`"
+    ):
+        auto.lost(member, "killed", blameless=False)
