@@ -1,0 +1,56 @@
+"""Are two tables of the same models ordered alike? A rank correlation over pairs, which are not independent."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from consilience.engine.inference.interval import quantile
+from consilience.engine.inference.jackknife import standard_error
+from consilience.pipelines.questions.over_models import Permuted, permuted
+
+MODELS = 5  # for a rank correlation of pairs with an error over models
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The rank correlation of two tables of pairs of the same models, with its interval over models."""
+
+    rho: float
+    low: float
+    high: float
+    p: Permuted
+    models: int
+
+
+def agreement(one: np.ndarray, other: np.ndarray) -> Agreement | None:
+    """Of two (M, M) tables of scores, symmetric, NaN where there is none; None for fewer than five models."""
+    m = len(one)
+    if m < MODELS:
+        return None
+    rho = spearman(one, other)
+    with np.errstate(divide="ignore"):
+        left = [spearman(*(t[np.ix_(rest, rest)] for t in (one, other))) for rest in _without(m)]
+        z, leave = (
+            np.arctanh(np.clip(rho, -1 + 1e-9, 1 - 1e-9)),
+            np.arctanh(np.clip(left, -1 + 1e-9, 1 - 1e-9)),
+        )
+    half = float(quantile(m)) * float(standard_error(leave))
+    p = permuted(lambda order: spearman(one[np.ix_(order, order)], other), [0] * m)
+    return Agreement(rho, float(np.tanh(z - half)), float(np.tanh(z + half)), p, m)
+
+
+def _without(m: int) -> list[np.ndarray]:
+    return [np.flatnonzero(np.arange(m) != k) for k in range(m)]
+
+
+def spearman(one: np.ndarray, other: np.ndarray) -> float:
+    """Of the pairs above the diagonal that both tables have."""
+    from scipy.stats import rankdata
+
+    i, j = np.triu_indices(len(one), 1)
+    x, y = one[i, j], other[i, j]
+    there = np.isfinite(x) & np.isfinite(y)
+    x, y = rankdata(x[there]), rankdata(y[there])
+    x, y = x - x.mean(), y - y.mean()
+    norm = np.sqrt(float(x @ x) * float(y @ y))
+    return float(x @ y) / norm if norm > 0 else 0.0
