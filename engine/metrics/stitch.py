@@ -26,7 +26,8 @@ class Stitched:
         vectors, values: (d, rank), (rank,): (Xc'Xc + ridge)⁻¹ = vectors diag(1 / values) vectors'.
         squares: (G,) Σ‖x‖² of each group of held-out samples, x less the train mean.
         moments: subset -> Σ x (d,), Σ xx' (d, d) over its held-out samples. Both are empty for retrieval.
-        centroids: of each of `classes` the mean of its train rows, less that of all, of length 1. For classes alone.
+        codes: (n,) numbers of the classes of all samples; centroids: of each of `classes`, those of train rows, their
+            mean, less that of all, of length 1. For classes alone.
     """
 
     side: Side
@@ -34,6 +35,7 @@ class Stitched:
     values: np.ndarray
     squares: np.ndarray
     moments: dict[int, tuple[np.ndarray, np.ndarray]]
+    codes: np.ndarray
     classes: np.ndarray
     centroids: np.ndarray
 
@@ -58,20 +60,20 @@ def _factor(side: Side, report: str, ridge: float, **_: Any) -> Stitched:
                 part = x[side.held.subsets.masks[s, side.held.group[rows]]]
                 total += part.sum(axis=0)
                 product += part.T @ part
-    classes, centroids = _centroids(side) if report == CLASS else (np.zeros(0, np.int64), np.zeros((0, 0)))
-    return Stitched(replace(side, own=None), vectors, shrunk, squares, moments, classes, centroids)
+    classes = _classes(side) if report == CLASS else (np.zeros(0, int), np.zeros(0, int), np.zeros((0, 0)))
+    return Stitched(replace(side, own=None), vectors, shrunk, squares, moments, *classes)
 
 
-def _centroids(side: Side) -> tuple[np.ndarray, np.ndarray]:
-    """The classes that train rows have, and the mean of the rows of each, less that of all, of length 1."""
+def _classes(side: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """See `Stitched`."""
     assert side.labels is not None
-    rows = side.split.train
-    classes, which = np.unique(side.labels[rows], return_inverse=True)
+    codes, rows = np.unique(side.labels, return_inverse=True)[1], side.split.train
+    classes, which = np.unique(codes[rows], return_inverse=True)
     sums = np.zeros((len(classes), side.representation.d))
     for start in range(0, len(rows), BLOCK_ROWS):
         part = slice(start, start + BLOCK_ROWS)
         np.add.at(sums, which[part], side.centred(rows[part]))
-    return classes, unit(sums)
+    return codes, classes, unit(sums)
 
 
 def _blocks(held: Held) -> Iterator[slice]:
@@ -80,12 +82,11 @@ def _blocks(held: Held) -> Iterator[slice]:
 
 def _classified(left: Stitched, right: Stitched, weights: np.ndarray, held: Held) -> Scores:
     """Share of held-out samples whose mapped vector lies nearest to the centroid of their class."""
-    assert right.side.labels is not None
     named = np.empty(len(held.rows), np.int64)
     for rows in _blocks(held):
         mapped = unit(left.side.centred(held.rows[rows]) @ weights)
         named[rows] = right.classes[quantised(mapped @ right.centroids.T).argmax(axis=1)]
-    true = right.side.labels[held.rows]
+    true = right.codes[held.rows]
 
     def null(subset: int) -> Null:
         inside = held.inside[subset]

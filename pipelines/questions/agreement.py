@@ -35,7 +35,12 @@ def agreement(one: np.ndarray, other: np.ndarray) -> Agreement | None:
             np.arctanh(np.clip(left, -1 + 1e-9, 1 - 1e-9)),
         )
     half = float(quantile(m)) * float(standard_error(leave))
-    p = permuted(lambda order: spearman(one[np.ix_(order, order)], other), [0] * m)
+    there = np.isfinite(one) & np.isfinite(other)
+    whole = bool(there[~np.eye(m, dtype=bool)].all())
+    # Where no pair is missing the ranks are those of any order, and need to be found once.
+    ranks, compared = (_ranks(one), _ranks(other)) if whole else (one, other)
+    compare = _correlation if whole else spearman
+    p = permuted(lambda order: compare(ranks[np.ix_(order, order)], compared), [0] * m)
     return Agreement(rho, float(np.tanh(z - half)), float(np.tanh(z + half)), p, m)
 
 
@@ -50,7 +55,25 @@ def spearman(one: np.ndarray, other: np.ndarray) -> float:
     i, j = np.triu_indices(len(one), 1)
     x, y = one[i, j], other[i, j]
     there = np.isfinite(x) & np.isfinite(y)
-    x, y = rankdata(x[there]), rankdata(y[there])
+    return _pearson(rankdata(x[there]), rankdata(y[there]))
+
+
+def _ranks(table: np.ndarray) -> np.ndarray:
+    """(M, M): of every pair its rank among those above the diagonal."""
+    from scipy.stats import rankdata
+
+    above = np.triu_indices(len(table), 1)
+    found = np.zeros(table.shape)
+    found[above] = rankdata(table[above])
+    return found + found.T
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    above = np.triu_indices(len(one), 1)
+    return _pearson(one[above], other[above])
+
+
+def _pearson(x: np.ndarray, y: np.ndarray) -> float:
     x, y = x - x.mean(), y - y.mean()
     norm = np.sqrt(float(x @ x) * float(y @ y))
     return float(x @ y) / norm if norm > 0 else 0.0

@@ -21,15 +21,15 @@ def second(study: Study) -> Study | None:
     models = []
     for i, entry in enumerate(study.models):
         own = entry.stimuli
-        if own is not None and study.stimuli not in own:
+        if own is not None and not own.endswith(f":{study.stimuli}"):
             apart = BadInput(
                 f"a set made of {study.stimuli}, beside a second set in `question:`", repr(own),
                 f"write one such as spoken:{study.stimuli}, or leave the model out",
             )  # fmt: skip
             raise study.error(("models", i, "stimuli"), apart)
-        models.append(
-            entry if own is None else entry.model_copy(update={"stimuli": own.replace(study.stimuli, other)})
-        )
+        if own is not None:
+            entry = entry.model_copy(update={"stimuli": own.removesuffix(study.stimuli) + other})
+        models.append(entry)
     return study.model_copy(
         update={
             "name": f"{study.name} on {other}",
