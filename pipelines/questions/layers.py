@@ -102,8 +102,8 @@ def answer(zoo: Zoo) -> Answer:
             spots.sort(key=lambda x: -zoo.sign(metric) * x.cross.best.select)
             q = benjamini_hochberg(np.array([x.gain.p for x in spots]))
             rows += [_row(metric, x, float(y)) for x, y in zip(spots, q)]
+            sentences += _words(zoo, metric, fields, spots, q)[: None if k == 0 else 1]
             if k == 0:
-                sentences += _words(zoo, metric, fields, spots, q)
                 charts += [_chart(zoo, metric, x) for x in spots]
     caption = (
         "Scores of all layers of two models by the first metric: black frame, the pair that one half of the samples "
@@ -143,7 +143,7 @@ def _words(zoo: Zoo, metric: str, fields: tuple[str, str], spots: list[Spot], q:
         + (
             "no other pair of layers comes so near that it cannot be told from it."
             if len(top.alike) == 1
-            else f"{len(top.alike)} of {count(cells, 'pair')} of layers cannot be told from it, at depths "
+            else f"{len(top.alike)} of {count(cells, 'pair')} of layers, itself one, cannot be told from it, at depths "
             f"{_reach(top.reach[0])} and {_reach(top.reach[1])}."
         ),
     ]  # fmt: skip
