@@ -26,7 +26,7 @@ from consilience.pipelines.zoo.words import metric_words
 LAYERS = 3  # of a model, for a slope over its depth
 HEADER = (
     "Metric", "Models", "Over the depth of", "Layers", "Slope", "95 % interval", "p", "q", "Random twin",
-    "95 % interval",
+    "Interval of that",
 )  # fmt: skip
 METHOD = """\
 For every layer of a model the mean of its scores with all layers of the model of the other modality; no layer is

@@ -26,7 +26,7 @@ from consilience.pipelines.zoo.words import metric_words
 MOST_MAPS = 12
 HEADER = (
     "Metric", "Models", "Best layers", "Depths", "Held-out score", "95 % interval", "p", "Not told from it",
-    "At depths", "More than the last layers", "95 % interval", "q",
+    "At depths", "More than the last layers", "Interval of that", "q",
 )  # fmt: skip
 METHOD = """\
 Of every two models of different modalities the pair of layers is the best on one half of the samples; its score is
@@ -106,7 +106,7 @@ def answer(zoo: Zoo) -> Answer:
             if k == 0:
                 charts += [_chart(zoo, metric, x) for x in spots]
     caption = (
-        "Scores of all layers of two models by the first metric: black frame, the pair that one half of the samples "
+        "Scores of all layers of two models by the first metric: framed, the pair that one half of the samples "
         "chooses; dots, the pairs that the other half cannot tell from it."
     )
     return Answer(

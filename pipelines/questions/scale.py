@@ -26,8 +26,8 @@ from consilience.pipelines.zoosite.statistics import line
 
 SIZES = 3  # of a family, for a slope
 HEADER = (
-    "Metric", "Family", "With", "Models", "Slope", "over samples", "over models", "p", "least p",
-    "Random twins", "over samples", "Trained less twins", "over samples",
+    "Metric", "Family", "With", "Models", "Slope", "Over samples", "Over models", "p", "Least p", "Random twins",
+    "Twins, over samples", "Trained less twins", "Less twins, over samples",
 )  # fmt: skip
 METHOD = """\
 A family are trained models of one lineage and one modality, of three sizes or more. The score of a model is the mean
@@ -182,7 +182,8 @@ def _words(
     low, high = sorted((s.low * _way(s), s.high * _way(s)))
     found = [
         f"By {metric_words(metric)}, the score of {family.name} with {family.fields[1]} {rises} with size, by "
-        f"{within(abs(s.value), low, high, s.se)} for ten times the parameters, {clear}."
+        f"{within(abs(s.value), low, high, s.se)} for ten times the parameters, {clear}; the sizes "
+        f"span {family.size[-1] / family.size[0]:.2g} times."
     ]
     if p.least > 0.05:
         found.append(

@@ -71,7 +71,7 @@ function drawCells(element, chart) {
     return { tickvals: at, ticktext: at.map((k) => escaped(names[k])) };
   };
   const frame = best && {
-    type: "rect", x0: best[1] - 0.5, x1: best[1] + 0.5, y0: best[0] - 0.5, y1: best[0] + 0.5, line: { color: ink("ink"), width: 2.5 },
+    type: "rect", x0: best[1] - 0.5, x1: best[1] + 0.5, y0: best[0] - 0.5, y1: best[0] + 0.5, line: { color: ink("warm"), width: 3 },
   };
   const traces = [{
     type: "heatmap", z: values, colorscale: colours({ direction: distance ? "distance" : "similarity" }), colorbar: colourbar("score"),
@@ -89,7 +89,7 @@ function drawCells(element, chart) {
   }))) : [];
   Plotly.react(element, traces, layout(element, 330, {
     font: { family: DATA.font, size: 11, color: ink("ink") },
-    margin: { l: 8, r: 8, t: 56, b: 8 },
+    margin: { l: 8, r: 8, t: 44, b: 8 },
     annotations: written,
     shapes: frame ? [frame] : [],
     xaxis: bareAxis({ ...shownTicks(columns), tickangle: -TILT, automargin: true, title: sides ? {} : { text: escaped(chart.x), standoff: 4 } }),

@@ -173,7 +173,7 @@ def test_twins_are_taken_off_and_few_sizes_said_to_be_few() -> None:
     assert "3 sizes have 6 orders, so that no p below 0.17 is possible" in said[1]
     assert said[2].startswith("Twins with random weights change by")
     (row,) = told(zoo, scale)
-    assert row["least p"] == "0.17"
+    assert row["Least p"] == "0.17"
     less = scale.slope(zoo, METRIC, *(scale.families(zoo, METRIC, c)[0] for c in (False, True)))
     assert less.samples.value == pytest.approx(0.05, abs=0.01)
     charts = scale.answer(zoo).plain()["charts"]

@@ -97,7 +97,7 @@ def test_stitching_runs_for_real_on_few_pictures(
         text("stitching")
         .replace("stimuli: openmoji\n", 'stimuli: "openmoji:activities,flags"\n')
         .replace("  - efficientnet-lite1\n  - efficientnet-lite2\n", "")
-        .replace("efficientnet-lite2-random", "efficientnet-lite0-random")
+        .replace("  - efficientnet-lite2-random", "# ")
         .replace("  - smollm2\n", "")
         .replace("[minilm, smollm2]", "[minilm]")
         .replace("sqlite:///runs.db", "null")
@@ -117,6 +117,6 @@ def test_stitching_runs_for_real_on_few_pictures(
     chances = [float(r["Chance"]) for r in rows]
     assert chances[:2] == pytest.approx([1 / candidates, 5 / candidates], abs=1e-4)
     assert chances[2] > 0.5, "most are activities"
-    assert all(0 <= float(r["Share"]) <= 1 and r["Random weights"] != "–" for r in rows)
+    assert all(0 <= float(r["Share"]) <= 1 for r in rows)
     for sentence in answer["sentences"]:
         assert sentence in out
