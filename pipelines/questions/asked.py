@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,7 +107,21 @@ def answered(prepared: Prepared, scores: "xr.Dataset", beside: "xr.Dataset | Non
     else:
         asked = {"layers": layers, "scale": scale, "stitching": stitching, "depth": depth}
         found = asked[question.name].answer(zoo)
+    if not found.rows:
+        found = replace(found, sentences=[*found.sentences, _nothing(zoo)])
     return {"question": question.name, **found.plain()}
+
+
+def _nothing(zoo: "Zoo") -> str:
+    """Why there is no answer, though the models could have had one."""
+    if not any(zoo.fields(metric) for metric in zoo.metrics):
+        return "There is no answer: no trained models of two modalities were compared; see `pairs:` of the study."
+    if not zoo.left_out:
+        return (
+            "There is no answer: of so many pairs of layers the scores without each row group are not kept, and it has no "
+            "error without them. Compare fewer layers, such as `layers: {every: 4}`."
+        )
+    return "There is no answer: it takes more layers, or other pairs, than were compared."
 
 
 def _zoo(prepared: Prepared, scores: "xr.Dataset") -> "Zoo":

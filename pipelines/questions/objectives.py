@@ -130,7 +130,7 @@ def _grouped(name: str, zoo: Zoo, metric: str, by: str) -> tuple[list[str], floa
         return None
     inner = within_modalities(labels, [zoo.field(m) for m in models], scores, zoo.sign(metric))
     sizes = ", ".join(f"{k} {n}" for k, n in found.sizes.items())
-    least = ["1", "1"] if inner is None else [p_cell(inner.p), p_cell(inner.least)]
+    least = ["–", "–"] if inner is None else [p_cell(inner.p), p_cell(inner.least)]
     return [
         name, metric_words(metric), by, sizes, fixed(found.within, 3), fixed(found.between, 3), p_cell(found.p), *least,
     ], found.p  # fmt: skip

@@ -157,6 +157,21 @@ def test_what_these_models_cannot_answer_is_refused_before_any_compute(
     assert "line 9, key question" in str(caught.value)
 
 
+def test_a_question_that_was_left_without_pairs_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = 'pairs: {a: "eye*", b: "eye*"}'
+    said = json.loads(run(asked(folder, "layers", more=pairs)).attrs["answer"])["sentences"]
+    assert said == [
+        "There is no answer: no trained models of two modalities were compared; see `pairs:` of the study."
+    ]
+    monkeypatch.setattr("consilience.pipelines.zoo.comparing.MOST_LEFT_OUT", 0)
+    path = asked(folder, "depth", more="seed: 3")
+    assert (
+        "scores without each row group are not kept" in json.loads(run(path).attrs["answer"])["sentences"][0]
+    )
+
+
 def test_a_second_set_is_shown_to_all_models_in_their_own_way(tmp_path: Path) -> None:
     text = (
         LEAST.replace("[m]", '[m, {name: n, stimuli: "spoken:s"}]')
