@@ -118,8 +118,8 @@ def _nothing(zoo: "Zoo") -> str:
         return "There is no answer: no trained models of two modalities were compared; see `pairs:` of the study."
     if not zoo.left_out:
         return (
-            "There is no answer: of so many pairs of layers the scores without each row group are not kept, and it has no "
-            "error without them. Compare fewer layers, such as `layers: {every: 4}`."
+            "There is no answer: of so many pairs of layers the scores without each row group are not kept, and "
+            "without these there is no error. Compare fewer layers, such as `layers: {every: 4}`."
         )
     return "There is no answer: it takes more layers, or other pairs, than were compared."
 

@@ -16,7 +16,6 @@ from consilience.pipelines.questions.answer import (
 )
 from consilience.pipelines.questions.zoo import Cross, Zoo
 from consilience.pipelines.report.numbers import fixed, probability, rounded
-from consilience.pipelines.zoo.words import metric_words
 
 RECALL = {"recall_1": 1, "recall_5": 5}
 HEADER = (
@@ -87,12 +86,15 @@ def answer(zoo: Zoo) -> Answer:
             q = benjamini_hochberg(np.array([x.best.p for x in crosses]))
             rows += [_row(zoo, metric, x, _twin(zoo, x, controls), float(y)) for x, y in zip(crosses, q)]
             sentences += _words(zoo, metric, fields, crosses, controls)
-            series.setdefault(_found(report), []).append(_series(crosses, " to ".join(fields)))
+            series.setdefault(_found(report), []).extend(_series(zoo, metric, fields, crosses, controls))
     charts = [
         Chart(f"Found by {kind}", "", "share of held-out items", some, zero=True)
         for kind, some in series.items()
     ]
-    caption = "Shares of held-out items, with their 95 % intervals; every pair of models has its best layers."
+    caption = (
+        "Shares of held-out items with their 95 % intervals, at the best layers of every pair of models; beside those "
+        "of the network with random weights, where there is one, and chance."
+    )
     return Answer(
         "Can one modality be mapped to another?", sentences, HEADER, rows, paragraphs(METHOD), charts, caption
     )
@@ -119,19 +121,18 @@ def _words(
     best = crosses[0].best
     share, among = chance(zoo, metric, crosses[0])
     which = {
-        "recall_1": f"are nearest to their own partner among {count(among, 'candidate')}",
-        "recall_5": f"have their own partner among the five nearest of {count(among, 'candidate')}",
-        "class": f"are nearest to their own class ({metric_words(metric)})",
+        "recall_1": "are nearest to their own partner",
+        "recall_5": "have their own partner among the five nearest",
+        "class": "are nearest to their own class",
     }[report_of(metric)]
     found = (
-        f"Mapped from {best.model_a}/{best.layer_a} to {best.model_b}/{best.layer_b}, "
-        f"{within(best.score, best.low, best.high, best.se)} of {among:,} held-out items {which}; chance is "
-        f"{rounded(share, max(share / 20, 1e-9))} ({p_of(best.p)})"
+        f"Of {among:,} held-out items mapped from {best.model_a}/{best.layer_a} to {best.model_b}/{best.layer_b}, the "
+        f"best of {count(len(crosses), 'pair')} of models from {fields[0]} to {fields[1]}, a share of "
+        f"{within(best.score, best.low, best.high, best.se)} {which}; chance is {fixed(share, 4)} ({p_of(best.p)})"
     )
     twin = _twin(zoo, crosses[0], controls)
-    if twin is not None:
-        found += f". From the same network with random weights it is {rounded(twin.best.score, twin.best.se)}"
-    return [found + f" ({fields[0]} to {fields[1]}, the best of {count(len(crosses), 'pair')} of models)."]
+    random = "" if twin is None else f"; with random weights it is {rounded(twin.best.score, twin.best.se)}"
+    return [f"{found}{random}."]
 
 
 def _row(zoo: Zoo, metric: str, cross: Cross, twin: Cross | None, q: float) -> list[str]:
@@ -145,9 +146,29 @@ def _row(zoo: Zoo, metric: str, cross: Cross, twin: Cross | None, q: float) -> l
     ]  # fmt: skip
 
 
-def _series(crosses: list[Cross], name: str) -> Series:
-    best = [x.best for x in crosses]
-    return Series(
-        name, list(range(len(best))), [x.score for x in best], [x.low for x in best], [x.high for x in best],
-        [f"{x.model_a} to {x.model_b}" for x in best],
-    )  # fmt: skip
+def _series(
+    zoo: Zoo, metric: str, fields: tuple[str, str], crosses: list[Cross], controls: list[Cross]
+) -> list[Series]:
+    names = [" to ".join(x.models) for x in crosses]
+    twins = [(k, t.best) for k, x in enumerate(crosses) if (t := _twin(zoo, x, controls)) is not None]
+    best, at = [x.best for x in crosses], list(range(len(crosses)))
+    found = [
+        Series(
+            " to ".join(fields),
+            at,
+            [x.score for x in best],
+            [x.low for x in best],
+            [x.high for x in best],
+            names,
+        )
+    ]
+    if twins:
+        places, random = zip(*twins)
+        found.append(
+            Series(
+                "random weights", places, [x.score for x in random], [x.low for x in random],
+                [x.high for x in random], [names[k] for k in places],
+            )
+        )  # fmt: skip
+    by_chance = [chance(zoo, metric, x)[0] for x in crosses]
+    return [*found, Series("chance", [-0.4, *at, at[-1] + 0.4], [by_chance[0], *by_chance, by_chance[-1]])]

@@ -39,17 +39,18 @@ function drawPoints(element, chart) {
     };
   });
   const named = chart.x === "" && chart.series.some((one) => one.text.length);
-  const labels = named ? chart.series.flatMap((one) => one.x.map((x, k) => [x, one.text[k]])) : [];
+  const labels = named ? chart.series.filter((one) => one.text.length).flatMap((one) => one.x.map((x, k) => [x, one.text[k]])) : [];
   const x = chart.log ? { type: "log" } : named
-    ? { tickvals: labels.map(([at]) => at), ticktext: labels.map(([, text]) => escaped(text)), tickangle: -TILT, showgrid: false }
+    ? { tickvals: labels.map(([at]) => at), ticktext: labels.map(([, text]) => escaped(text).replace(" to ", "<br>to ")), tickangle: -TILT, showgrid: false }
     : chart.x === "depth" ? { tickvals: [0, 0.5, 1], ticktext: ["first", "depth", "last"], showgrid: false } : { nticks: 5 };
   const entries = Math.min(seen.size, 14);
   Plotly.react(element, traces, layout(element, 300 + 18 * entries, {
     font: { family: DATA.font, size: 11, color: ink("ink") },
-    margin: { l: 8, r: 14, t: 10, b: 8 },
+    margin: { l: 8, r: 14, t: named ? 44 : 10, b: 8 },
     hovermode: "closest",
     showlegend: seen.size > 1,
-    legend: { orientation: "h", x: 0, y: -0.2, yanchor: "top" },
+    // Long labels would lie over a legend below them.
+    legend: { orientation: "h", x: 0, ...(named ? { y: 1.02, yanchor: "bottom" } : { y: -0.2, yanchor: "top" }) },
     xaxis: axis({ automargin: true, zeroline: false, title: { text: named || chart.x === "depth" ? "" : escaped(chart.x), standoff: 8 }, ...x }),
     yaxis: axis({ automargin: true, zeroline: chart.zero, nticks: 6, title: { text: escaped(chart.y), standoff: 8 }, ...(chart.zero && { rangemode: "tozero" }) }),
   }), { ...CONFIG, displayModeBar: false });

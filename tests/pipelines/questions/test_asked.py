@@ -71,7 +71,8 @@ ANSWERS = {
     "layers": ("[cka, mutual_knn]", "", "the sweet spot of vision and language lies at 0."),
     "scale": ("[cka]", "", "the score of Eye with language"),
     "stitching": (
-        "[{name: stitch, report: recall_1}, {name: stitch, report: class}]", "labels: kinds.csv", "Mapped from eye",
+        "[{name: stitch, report: recall_1}, {name: stitch, report: class}]", "labels: kinds.csv",
+        "held-out items mapped from eye",
     ),
     "depth": ("[cka]", "", "the agreement with language grows over the depth of the vision models"),
     "{name: objectives, stimuli: dogs}": ("[cka]", "", "models of one objective"),
