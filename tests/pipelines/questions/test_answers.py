@@ -1,5 +1,6 @@
 """Every question on score tables whose truth is known: against literal computations, and where nothing is there."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 from made_up import GROUPS, METRIC, card, flat, made_up
 from scipy import stats
 
+import consilience as cs
 from consilience.engine.inference.jackknife import standard_error
-from consilience.pipelines.questions import depth, layers, objectives, scale
+from consilience.engine.inference.split import held_out, split
+from consilience.pipelines.questions import depth, layers, objectives, scale, stitching
 from consilience.pipelines.questions.kinds import kind
 from consilience.pipelines.questions.zoo import Zoo
 from consilience.pipelines.zoosite.statistics import apart
@@ -350,3 +353,31 @@ def test_the_order_of_pairs_on_two_sets_of_stimuli() -> None:
     assert {r[0] for r in found.rows} == {"cats", "dogs"}
     assert [c.title for c in found.charts] == ["Objectives on cats", "Objectives on dogs", "Every two models"]
     assert sum(len(s.x) for s in found.charts[-1].series) == 28
+
+
+# Stitching
+
+
+def test_chance_is_that_of_the_items_that_score() -> None:
+    rng = np.random.default_rng(0)
+    seen, labels = rng.normal(size=(130, 4)), np.arange(130) % 3
+    data = {f"{m}/0": seen @ rng.normal(size=(4, 6)) + rng.normal(size=(130, 6)) for m in ("eye1", "ear")}
+    metrics = [f"stitch:report={x}" for x in ("recall_1", "recall_5", "class", "r2")]
+    table = cs.compare(data, metrics=metrics, labels=labels, groups=7)
+    zoo = Zoo(table.assign_attrs(cards=json.dumps(CARDS)))
+    held = held_out(split(130, 0).held, 7, 0, se=True)
+    scored = int(held.inside[held.subsets.holdout].sum())
+    for metric, k in zip(zoo.metrics, (1, 5, None)):
+        for fields in (FIELDS, FIELDS[::-1]):
+            (cross,) = zoo.crosses(metric, fields)
+            assert cross.models == (cross.best.model_a, cross.best.model_b), "a map has a direction"
+            share, among = stitching.chance(zoo, metric, cross)
+            assert among == scored
+            assert share == pytest.approx(k / scored if k else 1 / 3, abs=1e-9 if k else 0.02)
+    assert [stitching.report_of(m) for m in zoo.metrics] == ["recall_1", "recall_5", "class", "r2"]
+    rows = told(zoo, stitching)
+    assert [(r["Found"], r["From"]) for r in rows] == [
+        (f"by {x}", m) for x in ("name", "name, among 5", "class") for m in ("eye1", "ear")
+    ]
+    best = {m: cross.best for m in zoo.metrics for cross in zoo.crosses(m, FIELDS)}
+    assert float(rows[0]["Share"]) == pytest.approx(best[zoo.metrics[0]].score, abs=5e-3)
