@@ -105,9 +105,6 @@ class Pairs(Strict):
         return any(fnmatchcase(model, p) or fnmatchcase(f"{model}/{layer}", p) for p in patterns)
 
 
-QUESTIONS = ("layers", "scale", "stitching", "objectives", "depth")
-
-
 class Question(Strict):
     """What a run answers in words and with a test, beside its scores; see `consilience.pipelines.questions`.
 
