@@ -63,27 +63,31 @@ def spot(zoo: Zoo, metric: str, cross: Cross) -> Spot:
     one = zoo.scores.sel(metric=metric)
     held, best, groups = one["score_holdout"].values, cross.best, zoo.groups(metric)
     cells = [(int(i), int(j)) for i in cross.rows for j in cross.columns if np.isfinite(held[i, j])]
-    chosen = cells.index((best.a, best.b))
+    chosen, last = (best.a, best.b), (int(cross.rows[-1]), int(cross.columns[-1]))
     values = np.array([held[x] for x in cells])
-    covariance = zoo.covariance(metric, cells)
-    spread = np.diagonal(covariance)
-    se = np.sqrt(np.maximum(spread[chosen] + spread - 2 * covariance[chosen], 0))
-    behind = zoo.sign(metric) * (values[chosen] - values)
+    variance = np.array([one["se_holdout"].values[x] ** 2 for x in cells])
+    at = cells.index(chosen)
+    shared = zoo.covariance(metric, cells, [chosen])[:, 0]
+    se = np.sqrt(np.maximum(variance[at] + variance - 2 * shared, 0))
+    behind = zoo.sign(metric) * (values[at] - values)
     factor = float(quantile(groups, level=0.9))
     alike = behind <= (factor * se if np.isfinite(factor) else np.inf)
     depth = (zoo.depth["a"], zoo.depth["b"])
     inside = np.array(cells)[alike]
-    weights = np.zeros(len(cells))
-    weights[chosen] += 1
-    if (last := (int(cross.rows[-1]), int(cross.columns[-1]))) in cells:
-        weights[cells.index(last)] -= 1
+    ends = [chosen, last if last in cells else chosen]
+    gain = weighted(
+        zoo.sign(metric) * np.array([held[x] for x in ends]),
+        np.array([1.0, -1.0]),
+        zoo.covariance(metric, ends),
+        groups,
+    )
     rows, columns = list(cross.rows), list(cross.columns)
     return Spot(
         cross,
         cross.ordered(float(depth[0][best.a]), float(depth[1][best.b])),
         [(rows.index(i), columns.index(j)) for i, j in inside],
         cross.ordered(_ends(depth[0][inside[:, 0]]), _ends(depth[1][inside[:, 1]])),
-        weighted(zoo.sign(metric) * values, weights, covariance, groups),
+        gain,
     )  # fmt: skip
 
 

@@ -109,17 +109,24 @@ class Zoo:
         """The pairs of modalities of which trained models were compared."""
         return [x for x in combinations(FIELDS.values(), 2) if self.crosses(metric, x)]
 
-    def covariance(self, metric: str, cells: list[Cell]) -> np.ndarray:
-        """(K, K): of the held-out scores of those cells over samples.
+    def covariance(self, metric: str, cells: list[Cell], others: list[Cell] | None = None) -> np.ndarray:
+        """(K, L): of the held-out scores of those cells with those of `others` (default: the same), over samples.
 
         Their errors are those of the held-out half; how these go together is the correlation of the scores without each
         row group of all samples. Where that was not kept they are taken as independent, which is wide for differences.
         """
-        i, j = np.array(cells).T
-        se = self.scores["se_holdout"].sel(metric=metric).values[i, j]
-        together = np.equal.outer(i, i) & np.equal.outer(j, j)
+        sides = [np.array(x).T for x in (cells, cells if others is None else others)]
+        (i, j), (k, l) = sides
+        together = (np.equal.outer(i, k) & np.equal.outer(j, l)).astype(float)
         if metric in self.left_out:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                correlation = np.atleast_2d(np.corrcoef(self.left_out[metric][:, i, j].astype(float).T))
-            together = np.where(together, 1.0, np.nan_to_num(correlation))
-        return np.asarray(together * np.outer(se, se))
+            one, other = (_standard(self.left_out[metric][:, x, y]) for x, y in sides)
+            together = np.where(together > 0, 1.0, np.nan_to_num(one.T @ other))
+        se = self.scores["se_holdout"].sel(metric=metric).values
+        return np.asarray(together * np.outer(se[i, j], se[k, l]))
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    """(G, K): columns of mean 0 and length 1, so that their products are correlations; NaN where one is constant."""
+    centred = values.astype(float) - values.mean(axis=0, dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(centred / np.linalg.norm(centred, axis=0))
