@@ -89,6 +89,11 @@ def within(value: float, low: float, high: float, error: float) -> str:
     return f"{rounded(value, error)} (95 % interval {rounded(low, error)} to {rounded(high, error)})"
 
 
+def amount(value: float, low: float, high: float, error: float) -> str:
+    """As `within`, of how much something grows or falls: of a fall the value and its interval turned round."""
+    return within(value, low, high, error) if value >= 0 else within(-value, -high, -low, error)
+
+
 def spread(low: float, high: float, error: float) -> str:
     """``0.10 to 0.14``, for a table."""
     return f"{rounded(low, error)} to {rounded(high, error)}" if np.isfinite(low) else "–"

@@ -10,6 +10,7 @@ from consilience.pipelines.questions.answer import (
     Answer,
     Chart,
     Series,
+    amount,
     count,
     p_cell,
     p_of,
@@ -112,7 +113,7 @@ def answer(zoo: Zoo) -> Answer:
                 twins = [_twin(zoo, x, random) for x in found]
                 rows += [_row(metric, x, float(y), t) for x, y, t in zip(found, q, twins)]
                 if k == 0:
-                    sentences += _words(metric, fields, side, found, q, [t for t in twins if t is not None])
+                    sentences += _words(metric, fields, side, found, q, twins)
                     charts.append(_chart(zoo, metric, fields, side, found, random))
     caption = "Mean scores of every layer with all layers of the other model, with their 95 % intervals over samples."
     return Answer(
@@ -131,7 +132,12 @@ def _twin(zoo: Zoo, found: Trend, random: list[Trend]) -> Trend | None:
 
 
 def _words(
-    metric: str, fields: tuple[str, str], side: int, found: list[Trend], q: np.ndarray, twins: list[Trend]
+    metric: str,
+    fields: tuple[str, str],
+    side: int,
+    found: list[Trend],
+    q: np.ndarray,
+    twins: list[Trend | None],
 ) -> list[str]:
     field, other = fields[side], fields[1 - side]
     s = together(found)
@@ -146,17 +152,16 @@ def _words(
     )
     said = [
         f"By {metric_words(metric)}, the agreement with {other} {way} over the depth of the {field} models, by "
-        f"{within(s.value, s.low, s.high, s.se)} from the first layer to the last ({p_of(s.p)} over samples, mean of "
+        f"{amount(s.value, s.low, s.high, s.se)} from the first layer to the last ({p_of(s.p)} over samples, mean of "
         f"{count(len(found), 'pair')} of models){sure}: it rises in {rise} and falls in {fall} of them "
         f"(q < 0.05).{over}"
     ]
-    if twins:
-        t = together(twins)
-        trained = [x for x in found if any(x.cross.models[1] == y.cross.models[1] for y in twins)]
-        less = from_left_out(
-            together(trained).value - t.value,
-            np.mean([x.without for x in trained], axis=0) - np.mean([x.without for x in twins], axis=0),
-        )
+    with_twin = [(x, t) for x, t in zip(found, twins) if t is not None]
+    if with_twin:
+        trained, random = map(list, zip(*with_twin))
+        t, mine = together(random), together(trained)
+        apart = np.mean([x.without - y.without for x, y in with_twin], axis=0)
+        less = from_left_out(mine.value - t.value, apart)
         said.append(
             f"In twins with random weights it changes by {within(t.value, t.low, t.high, t.se)}; training adds "
             f"{within(less.value, less.low, less.high, less.se)} to the slope ({p_of(less.p)})."

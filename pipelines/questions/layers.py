@@ -75,12 +75,8 @@ def spot(zoo: Zoo, metric: str, cross: Cross) -> Spot:
     depth = (zoo.depth["a"], zoo.depth["b"])
     inside = np.array(cells)[alike]
     ends = [chosen, last if last in cells else chosen]
-    gain = weighted(
-        zoo.sign(metric) * np.array([held[x] for x in ends]),
-        np.array([1.0, -1.0]),
-        zoo.covariance(metric, ends),
-        groups,
-    )
+    two = zoo.sign(metric) * np.array([held[x] for x in ends])
+    gain = weighted(two, np.array([1.0, -1.0]), zoo.covariance(metric, ends), groups)
     rows, columns = list(cross.rows), list(cross.columns)
     return Spot(
         cross,

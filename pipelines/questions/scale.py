@@ -10,6 +10,7 @@ from consilience.pipelines.questions.answer import (
     Answer,
     Chart,
     Series,
+    amount,
     count,
     p_cell,
     p_of,
@@ -179,10 +180,9 @@ def _words(
     s, m = own.samples, len(family.size)
     rises = "rises" if s.value > 0 else "falls"
     clear = "also for other samples" if s.p < 0.05 else "which other samples could turn round"
-    low, high = sorted((s.low * _way(s), s.high * _way(s)))
     found = [
         f"By {metric_words(metric)}, the score of {family.name} with {family.fields[1]} {rises} with size, by "
-        f"{within(abs(s.value), low, high, s.se)} for ten times the parameters, {clear}; the sizes "
+        f"{amount(s.value, s.low, s.high, s.se)} for ten times the parameters, {clear}; the sizes "
         f"span {family.size[-1] / family.size[0]:.2g} times."
     ]
     if p.least > 0.05:
@@ -203,10 +203,6 @@ def _words(
             f"by {within(d.value, d.low, d.high, d.se)} for ten times the parameters ({p_of(d.p)} over samples)."
         )
     return found
-
-
-def _way(found: Contrast) -> int:
-    return 1 if found.value >= 0 else -1
 
 
 def _row(
