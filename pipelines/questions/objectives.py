@@ -204,7 +204,7 @@ def _scatter(zoo: Zoo, beside: Zoo, metric: str, models: list[str], names: tuple
     for name, points in series.items():
         at, score, low, high, text = zip(*points)
         drawn.append(Series(name, at, score, low, high, text))
-    return Chart("Every two models", f"held-out score on {names[0]}", f"held-out score on {names[1]}", drawn)
+    return Chart("Every two models", f"on {names[0]}", f"on {names[1]}", drawn)
 
 
 def _heat(name: str, zoo: Zoo, metric: str) -> Chart:
