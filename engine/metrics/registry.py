@@ -46,7 +46,7 @@ class Request:
     @property
     def labelled(self) -> bool:
         """Whether labels of the samples are needed."""
-        return self.needs in ("classes", "probe")
+        return self.needs in ("classes", "probe") or bool(self._declared(self.metric.labels))
 
     @property
     def units(self) -> bool:

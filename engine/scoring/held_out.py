@@ -35,16 +35,19 @@ class Asked:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Requests that all need moments of the `train` rows, or none of which does (None)."""
+    """Requests that all need moments of the `train` rows, or none of which does (None). `labels` as of the setting."""
 
     asked: tuple[Asked, ...]
     sweep: Sweep
     split: Split
     train: Groups | None
+    labels: np.ndarray | None
 
     def factors(self) -> Factors:
         """What every representation contributes."""
-        return self.sweep.own(partial(_contributions, self.asked, self.sweep, self.split), self.train)
+        return self.sweep.own(
+            partial(_contributions, self.asked, self.sweep, self.split, self.labels), self.train
+        )
 
     def values(self, factors: Factors, pairs: Sequence[Pair], null: bool) -> Found:
         """The scores of `pairs`, and with `null` the moments of their null where those are exact."""
@@ -77,7 +80,7 @@ def evaluate(requests: Sequence[Request], setting: Setting) -> list[Evaluated]:
             asked.append(Asked(r, held_out(rows, count, setting.seed, se=setting.se)))
         if asked:
             train = Groups(cut.train, np.array([0, len(cut.train)])) if fits else None
-            found += _evaluate(HeldOut(tuple(asked), sweep_of(setting), cut, train), setting)
+            found += _evaluate(HeldOut(tuple(asked), sweep_of(setting), cut, train, setting.labels), setting)
     return found
 
 
@@ -127,7 +130,12 @@ def _entered(found: Found, size: int) -> dict[tuple[int, int], np.ndarray]:
 
 
 def _contributions(
-    asked: Sequence[Asked], sweep: Sweep, split: Split, state: State | None, pair: Pair
+    asked: Sequence[Asked],
+    sweep: Sweep,
+    split: Split,
+    labels: np.ndarray | None,
+    state: State | None,
+    pair: Pair,
 ) -> Factors:
     """What one representation gives to all its pairs."""
     r, _ = pair
@@ -139,7 +147,7 @@ def _contributions(
         own, mean = Own(gram, n, sweep.frames[r].scale), state[0].left[r][0] / n
     found = []
     for one in asked:
-        side = Side(sweep.representations[r], sweep.frames[r], split, one.held, own, mean)
+        side = Side(sweep.representations[r], sweep.frames[r], split, one.held, own, mean, labels)
         found.append(one.request.metric.factor(side, **one.request.parameters))  # type: ignore[misc]
     return {r: found}
 

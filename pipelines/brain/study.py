@@ -43,14 +43,12 @@ study file.
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, field_serializer
 
 from consilience.engine.errors import BadInput, unknown
-from consilience.pipelines.demo import placed
 from consilience.pipelines.studyfiles.common import (
     Drift,
     Entry,
@@ -63,6 +61,9 @@ from consilience.pipelines.studyfiles.common import (
     text_of,
 )
 from consilience.pipelines.studyfiles.located import Loc
+from consilience.pipelines.studyfiles.shipped import BRAINS
+from consilience.pipelines.studyfiles.shipped import study_file as shipped_file
+from consilience.pipelines.studyfiles.shipped import text as shipped_text
 
 SHIPPED = ("brain92", "alice", "haxby")
 
@@ -163,21 +164,12 @@ def _check_models(study: BrainStudy) -> None:
 
 def shipped(name: str) -> str:
     """The text of a study that comes with the package."""
-    return files("consilience.pipelines.brain").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    return shipped_text(name, BRAINS)
 
 
 def study_file(given: str, output: Path | None = None) -> tuple[Path, bool]:
-    """The file of a study that is named by its path, or by the name of a shipped one, which is written to
-    ``<output>/study.yaml`` (default folder: ``consilience-<name>``); and whether such a file differs from the shipped.
-    """
-    if given not in SHIPPED or Path(given).is_file():
-        if output is not None:
-            raise BadInput("--output with a shipped study", given, "write `output:` into the study's file")
-        if not Path(given).is_file() and not Path(given).suffix:
-            raise unknown("shipped study, or file of one", given, SHIPPED)
-        return Path(given), False
-    folder = Path(f"consilience-{given}") if output is None else output
-    return placed(folder, shipped(given))
+    """As `studyfiles.shipped.study_file`, of studies of brains."""
+    return shipped_file(given, output, BRAINS, SHIPPED)
 
 
 _MODELS: dict[Loc, type[BaseModel]] = {

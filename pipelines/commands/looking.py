@@ -37,7 +37,9 @@ def status(
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help="metrics, preprocessing, models, stimuli, brains or tables.")],
+    kind: Annotated[
+        str, typer.Argument(help="metrics, preprocessing, models, stimuli, brains, studies or tables.")
+    ],
     store: Store = "features",
     long: Annotated[
         bool, typer.Option("--long", help="Of metrics: parameters, range, invariances, null, costs, source.")
@@ -46,11 +48,11 @@ def list_(
         str | None, typer.Option(help="Of models: vision, language, speech or multimodal.")
     ] = None,
 ) -> None:
-    """List the registered metrics, preprocessing steps, models, stimuli or brains, or the tables of a store."""
+    """List the metrics, preprocessing steps, models, stimuli, brains or studies there are, or the tables of a store."""
     from consilience.pipelines.console import Console
     from consilience.pipelines.tables import listing
 
-    kinds = ("metrics", "preprocessing", "models", "stimuli", "brains", "tables")
+    kinds = ("metrics", "preprocessing", "models", "stimuli", "brains", "studies", "tables")
     if kind not in kinds:
         raise unknown("kind of thing to list", kind, kinds)
     for row in listing(kind, store, long=long, family=family):

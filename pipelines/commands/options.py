@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 BAD_INPUT, REJECTS, DRIFT, INTERRUPTED = 2, 3, 4, 130
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="A study file (YAML).")]
+StudyName = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY", help="A study file (YAML), or the name of one of `consilience list studies`."
+    ),
+]
+Output = Annotated[Path | None, typer.Option(help="Where a shipped study goes; default: consilience-STUDY.")]
 Store = Annotated[str, typer.Option(help="The folder of feature tables, or s3://BUCKET/PREFIX.")]
 Executor = Annotated[
     str | None,

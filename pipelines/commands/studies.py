@@ -9,7 +9,8 @@ from consilience.pipelines.commands.options import (
     REJECTS,
     Address,
     Executor,
-    StudyFile,
+    Output,
+    StudyName,
     interruptible,
     shipped,
 )
@@ -30,11 +31,13 @@ def demo(
     _run(path, console)
 
 
-def run(study: StudyFile, executor: Executor = None, address: Address = None) -> None:
+def run(study: StudyName, output: Output = None, executor: Executor = None, address: Address = None) -> None:
     """Run a study: extract what is missing, compare what is new, write scores and report."""
     from consilience.pipelines.console import Console
+    from consilience.pipelines.studyfiles.shipped import study_file
 
-    _run(study, Console(), executor, address)
+    console = Console()
+    _run(shipped(console, study_file(study, output)), console, executor, address)
 
 
 def _run(study: Path, console: Any, executor: str | None = None, address: str | None = None) -> None:
@@ -49,7 +52,8 @@ def _run(study: Path, console: Any, executor: str | None = None, address: str | 
 
 
 def plan(
-    study: StudyFile,
+    study: StudyName,
+    output: Output = None,
     nodes: Annotated[int, typer.Option(min=0, help="Of a cluster that is simulated; 0: none is.")] = 0,
     gpus: Annotated[int, typer.Option(min=0, help="Of each node; 0: models run on its cores.")] = 0,
     rate: Annotated[
@@ -62,11 +66,15 @@ def plan(
 ) -> None:
     """Show what a run would do: passes, memory and seconds on this machine, or hours on a cluster."""
     from consilience.pipelines.console import Console
+    from consilience.pipelines.studyfiles.shipped import study_file
     from consilience.pipelines.studyfiles.study import load_study
     from consilience.pipelines.zoo.prepare import prepare
 
-    prepared, console = prepare(load_study(study)), Console()
+    console = Console()
+    prepared = prepare(load_study(shipped(console, study_file(study, output))))
     prepared.plan().show(console)
+    if prepared.beside is not None:
+        prepared.beside.plan().show(console)
     if nodes:
         from consilience.engine.simulation import Cluster
         from consilience.pipelines.scale import Rates, of_study
@@ -80,9 +88,7 @@ def brain(
         str, typer.Argument(metavar="STUDY", help="A study file (YAML), or brain92, alice, haxby.")
     ],
     plan: Annotated[bool, typer.Option("--plan", help="Show what a run would do, and stop.")] = False,
-    output: Annotated[
-        Path | None, typer.Option(help="Where a shipped study goes; default: consilience-STUDY.")
-    ] = None,
+    output: Output = None,
     executor: Executor = None,
     address: Address = None,
 ) -> None:

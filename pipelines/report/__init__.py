@@ -17,6 +17,7 @@ SCRIPTS = (
     "profile.js",
     "models.js",
     "traits.js",
+    "answer.js",
     "run.js",
     "table.js",
     "main.js",

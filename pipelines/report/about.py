@@ -32,6 +32,7 @@ def about(scores: xr.Dataset, profile: xr.Dataset | None = None) -> dict[str, An
         "metrics": [_metric(scores, str(m)) for m in scores["metric"].values],
         "chains": chains(scores),
         "traits": told(profile),
+        "answer": attr(scores, "answer", {}),
         "run": attr(scores, "run", {}),
         "tables": attr(scores, "tables", []),
         "join": attr(scores, "join", {}),

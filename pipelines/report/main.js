@@ -41,6 +41,7 @@ async function draw() {
 // What the size and the colours of the page decide.
 function redraw() {
   draw();
+  drawAnswer();
   drawTraits();
   drawRun();
 }
@@ -84,6 +85,7 @@ function bind() {
 
 async function start() {
   bind();
+  drawAnswer();
   drawTraits();
   drawRun();
   await drawAll();

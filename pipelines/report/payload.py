@@ -31,6 +31,7 @@ def payload(scores: xr.Dataset, profile: xr.Dataset | None = None) -> dict[str, 
         "metrics": [_metric(scores, str(m)) for m in scores["metric"].values],
         "traits": traits(profile, attr(scores, "cards", {})),
         "run": attr(scores, "run", {}),
+        "answer": attr(scores, "answer", {}).get("charts", []),
     }
 
 

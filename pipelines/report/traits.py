@@ -17,7 +17,7 @@ def traits(profile: xr.Dataset | None, cards: Mapping[str, Mapping[str, Any]]) -
     model each is."""
     if profile is None:
         return []
-    depth = _depths(profile)
+    depth = depths(profile["model_a"].values.astype(str))
     return [_trait(profile, str(metric), depth, cards) for metric in profile["metric"].values]
 
 
@@ -47,11 +47,10 @@ def told(profile: xr.Dataset | None) -> list[dict[str, Any]]:
     return found
 
 
-def _depths(profile: xr.Dataset) -> np.ndarray:
-    """Of each layer its place among those of its model, 0 for the first and 1 for the last."""
-    models = profile["model_a"].values.astype(str)
+def depths(models: np.ndarray) -> np.ndarray:
+    """Of each layer, given its model (L,), its place among those of that model: 0 for the first and 1 for the last."""
     depth = np.zeros(len(models))
-    for model in names(profile, "a"):
+    for model in dict.fromkeys(models):
         at = np.flatnonzero(models == model)
         depth[at] = np.linspace(0, 1, len(at)) if len(at) > 1 else 0.5
     return depth

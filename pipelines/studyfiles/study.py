@@ -23,8 +23,10 @@ seed: 0
 budget: 8GB
 precision: exact           # or fast, auto: CKA and neighbours from few digits; auto only where it cannot be seen
 until_se: null             # draw random pairs of samples until the standard errors are this small, such as 0.005
-labels: null               # a CSV or Parquet file with the columns sample_id and label, for `probe`, and
-                           # for `{name: cka, by: label}`
+labels: null               # a CSV or Parquet file with the columns sample_id and label, or `stimuli`, those that
+                           # the set itself has; for `probe`, `{name: stitch, report: class}`, `{name: cka, by: label}`
+question: null             # what the run shall answer in words, with a test: layers, scale, stitching, objectives,
+                           # depth; or {name: objectives, stimuli: ANOTHER-SET}, on which all is done a second time
 executor: threads          # or distributed, a Dask cluster; or ray, the Ray cluster that also extracts
 address: null              # of that cluster, such as tcp://host:8786 or host:6379; null: processes on this machine
 device: cpu                # of the comparison
@@ -103,6 +105,16 @@ class Pairs(Strict):
         return any(fnmatchcase(model, p) or fnmatchcase(f"{model}/{layer}", p) for p in patterns)
 
 
+class Question(Strict):
+    """What a run answers in words and with a test, beside its scores; see `consilience.pipelines.questions`.
+
+    `stimuli`: a second set, which all models of the study are shown as well, to see whether what is found holds there.
+    """
+
+    name: Literal["layers", "scale", "stitching", "objectives", "depth"]
+    stimuli: str | None = None
+
+
 class Study(StudyFile):
     """The content of a study file; see the module's text for the meaning of each key."""
 
@@ -119,6 +131,7 @@ class Study(StudyFile):
     labels: str | None = None
     device: str = "cpu"
     reject_limit: float = Field(0.05, ge=0, le=1)
+    question: Annotated[Question | None, Named] = None
 
 
 def load_study(path: str | Path) -> Study:
@@ -155,4 +168,5 @@ _MODELS: dict[Loc, type[BaseModel]] = {
     ("metrics", "*", "layers"): LayerChoice,
     ("pairs",): Pairs,
     ("drift",): Drift,
+    ("question",): Question,
 }

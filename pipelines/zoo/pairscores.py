@@ -165,6 +165,22 @@ class Pairs:
             attrs={"reasons": json.dumps(reasons), **{k: json.dumps(v) for k, v in about.items()}},
         )  # fmt: skip
 
+    def left_out(self, metric: str) -> np.ndarray | None:
+        """(groups, A, B): the scores of `table` without each row group in turn; None where they were not kept."""
+        left, right = (self._places(x) for x in (self.comparison.a, self.comparison.b or self.comparison.a))
+        size, found = len(self.names), None
+        for segment in self._read(metric):
+            if not segment.has(LEFT_OUT):
+                continue
+            a, b = self._rows(segment)
+            (inside,) = ((a >= 0) & (b >= 0)).nonzero()
+            values = segment.values(LEFT_OUT)
+            if found is None:
+                found = np.full((values.shape[1], size, size), np.nan)
+            if len(found) == values.shape[1]:
+                found[:, a[inside], b[inside]] = values[inside].T
+        return None if found is None else found[:, left][:, :, right]
+
     def _places(self, names: Sequence[Name]) -> list[int]:
         return [self._at[name] for name in names]
 

@@ -16,6 +16,7 @@ from consilience.engine.pairs import with_own
 from consilience.engine.planning import Plan, gigabytes, needs_of
 from consilience.pipelines.bills import bills
 from consilience.pipelines.console import Console
+from consilience.pipelines.questions.asked import check
 from consilience.pipelines.seats import Seat
 from consilience.pipelines.studyfiles.steps import step_error, steps_of
 from consilience.pipelines.zoo.contents import among
@@ -148,6 +149,7 @@ def study_plan(prepared: Prepared, rate: Speed | None = None) -> StudyPlan:
 
     Raises StudyError where the budget cannot hold the comparison; it names both numbers.
     """
+    check(prepared)
     features = features_of(prepared.seats)
     pairs = tuple(Pairs(prepared, comparison) for comparison in prepared.comparisons())
     scores = {metric: one.counts(metric) for one in pairs for metric in one.comparison.metrics}

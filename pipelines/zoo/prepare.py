@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.schema import digest
-from consilience.pipelines.seats import Seat, seated, unmade
+from consilience.pipelines.seats import Seat, open_set, seated, unmade
 from consilience.pipelines.studyfiles.matching import matched
+from consilience.pipelines.studyfiles.second import second
 from consilience.pipelines.studyfiles.study import Pairs, Study
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from consilience.engine.metrics.registry import Request
     from consilience.pipelines.zoo.plan import StudyPlan
 
+OF_STIMULI = "stimuli"  # as `labels`: those that the stimulus set itself has
 Name = tuple[str, str]  # model, layer
 
 
@@ -42,13 +44,15 @@ class Profiling:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A study, with its models seated. `left_out` says of each model that is not installed how to add it."""
+    """A study, with its models seated. `left_out` says of each model that is not installed how to add it. `beside` is
+    the same study on the second stimulus set that its question asks for."""
 
     study: Study
     store: FeatureStore
     seats: tuple[Seat, ...]
     left_out: dict[str, str] = field(default_factory=dict)
     labels: dict[str, Any] | None = None
+    beside: "Prepared | None" = None
 
     def fingerprint(self) -> str:
         """The digest of everything that decides the result: the study, its tables and the version of the code."""
@@ -61,6 +65,7 @@ class Prepared:
                 "tables": {x.name: x.digest for x in self.seats},
                 "left_out": sorted(self.left_out),
                 "labels": self.labels,
+                "beside": None if self.beside is None else self.beside.fingerprint(),
             }
         )
 
@@ -171,9 +176,11 @@ class Prepared:
         return self.study.path(self.study.output) / ".scores"
 
     def anew(self, folder: Path) -> "Prepared":
-        """The same study of which nothing is extracted or scored, and which writes everything into `folder`."""
-        study = self.study.model_copy(update={"output": str(folder)})
-        return replace(self, study=study, store=FeatureStore(folder / "features"), seats=unmade(self.seats))
+        """The same study, but for its question, of which nothing is extracted or scored, and which writes everything
+        into `folder`."""
+        study = self.study.model_copy(update={"output": str(folder), "question": None})
+        store, seats = FeatureStore(folder / "features"), unmade(self.seats)
+        return replace(self, study=study, store=store, seats=seats, beside=None)
 
     def plan(self) -> "StudyPlan":
         """What is to be done, in rows that can be printed."""
@@ -184,18 +191,38 @@ class Prepared:
 
 def prepare(study: Study) -> Prepared:
     """Look up every name of `study`. Raises StudyError, with the place in the file, for one that is not known."""
-    store = FeatureStore(study.store_place)
+    store, other = FeatureStore(study.store_place), second(study)
     study = matched(study, study.stimuli, store)
     seats, left_out = seated(study, study.stimuli, store)
-    return Prepared(study, store, seats, left_out, _labels(study))
+    beside = None if other is None else prepare(other)
+    return Prepared(study, store, seats, left_out, _labels(study), beside)
 
 
 def _labels(study: Study) -> dict[str, Any] | None:
     if study.labels is None:
         return None
+    if study.labels == OF_STIMULI:
+        return _own_labels(study)
     from consilience.pipelines.studyfiles.sample_labels import read_labels
 
     try:
         return read_labels(study.path(study.labels))
     except BadInput as bad:
         raise study.error(("labels",), bad) from bad
+
+
+def _own_labels(study: Study) -> dict[str, Any]:
+    there, absent = open_set(study.stimuli)
+    if absent is not None:
+        raise study.error(("stimuli",), absent) from absent
+    of = getattr(there, "labels", None)
+    if of is None:
+        raise study.error(
+            ("labels",),
+            BadInput(
+                "a stimulus set that has labels, such as openmoji", f"{study.stimuli}, which has none",
+                "name a file with the columns sample_id and label",
+            ),
+        )  # fmt: skip
+    found: dict[str, Any] = of()
+    return found

@@ -19,8 +19,16 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, float]) -> dict[str, str | int]:
-    """The attributes of a study's score table, JSON where nested, with the findings in sentences as `summary`."""
+def describe(
+    scores: "xr.Dataset",
+    prepared: Prepared,
+    elapsed: Mapping[str, float],
+    beside: "xr.Dataset | None" = None,
+) -> dict[str, str | int]:
+    """The attributes of a study's score table, JSON where nested, with the findings in sentences as `summary`, and the
+    `answer` to what it asks, whose sentences come first. `beside` are the scores on its second stimulus set.
+    """
+    from consilience.pipelines.questions.asked import answered
     from consilience.pipelines.report.run import run_facts
     from consilience.pipelines.zoo.inputs import inputs
     from consilience.pipelines.zoo.words import summary
@@ -44,7 +52,11 @@ def describe(scores: "xr.Dataset", prepared: Prepared, elapsed: Mapping[str, flo
         "status": "rejects over the limit" if over_limit(prepared) else "done",
     }
     attrs = plain | {k: json.dumps(v) for k, v in nested.items()}
-    attrs["summary"] = json.dumps(summary(scores.assign_attrs(attrs)))
+    whole = scores.assign_attrs(attrs)
+    answer = answered(prepared, whole, beside)
+    if answer:
+        attrs["answer"] = json.dumps(answer)
+    attrs["summary"] = json.dumps([*answer.get("sentences", ()), *summary(whole)])
     return attrs
 
 

@@ -71,7 +71,9 @@ def run_held(study: Study, console: Console) -> "xr.Dataset":
         _tell(console, scores, output)
         return scores
 
-    plan = _planned(prepared, console)
+    plan = _planned(prepared)
+    beside = None if prepared.beside is None else run(prepared.beside.study, console=console)
+    plan.show(console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     with standing(study.name, output, console, (x.digest for x in prepared.seats)):
         with opened(**placed) as session, Stages() as stages:
@@ -84,7 +86,7 @@ def run_held(study: Study, console: Console) -> "xr.Dataset":
                     profile = profile_missing(prepared, console)
             else:
                 profile = None
-        scores.attrs.update(describe(scores, prepared, stages.seconds))
+        scores.attrs.update(describe(scores, prepared, stages.seconds, beside))
         return _finish(scores, profile, prepared, stages, output, console)
 
 
@@ -96,7 +98,8 @@ def afresh(study: Study, folder: Path, console: Console) -> "xr.Dataset":
     prepared, output = prepare(study), study.path(study.output)
     brought = [x.name for x in prepared.seats if kept_as_is(x)]
     prepared = prepared.anew(folder)
-    plan = _planned(prepared, console)
+    plan = _planned(prepared)
+    plan.show(console)
     with standing(study.name, output, console, (x.digest for x in prepared.seats)):
         with opened(**study.placed) as session, Stages() as stages:
             session.begin()
@@ -105,12 +108,10 @@ def afresh(study: Study, folder: Path, console: Console) -> "xr.Dataset":
     return scores
 
 
-def _planned(prepared: Prepared, console: Console) -> "StudyPlan":
+def _planned(prepared: Prepared) -> "StudyPlan":
     from consilience.pipelines.zoo.plan import study_plan
 
-    plan = study_plan(prepared)  # refuses metrics, layers and pairs that do not exist
-    plan.show(console)
-    return plan
+    return study_plan(prepared)  # refuses metrics, layers, pairs and questions that cannot be
 
 
 def _compared(

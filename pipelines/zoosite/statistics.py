@@ -43,19 +43,21 @@ def trend(size: np.ndarray, scores: np.ndarray, decades: bool = True) -> Trend |
     scores = scores[np.ix_(known, known)]
     if len(x) < LEAST or np.ptp(x) < 1e-9:
         return None
-    slope, intercept = _line(x, means(scores))
+    slope, intercept = line(x, means(scores))
     left = []
     for k in range(len(x)):
         rest = np.arange(len(x)) != k
         if np.ptp(x[rest]) < 1e-9:
             return None
-        left.append(_line(x[rest], means(scores[np.ix_(rest, rest)]))[0])
+        left.append(line(x[rest], means(scores[np.ix_(rest, rest)]))[0])
     se = float(standard_error(np.array(left)))
     half = float(quantile(len(x))) * se
     return Trend(slope, intercept, se, slope - half, slope + half)
 
 
-def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Slope of the least-squares line of y over x (M,), and its height at the mean of x; of the points that are
+    known."""
     there = np.isfinite(y)
     x, y = x[there] - x[there].mean(), y[there]
     slope = float(x @ y / (x @ x))
@@ -79,24 +81,26 @@ def grouping(
     """Test groups `labels` (M,), "" where it is not known; None without two models of one group and two groups."""
     known = np.array([bool(x) for x in labels])
     names, scores = np.array(labels, object)[known], scores[np.ix_(known, known)]
-    pairs = np.triu(np.isfinite(scores), 1)
     sizes = {str(x): int((names == x).sum()) for x in dict.fromkeys(names)}
 
-    def apart(of: np.ndarray) -> tuple[float, float]:
-        same = np.equal.outer(of, of) & pairs
-        other = ~np.equal.outer(of, of) & pairs
-        return (
-            float(scores[same].mean()) if same.any() else np.nan,
-            float(scores[other].mean()) if other.any() else np.nan,
-        )
-
-    within, between = apart(names)
+    within, between = apart(names, scores)
     if not np.isfinite(within + between):
         return None
     sign, rng = 1 if more_is_alike else -1, np.random.default_rng(seed)
-    drawn = [apart(rng.permutation(names)) for _ in range(PERMUTATIONS)]
+    drawn = [apart(rng.permutation(names), scores) for _ in range(PERMUTATIONS)]
     far = sum(sign * (a - b) >= sign * (within - between) - 1e-12 for a, b in drawn)
     return Grouping(within, between, (1 + far) / (1 + PERMUTATIONS), sizes)
+
+
+def apart(of: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
+    """Mean scores of two models of one group, and of two; groups (M,), scores (M, M). NaN where there is no such
+    pair."""
+    pairs = np.triu(np.isfinite(scores), 1)
+    same = np.equal.outer(of, of)
+    return (
+        float(scores[same & pairs].mean()) if (same & pairs).any() else np.nan,
+        float(scores[~same & pairs].mean()) if (~same & pairs).any() else np.nan,
+    )
 
 
 def aligned(maps: Sequence[tuple[list[str], np.ndarray]]) -> list[np.ndarray]:

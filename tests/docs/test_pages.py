@@ -22,7 +22,7 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 # A block that cannot be run here says so in its title, where the reader sees it. How many each page has is written
 # down: one more is a decision.
 ELSEWHERE = {"on your machine", "on your cluster"}
-NOT_RUN = {"install.md": 2, "scale.md": 3, "scheduling.md": 3, "your-own.md": 1}
+NOT_RUN = {"install.md": 2, "scale.md": 3, "scheduling.md": 3, "studies.md": 1, "your-own.md": 1}
 FENCE = re.compile(r'^( *)```(\w*)(?: title="([^"]*)")?\n(.*?)^\1```$', re.M | re.S)
 
 

@@ -71,6 +71,8 @@ LABELLED: dict[str, Reference] = {
         x, y, c, "biased", 2.0
     ),
     "cka:by=label,estimator=unbiased_both": reference.cka_unbiased_both_of_classes,
+    "stitch:report=class": reference_held_out.stitch_class,
+    "stitch:report=class,ridge=0.5": lambda x, y, c: reference_held_out.stitch_class(x, y, c, 0.5),
 }
 
 # Of features (n, repeats, d).

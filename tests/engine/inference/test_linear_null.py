@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from consilience.engine.inference.linear_null import hits, linear
+from consilience.engine.inference.linear_null import agreements, hits, linear
 
 
 def every(a):
@@ -34,6 +34,16 @@ def test_hits_are_the_same_of_a_matrix_of_names(k):
         assert getattr(found, name) == pytest.approx(getattr(whole, name))
     assert found.step == 1  # a count
     assert hits(named.sum(axis=0), k).sd == pytest.approx(every(named).std())
+
+
+def test_agreements_are_the_same_of_a_matrix_of_classes():
+    named, true = np.array([0, 0, 2, 1, 2, 2, 0]), np.array([0, 1, 1, 2, 2, 3, 0])
+    found, whole = agreements(named, true), linear(np.equal.outer(named, true) * 1.0)
+    for name in ("mean", "sd", "skew"):
+        assert getattr(found, name) == pytest.approx(getattr(whole, name))
+    assert found.step == 1
+    assert found.sd == pytest.approx(every(np.equal.outer(named, true) * 1.0).std())
+    assert agreements(np.zeros(5, int), np.zeros(5, int)).sd == 0
 
 
 def test_what_cannot_vary():

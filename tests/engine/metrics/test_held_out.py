@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import reference_held_out as reference
+import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from references import REFERENCE
@@ -298,3 +299,33 @@ def test_the_fewest_samples():
     table = cs.compare({"x": x, "y": y}, metrics=[m for m in HELD_OUT if "k=" not in m], permutations=2)
     assert np.isfinite(table["score"]).all()
     assert (table["n"] == 4).all()
+
+
+def test_classes_are_named_by_the_means_of_their_train_samples():
+    """On every subset of the held-out samples; with the exact null of the pairing."""
+    x, y = related(160, 5, 6, noise=1.0)
+    labels = np.digitize(y[:, 0] + y[:, 1], [-2, 0, 2])
+    labels[split(160, 0).held[0]] = 9  # a class that no train sample has is never named
+    hit = reference.named(x, y, labels) == labels
+    held = held_out(split(160, 0).held, 10, 0, se=True)
+    values, chosen = held.means(hit[held.rows].astype(float)), held.subsets
+    table = cs.compare({"x": x}, {"y": y}, ["stitch:report=class"], groups=10, labels=labels)
+    words = np.array(list("cdeffffffa"))[labels]
+    same = cs.compare({"x": x}, {"y": y}, ["stitch:report=class"], groups=10, labels=words)
+    xr.testing.assert_allclose(same, table)  # classes may be words
+    want = {
+        "score": values[chosen.full],
+        "se": standard_error(values[chosen.leave_out]),
+        "score_holdout": values[chosen.holdout],
+        "se_holdout": standard_error(values[chosen.holdout_leave_out]),
+    }
+    for name, value in want.items():
+        assert float(table[name].squeeze()) == pytest.approx(value, abs=1e-9), name
+    rng, names = np.random.default_rng(1), reference.named(x, y, labels)[held.rows]
+    draws = np.array([(names == labels[held.rows][rng.permutation(80)]).mean() for _ in range(10_000)])
+    assert float(table["null_mean"].squeeze()) == pytest.approx(draws.mean(), abs=0.05 * draws.std())
+    assert float(table["z"].squeeze()) == pytest.approx(
+        (values[chosen.full] - draws.mean()) / draws.std(), rel=0.04
+    )
+    with pytest.raises(ValueError, match="labels of the samples"):
+        cs.compare({"x": x}, {"y": y}, ["stitch:report=class"])

@@ -1,0 +1,119 @@
+"""What a question finds: sentences, a table, charts and the method, as plain JSON that a report is drawn from."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from consilience.pipelines.report.numbers import number, probability, rounded
+
+Numbers = Sequence[float] | np.ndarray
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points (x, y) of one kind, with the ends of their intervals where there are some, joined by a line or not."""
+
+    name: str
+    x: Numbers
+    y: Numbers
+    low: Numbers = ()
+    high: Numbers = ()
+    text: Sequence[str] = ()
+    line: bool = False
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A matrix of scores: `rows` and `columns` name its sides; `best` is a cell, `alike` those not told from it."""
+
+    values: Sequence[Sequence[float]]
+    rows: Sequence[str]
+    columns: Sequence[str]
+    best: tuple[int, int] | None = None
+    alike: Sequence[tuple[int, int]] = ()
+    distance: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One figure: either points or a heat map. `log` is of x; `zero` draws the line y = 0."""
+
+    title: str
+    x: str
+    y: str
+    series: Sequence[Series] = ()
+    heat: Heat | None = None
+    log: bool = False
+    zero: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a question. `table` is its header and rows of text; `method` says how it was found, in full."""
+
+    title: str
+    sentences: Sequence[str]
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    method: Sequence[str]
+    charts: Sequence[Chart] = field(default=())
+    caption: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON: NaN becomes null."""
+        found: dict[str, Any] = _plain(asdict(self))
+        return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(v) for v in value]
+    if isinstance(value, float | np.floating):
+        return number(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def paragraphs(text: str) -> list[str]:
+    """Those of a text that is broken into lines."""
+    return [" ".join(part.split()) for part in text.strip().split("\n\n")]
+
+
+def within(value: float, low: float, high: float, error: float) -> str:
+    """``0.12 (95 % interval 0.10 to 0.14)``, to the digits that the error supports; without an interval if none."""
+    if not np.isfinite(low):
+        return rounded(value, error)
+    return f"{rounded(value, error)} (95 % interval {rounded(low, error)} to {rounded(high, error)})"
+
+
+def amount(value: float, low: float, high: float, error: float) -> str:
+    """As `within`, of how much something grows or falls: of a fall the value and its interval turned round."""
+    return within(value, low, high, error) if value >= 0 else within(-value, -high, -low, error)
+
+
+def spread(low: float, high: float, error: float) -> str:
+    """``0.10 to 0.14``, for a table."""
+    return f"{rounded(low, error)} to {rounded(high, error)}" if np.isfinite(low) else "–"
+
+
+def p_of(p: float) -> str:
+    """``p = 0.03``."""
+    return f"p {probability(p)}"
+
+
+def p_cell(p: float) -> str:
+    """``0.03``, for a table."""
+    return probability(p).removeprefix("= ")
+
+
+def count(n: int, noun: str) -> str:
+    """``1 model``, ``2 models``."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
