@@ -52,7 +52,8 @@ class OpenMoji:
 
     licence = "CC BY-SA 4.0"
     citation = (
-        "OpenMoji, the open-source emoji and icon project (openmoji.org), CC BY-SA 4.0; names: Unicode CLDR; groups: Unicode emoji-test.txt"
+        "OpenMoji, the open-source emoji and icon project (openmoji.org), CC BY-SA 4.0; names: Unicode CLDR; "
+        "groups: Unicode emoji-test.txt"
     )
 
     def __init__(self, groups: Collection[str] = ()) -> None:
