@@ -13,10 +13,10 @@ from consilience.engine.features.rdm import RDM
 from consilience.engine.features.representation import Representation
 from consilience.engine.features.representations import representations
 from consilience.engine.inference.pooling import joined_units, normalised, scale
+from consilience.engine.machine import gigabytes
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes import executors
 from consilience.engine.passes.triangles import matrix_of
-from consilience.engine.planning import gigabytes
 from consilience.engine.reading import of_brains
 from consilience.engine.subjects import Subjects, subjects_of
 

@@ -103,3 +103,11 @@ def read_bytes(text: str | int | float) -> float:
         raise BadInput(
             "a memory size such as '8GB' or '500MiB'", repr(text), "write a number and a unit"
         ) from None
+
+
+def gigabytes(value: float) -> str:
+    """Bytes in words: GB, MB or kB."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value / 1e3:.1f} kB"

@@ -28,7 +28,7 @@ from consilience.engine.costs.tiles import (
 )
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.subsets import subsets
-from consilience.engine.machine import Speed
+from consilience.engine.machine import Speed, gigabytes
 from consilience.engine.metrics.registry import ON_LISTS, Request
 
 
@@ -172,11 +172,3 @@ def first_order_groups(groups: int, pairs: int) -> int:
     """Row groups of metrics that decompose a matrix for every pair and group: fewer, and fewer still for many pairs."""
     few = GROUPS_OF_MANY if pairs > MANY_PAIRS else FIRST_ORDER_GROUPS
     return few if groups % few == 0 else groups
-
-
-def gigabytes(value: float) -> str:
-    """Bytes in words: GB, MB or kB."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6)):
-        if value >= size:
-            return f"{value / size:.1f} {unit}"
-    return f"{value / 1e3:.1f} kB"

@@ -8,12 +8,12 @@ from consilience.engine.costs.size import ALLOCATOR, Size, Step
 from consilience.engine.costs.tiles import LEAST_ROWS, NEIGHBOUR_NS, STRIP_ROWS, TILE_ROWS
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.halves import smallest_half
-from consilience.engine.machine import Speed
+from consilience.engine.machine import Speed, gigabytes
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.moments import BLOCK_ROWS
 from consilience.engine.passes.near import CHUNK_ELEMENTS
 from consilience.engine.passes.neighbours import kept
-from consilience.engine.planning import Plan, gigabytes
+from consilience.engine.planning import Plan
 
 ITEM = 8  # bytes a number: everything is computed in float64
 SPECTRUM_FLOPS = 4.0  # of the eigenvalues of a (d, d) matrix, in d³

@@ -8,8 +8,7 @@ from consilience.engine.extraction.costs import ShardCosts, shard_costs
 from consilience.engine.extraction.runlog import read_runs
 from consilience.engine.extraction.shards import shard_rows
 from consilience.engine.features import FeatureStore
-from consilience.engine.machine import Speed
-from consilience.engine.planning import gigabytes
+from consilience.engine.machine import Speed, gigabytes
 from consilience.engine.simulation import Cluster, ModelWork, ShardCost
 
 ITEM = 4  # bytes of a feature

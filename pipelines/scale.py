@@ -12,8 +12,9 @@ import typer
 
 from consilience.engine.costs.size import Size
 from consilience.engine.errors import BadInput
+from consilience.engine.machine import gigabytes
 from consilience.engine.pairs import pairs_of
-from consilience.engine.planning import Plan, gigabytes, make_plan, needs_of
+from consilience.engine.planning import Plan, make_plan, needs_of
 from consilience.engine.simulation import Cluster, Simulated, simulate
 from consilience.pipelines.console import Console
 from consilience.pipelines.rates import ITEM, Rates, measured

@@ -13,12 +13,11 @@ from consilience.engine.errors import BadInput
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.subsets import Groups
 from consilience.engine.linalg import one_thread
-from consilience.engine.machine import read_bytes
+from consilience.engine.machine import gigabytes, read_bytes
 from consilience.engine.passes.blocks import frame
 from consilience.engine.passes.executors import Executor
 from consilience.engine.passes.moment_state import over_groups
 from consilience.engine.passes.moments import MomentPass, moments
-from consilience.engine.planning import gigabytes
 from consilience.engine.progress import Progress, silent
 
 LISTED = 10  # units of each side whose part in CKA is looked at one by one

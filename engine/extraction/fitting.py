@@ -17,7 +17,7 @@ from consilience.engine.extraction.interfaces import Foreign, Measured
 from consilience.engine.extraction.memory import DeviceMeter, ProcessMeter
 from consilience.engine.extraction.widths import projected
 from consilience.engine.features.location import Location, write_json
-from consilience.engine.planning import gigabytes
+from consilience.engine.machine import gigabytes
 
 if TYPE_CHECKING:
     from consilience.engine.extraction.replica import Replica

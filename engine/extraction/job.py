@@ -8,10 +8,11 @@ from typing import Any
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.extraction.interfaces import WHOLE, Layer, Loading, Measured, Model, StimulusSet
 from consilience.engine.extraction.pools import refuse_impossible
-from consilience.engine.extraction.projecting import promised, told
+from consilience.engine.extraction.projecting import told
 from consilience.engine.extraction.settings import Batch, DeviceMap, Memory, memory_bound, refuse_settings
 from consilience.engine.extraction.shards import Shard, shard_rows, shards
 from consilience.engine.extraction.widths import projected, widths
+from consilience.engine.random_projection import bound
 
 DTYPE = "float32"
 # Throughput is flat around these on CPUs (larger activations leave the cache) and near its best on GPUs.
@@ -94,7 +95,7 @@ def plan_job(
         raise BadInput(
             "at least one stimulus", f"{stimuli.name}, which is empty", "check what it is made from"
         )
-    bound = memory_bound(model, batch_size, memory)
+    allowed = memory_bound(model, batch_size, memory)
     if batch_size is None or batch_size == "auto":
         batch_size = BATCH[card.modality]
     if batch_size < 1:
@@ -103,7 +104,7 @@ def plan_job(
     rows = shard_rows(samples, batch_size, 4 * sum(projected(wide, project)))
     together = SORTED[card.modality] if isinstance(model, Measured) else 1
     return Job(
-        card.modality, chosen, pool, batch_size, rows, samples, together, autocast, bound, how, compile, wide, project
+        card.modality, chosen, pool, batch_size, rows, samples, together, autocast, allowed, how, compile, wide, project
     )  # fmt: skip
 
 
@@ -153,7 +154,7 @@ def table_spec(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
 def table_meta(model: Model, stimuli: StimulusSet, job: Job) -> dict[str, Any]:
     """What a report says of the table: the card, what each layer records, whose pictures or texts they are, and by how
     much a projection changes distances at most."""
-    projection = {"projection_error_bound": promised(job.samples, job.project)} if job.project else {}
+    projection = {"projection_error_bound": bound(job.samples, job.project)} if job.project else {}
     return {
         "card": asdict(model.card),
         "meaning": {layer.name: layer.meaning for layer in job.layers},

@@ -3,7 +3,7 @@
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from consilience.engine.preprocessing.entries import bound, signs
+from consilience.engine.random_projection import signs
 
 if TYPE_CHECKING:
     import torch
@@ -15,11 +15,6 @@ _BLOCK = 1 << 24  # entries that are floats at a time
 def told(components: int) -> dict[str, Any]:
     """What of a projection decides the bytes of a table."""
     return {"components": components, "entries": "sparse", "seed": SEED}
-
-
-def promised(samples: int, components: int) -> float:
-    """By how much of itself a squared distance between any two of so many samples changes at most; see `bound`."""
-    return bound(samples, components)
 
 
 class Projection:

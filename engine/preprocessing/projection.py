@@ -10,9 +10,9 @@ from consilience.engine.errors import BadInput
 from consilience.engine.parameters import Choice, Number
 from consilience.engine.passes.blocks import frame
 from consilience.engine.preprocessing.affine import Affine
-from consilience.engine.preprocessing.entries import bound, matrix
 from consilience.engine.preprocessing.registry import Cost, Facts, Step, register
 from consilience.engine.preprocessing.rows import Rows
+from consilience.engine.random_projection import bound, matrix
 
 SAMPLE = 128  # rows, of which every pair is measured
 

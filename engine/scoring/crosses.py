@@ -8,6 +8,7 @@ import numpy as np
 
 from consilience.engine.errors import BadInput
 from consilience.engine.inference.null import orders
+from consilience.engine.machine import gigabytes
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import compute_dtype
 from consilience.engine.passes.layout import layout
@@ -17,7 +18,6 @@ from consilience.engine.passes.permuted import Margins, crosses
 from consilience.engine.passes.permuted_moments import crosses_by_moments, linear_margins
 from consilience.engine.passes.second_order import RANKS, rank_tables
 from consilience.engine.passes.whole import COPIES, whole
-from consilience.engine.planning import gigabytes
 from consilience.engine.scoring.setting import Setting
 
 # Operations of a matrix product that take as long as to fetch one entry, and as to begin a task; as measured.

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from consilience.engine.costs.size import Step
-from consilience.engine.machine import Speed
-from consilience.engine.planning import gigabytes
+from consilience.engine.machine import Speed, gigabytes
 from consilience.pipelines.brain import aligned, encoding, reliable
 from consilience.pipelines.brain.prepare import Prepared
 from consilience.pipelines.brain.steps import aligned_steps, encoded_steps, reliable_steps

@@ -11,9 +11,9 @@ from consilience.engine.costs.apart import SAMPLED_FROM
 from consilience.engine.costs.size import Step
 from consilience.engine.errors import BadInput
 from consilience.engine.features.schema import RDM_KIND, LayerInfo
-from consilience.engine.machine import Speed
+from consilience.engine.machine import Speed, gigabytes
 from consilience.engine.pairs import with_own
-from consilience.engine.planning import Plan, gigabytes, needs_of
+from consilience.engine.planning import Plan, needs_of
 from consilience.pipelines.bills import bills
 from consilience.pipelines.console import Console
 from consilience.pipelines.questions.asked import check

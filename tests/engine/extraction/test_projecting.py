@@ -14,7 +14,7 @@ from consilience.engine.extraction.job import plan_job, table_meta, table_spec
 from consilience.engine.extraction.projecting import Projection
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.schema import digest
-from consilience.engine.preprocessing.entries import bound
+from consilience.engine.random_projection import bound
 
 
 def raw(n: int) -> dict[str, np.ndarray]:

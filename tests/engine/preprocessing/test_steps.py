@@ -9,10 +9,10 @@ import reference_preprocessing as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consilience.engine import random_projection as drawn
 from consilience.engine.errors import BadInput
 from consilience.engine.features.representations import representations
 from consilience.engine.passes import moments
-from consilience.engine.preprocessing import entries as drawn
 from consilience.engine.preprocessing import parse, preprocessed, projection, read_steps, rows
 from consilience.engine.preprocessing.registry import registered
 
