@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from consilience.engine.audit.wording import listed
 from consilience.engine.comparison import compare
 from consilience.engine.features.representation import Representation
 from consilience.engine.inference.interval import interval
@@ -50,12 +51,8 @@ def blindness(request: Request) -> str:
     seen = [_CHANGES[i] for i in INVARIANCES if i not in blind]
     if "linear" not in blind:
         seen[-1] = "other linear maps of the units"
-    sees = f"; sees {_listed(seen)}" if seen else ""
-    return f"Blind to {_listed(unseen)}{of}{sees}."
-
-
-def _listed(words: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    sees = f"; sees {listed(seen)}" if seen else ""
+    return f"Blind to {listed(unseen)}{of}{sees}."
 
 
 def agreement(

@@ -1,5 +1,7 @@
 """Numbers and names as they stand in a finding."""
 
+from collections.abc import Sequence
+
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -19,6 +21,11 @@ def percent(share: float) -> str:
 def count(n: int, noun: str) -> str:
     """``one unit``, ``12 units``."""
     return f"{_NUMBERS[n] if n < len(_NUMBERS) else n} {noun}" + "s" * (n != 1)
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def capital(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.pipelines.report.numbers import number, probability, rounded
+from consilience.pipelines.report.numbers import number
 
 Numbers = Sequence[float] | np.ndarray
 
@@ -75,45 +75,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float | np.floating):
         return number(value)
     return value.item() if isinstance(value, np.generic) else value
-
-
-def paragraphs(text: str) -> list[str]:
-    """Those of a text that is broken into lines."""
-    return [" ".join(part.split()) for part in text.strip().split("\n\n")]
-
-
-def within(value: float, low: float, high: float, error: float) -> str:
-    """``0.12 (95 % interval 0.10 to 0.14)``, to the digits that the error supports; without an interval if none."""
-    if not np.isfinite(low):
-        return rounded(value, error)
-    return f"{rounded(value, error)} (95 % interval {rounded(low, error)} to {rounded(high, error)})"
-
-
-def amount(value: float, low: float, high: float, error: float) -> str:
-    """As `within`, of how much something grows or falls: of a fall the value and its interval turned round."""
-    return within(value, low, high, error) if value >= 0 else within(-value, -high, -low, error)
-
-
-def spread(low: float, high: float, error: float) -> str:
-    """``0.10 to 0.14``, for a table."""
-    return f"{rounded(low, error)} to {rounded(high, error)}" if np.isfinite(low) else "–"
-
-
-def p_of(p: float) -> str:
-    """``p = 0.03``."""
-    return f"p {probability(p)}"
-
-
-def p_cell(p: float) -> str:
-    """``0.03``, for a table."""
-    return probability(p).removeprefix("= ")
-
-
-def count(n: int, noun: str) -> str:
-    """``1 model``, ``2 models``."""
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
-
-
-def listed(words: Sequence[str]) -> str:
-    """``a, b and c``."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""

@@ -44,9 +44,9 @@ def _check(name: str, cards: Mapping[str, dict[str, Any]], prepared: Prepared) -
     if name == "scale":
         _check_sizes(cards)
     if name == "stitching":
-        from consilience.pipelines.questions.stitching import RECALL, report_of
+        from consilience.pipelines.questions.stitching import FOUND, report_of
 
-        if not any(report_of(m) in (*RECALL, "class") for m in prepared.metric_ids()):
+        if not any(report_of(m) in FOUND for m in prepared.metric_ids()):
             raise BadInput(
                 "a stitch that finds something, for the question stitching", ", ".join(prepared.metric_ids()),
                 "add {name: stitch, report: recall_1}, or {name: stitch, report: class} with `labels:`",
@@ -64,15 +64,14 @@ def _check(name: str, cards: Mapping[str, dict[str, Any]], prepared: Prepared) -
 
 
 def _check_sizes(cards: Mapping[str, dict[str, Any]]) -> None:
-    from consilience.pipelines.questions.scale import SIZES
+    from consilience.pipelines.questions.scale import SIZES, lineage
 
     sizes: dict[tuple[str, str], set[float]] = {}
     for card in cards.values():
-        lineage = str(card.get("lineage") or card.get("architecture") or "")
-        if lineage and card.get("parameters"):
-            sizes.setdefault((lineage, str(card.get("modality"))), set()).add(float(card["parameters"]))
+        if (name := lineage(card)) and card.get("parameters"):
+            sizes.setdefault((name, str(card.get("modality"))), set()).add(float(card["parameters"]))
     if not any(len(x) >= SIZES for x in sizes.values()):
-        had = ", ".join(f"{lineage}: {len(x)}" for (lineage, _), x in sizes.items()) or "none that is known"
+        had = ", ".join(f"{name}: {len(x)}" for (name, _), x in sizes.items()) or "none that is known"
         raise BadInput(
             f"{SIZES} sizes of one lineage for the question scale", had,
             "add sizes, or name `lineage` and `parameters` of your own models in `cards:`",

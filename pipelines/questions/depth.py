@@ -5,23 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from consilience.engine.inference.interval import interval
+from consilience.engine.inference.jackknife import standard_error
 from consilience.engine.inference.null import benjamini_hochberg
-from consilience.pipelines.questions.answer import (
-    Answer,
-    Chart,
-    Series,
-    amount,
-    count,
-    p_cell,
-    p_of,
-    paragraphs,
-    spread,
-    within,
-)
+from consilience.pipelines.questions.answer import Answer, Chart, Series
 from consilience.pipelines.questions.contrasts import Contrast, from_left_out
 from consilience.pipelines.questions.over_models import Mean, mean
+from consilience.pipelines.questions.wording import amount, p_cell, p_of, paragraphs, spread, within
 from consilience.pipelines.questions.zoo import Cross, Zoo
-from consilience.pipelines.report.numbers import rounded
+from consilience.pipelines.report.numbers import counted, rounded
 from consilience.pipelines.zoo.words import metric_words
 
 LAYERS = 3  # of a model, for a slope over its depth
@@ -79,11 +70,8 @@ def trend(zoo: Zoo, metric: str, cross: Cross, side: int) -> Trend | None:
     means = zoo.sign(metric) * every.mean(axis=2 - axis)  # (1 + G, layers)
     x = depth[places] - depth[places].mean()
     slopes = means @ x / (x @ x)
-    groups = len(every) - 1
-    spread = (means[1:] - means[1:].mean(axis=0)) ** 2
-    error = np.sqrt((groups - 1) / groups * spread.sum(axis=0))
     slope = from_left_out(float(slopes[0]), slopes[1:])
-    return Trend(cross, side, depth[places], means[0], error, slopes[1:], slope)
+    return Trend(cross, side, depth[places], means[0], standard_error(means[1:]), slopes[1:], slope)
 
 
 def together(trends: list[Trend]) -> Contrast:
@@ -122,13 +110,8 @@ def answer(zoo: Zoo) -> Answer:
 
 
 def _twin(zoo: Zoo, found: Trend, random: list[Trend]) -> Trend | None:
-    a, b = found.cross.models
-    told = [zoo.cards.get(a, {}).get(k) for k in ("lineage", "parameters")]
-    for one in random:
-        x, y = one.cross.models
-        if y == b and [zoo.cards.get(x, {}).get(k) for k in ("lineage", "parameters")] == told:
-            return one
-    return None
+    twins = zoo.twins(found.cross, [x.cross for x in random])
+    return next((x for x in random if any(x.cross is twin for twin in twins)), None)
 
 
 def _words(
@@ -153,7 +136,7 @@ def _words(
     said = [
         f"By {metric_words(metric)}, the agreement with {other} {way} over the depth of the {field} models, by "
         f"{amount(s.value, s.low, s.high, s.se)} from the first layer to the last ({p_of(s.p)} over samples, mean of "
-        f"{count(len(found), 'pair')} of models){sure}: it rises in {rise} and falls in {fall} of them "
+        f"{counted(len(found), 'pair')} of models){sure}: it rises in {rise} and falls in {fall} of them "
         f"(q < 0.05).{over}"
     ]
     with_twin = [(x, t) for x, t in zip(found, twins) if t is not None]

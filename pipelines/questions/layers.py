@@ -6,21 +6,12 @@ import numpy as np
 
 from consilience.engine.inference.interval import quantile
 from consilience.engine.inference.null import benjamini_hochberg
-from consilience.pipelines.questions.answer import (
-    Answer,
-    Chart,
-    Heat,
-    count,
-    p_cell,
-    p_of,
-    paragraphs,
-    spread,
-    within,
-)
+from consilience.pipelines.questions.answer import Answer, Chart, Heat
 from consilience.pipelines.questions.contrasts import Contrast, weighted
 from consilience.pipelines.questions.over_models import Mean, mean
+from consilience.pipelines.questions.wording import p_cell, p_of, paragraphs, spread, within
 from consilience.pipelines.questions.zoo import Cross, Zoo
-from consilience.pipelines.report.numbers import fixed, rounded
+from consilience.pipelines.report.numbers import counted, fixed, rounded
 from consilience.pipelines.zoo.words import metric_words
 
 MOST_MAPS = 12
@@ -134,7 +125,7 @@ def _words(zoo: Zoo, metric: str, fields: tuple[str, str], spots: list[Spot], q:
     top = spots[0]
     cells = len(top.cross.rows) * len(top.cross.columns)
     best = top.cross.best
-    pairs = count(len(spots), "pair")
+    pairs = counted(len(spots), "pair")
     over = f", on average over {pairs} of models (single pairs: {ranges})" if len(spots) > 1 else ""
     found = [
         f"By {metric_words(metric)}, the sweet spot of {first} and {second} lies at {where}{over}.",
@@ -143,8 +134,8 @@ def _words(zoo: Zoo, metric: str, fields: tuple[str, str], spots: list[Spot], q:
         + (
             "no other pair of layers comes so near that it cannot be told from it."
             if len(top.alike) == 1
-            else f"{len(top.alike)} of {count(cells, 'pair')} of layers, itself one, cannot be told from it, at depths "
-            f"{_reach(top.reach[0])} and {_reach(top.reach[1])}."
+            else f"{len(top.alike)} of {counted(cells, 'pair')} of layers, itself one, cannot be told from it, at "
+            f"depths {_reach(top.reach[0])} and {_reach(top.reach[1])}."
         ),
     ]  # fmt: skip
     better = sum(bool(x < 0.05) and s.gain.value > 0 for x, s in zip(q, spots))

@@ -4,24 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from consilience.engine.audit.wording import listed
 from consilience.engine.inference.null import benjamini_hochberg
 from consilience.pipelines.questions.agreement import MODELS, agreement
-from consilience.pipelines.questions.answer import (
-    Answer,
-    Chart,
-    Heat,
-    Series,
-    count,
-    listed,
-    p_cell,
-    p_of,
-    paragraphs,
-)
+from consilience.pipelines.questions.answer import Answer, Chart, Heat, Series
 from consilience.pipelines.questions.kinds import kind
 from consilience.pipelines.questions.over_models import Permuted, orders, permuted
+from consilience.pipelines.questions.wording import p_cell, p_of, paragraphs
 from consilience.pipelines.questions.zoo import Zoo
 from consilience.pipelines.report.best import best_pairs
-from consilience.pipelines.report.numbers import fixed
+from consilience.pipelines.report.numbers import counted, fixed
 from consilience.pipelines.zoo.words import metric_words
 from consilience.pipelines.zoosite.site import square
 from consilience.pipelines.zoosite.statistics import apart, grouping
@@ -174,7 +166,7 @@ def _across(zoo: Zoo, beside: Zoo, metric: str) -> tuple[list[str], Chart | None
     names = _stimuli(zoo), _stimuli(beside)
     found = agreement(*(_of(both, *x) for x in ((models, one), (others, other))))
     if found is None:
-        few = f"By {metric_words(metric)} the two sets of stimuli share {count(len(both), 'model')}"
+        few = f"By {metric_words(metric)} the two sets of stimuli share {counted(len(both), 'model')}"
         return [f"{few}; a rank correlation takes {MODELS}."], None
     said = (
         f"By {metric_words(metric)}, who agrees with whom is ordered alike on {names[0]} and {names[1]} to a rank "

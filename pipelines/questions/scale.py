@@ -1,27 +1,18 @@
 """Does alignment rise with scale? The slope of the score over the size of models of one family, beside random twins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from consilience.engine.inference.interval import quantile
-from consilience.pipelines.questions.answer import (
-    Answer,
-    Chart,
-    Series,
-    amount,
-    count,
-    p_cell,
-    p_of,
-    paragraphs,
-    spread,
-    within,
-)
+from consilience.pipelines.questions.answer import Answer, Chart, Series
 from consilience.pipelines.questions.contrasts import Contrast, weighted
 from consilience.pipelines.questions.over_models import Permuted, permuted
+from consilience.pipelines.questions.wording import amount, p_cell, p_of, paragraphs, spread, within
 from consilience.pipelines.questions.zoo import Cell, Zoo
-from consilience.pipelines.report.numbers import fixed, rounded
+from consilience.pipelines.report.numbers import counted, fixed, rounded
 from consilience.pipelines.zoo.words import metric_words
 from consilience.pipelines.zoosite.statistics import line
 
@@ -89,12 +80,12 @@ def families(zoo: Zoo, metric: str, controls: bool = False) -> list[Family]:
     for fields in (x for pair in zoo.fields(metric) for x in (pair, pair[::-1])):
         crosses = zoo.crosses(metric, fields, controls)
         lineages = dict.fromkeys(_lineage(zoo, x.models, fields)[0] for x in crosses)
-        for lineage in (x for x in lineages if x):
+        for name in (x for x in lineages if x):
             sizes: dict[float, dict[str, list[Cell]]] = {}
             for cross in crosses:
                 named, model = _lineage(zoo, cross.models, fields)
                 size = float(zoo.cards.get(model, {}).get("parameters") or np.nan)
-                if named == lineage and size > 0:
+                if named == name and size > 0:
                     of = sizes.setdefault(size, {}).setdefault(model, [])
                     of.append((cross.best.a, cross.best.b))
             if len(sizes) < SIZES:
@@ -103,15 +94,19 @@ def families(zoo: Zoo, metric: str, controls: bool = False) -> list[Family]:
             held = zoo.scores["score_holdout"].sel(metric=metric).values
             score = np.array([np.mean([held[c] for c in own]) for own in cells])
             models = [" and ".join(sizes[size]) for size in sorted(sizes)]
-            found.append(Family(lineage, fields, models, np.array(sorted(sizes)), score, cells))
+            found.append(Family(name, fields, models, np.array(sorted(sizes)), score, cells))
     return found
 
 
 def _lineage(zoo: Zoo, models: tuple[str, str], fields: tuple[str, str]) -> tuple[str, str]:
     """The lineage of the model of the first of `fields`, and that model."""
     model = next(m for m in models if zoo.field(m) == fields[0])
-    card = zoo.cards.get(model, {})
-    return str(card.get("lineage") or card.get("architecture") or ""), model
+    return lineage(zoo.cards.get(model, {})), model
+
+
+def lineage(card: Mapping[str, Any]) -> str:
+    """The family that a model is of, as its card says; empty where it does not."""
+    return str(card.get("lineage") or card.get("architecture") or "")
 
 
 def slope(zoo: Zoo, metric: str, family: Family, less: Family | None = None) -> Slope:
@@ -187,14 +182,14 @@ def _words(
     ]
     if p.least > 0.05:
         found.append(
-            f"Of the family little is told: {count(m, 'size')} have {count(p.orders, 'order')}, so that no p below "
+            f"Of the family little is told: {counted(m, 'size')} have {counted(p.orders, 'order')}, so that no p below "
             f"{fixed(p.least, 2)} is possible, whatever the slope ({p_of(p.p)}; 95 % interval over models "
             f"{spread(own.low, own.high, s.se)}). A claim on scale takes four sizes or more, or several families."
         )
     else:
         found.append(
             f"Over models the 95 % interval is {spread(own.low, own.high, s.se)} ({p_of(p.p)} of "
-            f"{count(p.orders, 'order')} of the sizes)."
+            f"{counted(p.orders, 'order')} of the sizes)."
         )
     if theirs is not None and less is not None:
         d, t = less.samples, theirs.samples

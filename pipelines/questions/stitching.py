@@ -3,21 +3,15 @@
 import numpy as np
 
 from consilience.engine.inference.null import benjamini_hochberg
-from consilience.pipelines.questions.answer import (
-    Answer,
-    Chart,
-    Series,
-    count,
-    p_cell,
-    p_of,
-    paragraphs,
-    spread,
-    within,
-)
+from consilience.engine.metrics import parse
+from consilience.engine.metrics.retrieval import RECALL
+from consilience.engine.metrics.stitch import CLASS
+from consilience.pipelines.questions.answer import Answer, Chart, Series
+from consilience.pipelines.questions.wording import p_cell, p_of, paragraphs, spread, within
 from consilience.pipelines.questions.zoo import Cross, Zoo
-from consilience.pipelines.report.numbers import fixed, probability, rounded
+from consilience.pipelines.report.numbers import counted, fixed, rounded
 
-RECALL = {"recall_1": 1, "recall_5": 5}
+FOUND = {"recall_1": "name", "recall_5": "name, among 5", CLASS: "class"}
 HEADER = (
     "Found",
     "From",
@@ -50,10 +44,9 @@ trained, chosen in the same way.
 
 
 def report_of(metric: str) -> str:
-    """What a stitch reports, as its id says; empty of another metric."""
-    name, _, rest = metric.partition(":")
-    given = dict(x.split("=", 1) for x in rest.split(",") if x)
-    return given.get("report", "") if name == "stitch" else ""
+    """What a stitch reports; empty of another metric."""
+    request = parse(metric)
+    return str(request.parameters["report"]) if request.metric.name == "stitch" else ""
 
 
 def chance(zoo: Zoo, metric: str, cross: Cross) -> tuple[float, int]:
@@ -75,7 +68,7 @@ def answer(zoo: Zoo) -> Answer:
     series: dict[str, list[Series]] = {}
     for metric in zoo.metrics:
         report = report_of(metric)
-        if report not in (*RECALL, "class"):
+        if report not in FOUND:
             continue
         for fields in (x for pair in zoo.fields(metric) for x in (pair, pair[::-1])):
             crosses = [x for x in zoo.crosses(metric, fields) if not x.turned]
@@ -86,7 +79,7 @@ def answer(zoo: Zoo) -> Answer:
             q = benjamini_hochberg(np.array([x.best.p for x in crosses]))
             rows += [_row(zoo, metric, x, _twin(zoo, x, controls), float(y)) for x, y in zip(crosses, q)]
             sentences += _words(zoo, metric, fields, crosses, controls)
-            series.setdefault(_found(report), []).extend(_series(zoo, metric, fields, crosses, controls))
+            series.setdefault(FOUND[report], []).extend(_series(zoo, metric, fields, crosses, controls))
     charts = [
         Chart(f"Found by {kind}", "", "share of held-out items", some, zero=True)
         for kind, some in series.items()
@@ -100,19 +93,9 @@ def answer(zoo: Zoo) -> Answer:
     )
 
 
-def _found(report: str) -> str:
-    return {"recall_1": "name", "recall_5": "name, among 5", "class": "class"}[report]
-
-
 def _twin(zoo: Zoo, cross: Cross, controls: list[Cross]) -> Cross | None:
-    """The best control of the lineage and size of the model mapped from, with the same model mapped to."""
-    a, b = cross.models
-    mine = [zoo.cards.get(a, {}).get(k) for k in ("lineage", "parameters")]
-    fit = [
-        x for x in controls
-        if x.models[1] == b and [zoo.cards.get(x.models[0], {}).get(k) for k in ("lineage", "parameters")] == mine
-    ]  # fmt: skip
-    return max(fit, key=lambda x: x.best.select, default=None)
+    """The best of the twins of the model that is mapped from."""
+    return max(zoo.twins(cross, controls), key=lambda x: x.best.select, default=None)
 
 
 def _words(
@@ -123,11 +106,11 @@ def _words(
     which = {
         "recall_1": "are nearest to their own partner",
         "recall_5": "have their own partner among the five nearest",
-        "class": "are nearest to their own class",
+        CLASS: "are nearest to their own class",
     }[report_of(metric)]
     found = (
         f"Of {among:,} held-out items mapped from {best.model_a}/{best.layer_a} to {best.model_b}/{best.layer_b}, the "
-        f"best of {count(len(crosses), 'pair')} of models from {fields[0]} to {fields[1]}, a share of "
+        f"best of {counted(len(crosses), 'pair')} of models from {fields[0]} to {fields[1]}, a share of "
         f"{within(best.score, best.low, best.high, best.se)} {which}; chance is {fixed(share, 4)} ({p_of(best.p)})"
     )
     twin = _twin(zoo, crosses[0], controls)
@@ -139,9 +122,9 @@ def _row(zoo: Zoo, metric: str, cross: Cross, twin: Cross | None, q: float) -> l
     best = cross.best
     share, among = chance(zoo, metric, cross)
     return [
-        f"by {_found(report_of(metric))}", best.model_a, best.model_b, f"{best.layer_a}, {best.layer_b}",
+        f"by {FOUND[report_of(metric)]}", best.model_a, best.model_b, f"{best.layer_a}, {best.layer_b}",
         rounded(best.score, best.se), spread(best.low, best.high, best.se), fixed(share, 4), f"{among:,}",
-        probability(best.p).removeprefix("= "), p_cell(q),
+        p_cell(best.p), p_cell(q),
         "–" if twin is None else rounded(twin.best.score, twin.best.se),
     ]  # fmt: skip
 

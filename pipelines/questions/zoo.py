@@ -1,7 +1,7 @@
 """The score table as questions look at it: models by what they are, pairs of modalities, errors that go together."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -104,6 +104,16 @@ class Zoo:
                 Cross(best, rows[block.any(axis=1)], columns[block.any(axis=0)], turned=mine != fields)
             )
         return found
+
+    def twins(self, cross: Cross, controls: Sequence[Cross]) -> list[Cross]:
+        """Those of `controls` with the lineage and size of the first model of `cross`, and with the same second one."""
+        (a, b), said = cross.models, ("lineage", "parameters")
+        mine = [self.cards.get(a, {}).get(k) for k in said]
+        return [
+            x
+            for x in controls
+            if x.models[1] == b and [self.cards.get(x.models[0], {}).get(k) for k in said] == mine
+        ]
 
     def fields(self, metric: str) -> list[tuple[str, str]]:
         """The pairs of modalities of which trained models were compared."""

@@ -12,7 +12,7 @@ from consilience.pipelines.reevaluate.baseline import Baseline
 from consilience.pipelines.reevaluate.changes import Change, changes
 from consilience.pipelines.reevaluate.kinds import KINDS, Kind, alike
 from consilience.pipelines.reevaluate.rows import Compared
-from consilience.pipelines.report.numbers import fixed, number, rounded
+from consilience.pipelines.report.numbers import counted, fixed, number, rounded
 from consilience.pipelines.studyfiles.common import Drift, StudyFile
 from consilience.pipelines.zoo.words import metric_words
 
@@ -116,15 +116,15 @@ def _summary(found: dict[str, Any], what: Sequence[Change]) -> list[str]:
     if counts["drifted"]:
         worst = found["drifted"][0]
         told.append(
-            f"Drift: {_count(counts['drifted'], 'score')} of {counts['tested']:,} whose inputs changed moved by "
+            f"Drift: {counted(counts['drifted'], 'score')} of {counts['tested']:,} whose inputs changed moved by "
             f"{limits['change']:g} or more at q ≤ {limits['q']:g}. The largest change is that of "
             f"{_words(kind, worst)}: from {fixed(worst['before'], 3)} to "
             f"{fixed(worst['after'], 3)}, {_change(worst)}."
         )
     elif counts["tested"]:
         told.append(
-            f"No drift: of {_count(counts['tested'], 'score')} whose inputs changed none moved by {limits['change']:g} "
-            f"or more at q ≤ {limits['q']:g}."
+            f"No drift: of {counted(counts['tested'], 'score')} whose inputs changed none moved by "
+            f"{limits['change']:g} or more at q ≤ {limits['q']:g}."
         )
     elif not what:
         told.append(f"No change {since}.")
@@ -133,13 +133,13 @@ def _summary(found: dict[str, Any], what: Sequence[Change]) -> list[str]:
     if counts["irreproducible"]:
         worst = max(found["irreproducible"], key=lambda x: x["off"])
         told.append(
-            f"Not reproducible: {_count(counts['irreproducible'], 'score')} of the same inputs "
+            f"Not reproducible: {counted(counts['irreproducible'], 'score')} of the same inputs "
             f"{'is another number' if counts['irreproducible'] == 1 else 'are other numbers'} than in the baseline, "
             f"by up to {worst['off']:.2g} ({_words(kind, worst)})."
         )
     if counts["untested and moved"]:
         told.append(
-            f"{_count(counts['untested and moved'], 'score')} moved by {limits['change']:g} or more and "
+            f"{counted(counts['untested and moved'], 'score')} moved by {limits['change']:g} or more and "
             f"{'has' if counts['untested and moved'] == 1 else 'have'} no error to be tested by."
         )
     if found["fresh"]:
@@ -149,7 +149,7 @@ def _summary(found: dict[str, Any], what: Sequence[Change]) -> list[str]:
             f"What changed {since}: {'; '.join(x.words() for x in what[:12])}{'; …' if what[12:] else ''}."
         )
     if counts["new"]:
-        told.append(f"{_count(counts['new'], 'score')} {'is' if counts['new'] == 1 else 'are'} new.")
+        told.append(f"{counted(counts['new'], 'score')} {'is' if counts['new'] == 1 else 'are'} new.")
     return told
 
 
@@ -159,7 +159,7 @@ def _anew(found: dict[str, Any]) -> str:
         f"; the features of {', '.join(found['brought'])} were taken as they are" if found["brought"] else ""
     )
     return (
-        f"Everything was computed anew{brought}: {_count(found['counts']['same inputs'], 'score')} of the same inputs "
+        f"Everything was computed anew{brought}: {counted(found['counts']['same inputs'], 'score')} of the same inputs "
         f"{'lies' if found['counts']['same inputs'] == 1 else 'lie'} within {found['furthest']:.1g} of the baseline."
     )
 
@@ -173,7 +173,3 @@ def _change(row: dict[str, Any]) -> str:
         return f"a change of {fixed(row['change'], 3)}"
     ends = (rounded(row[k], row["se"]) for k in ("low", "high"))
     return f"a change of {rounded(row['change'], row['se'])} (95 % interval {' to '.join(ends)})"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")

@@ -61,6 +61,11 @@ def power(log10_p: float) -> str:
     return f"= {mantissa} × 10" + str(exponent).translate(_SUPERSCRIPT)
 
 
+def counted(n: int, noun: str) -> str:
+    """``1 model``, ``1,200 models``."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
 def probability(p: float) -> str:
     """`power` of a plain p-value; zero is an underflow."""
     return power(log10(p) if p > 0 else float("nan") if p != p else float("-inf"))

@@ -10,6 +10,7 @@ import xarray as xr
 from consilience.engine.inference.interval import quantile
 from consilience.engine.scores import WIDE
 from consilience.pipelines.report.best import Best, best_pairs, names, sign
+from consilience.pipelines.report.numbers import counted
 
 FIELDS = {"image": "vision", "text": "language", "speech": "speech"}  # by what a model is shown
 
@@ -119,10 +120,10 @@ def _size(scores: xr.Dataset) -> str:
     layers = len({*map(str, scores["a"].values), *map(str, scores["b"].values)})
     stimuli = sorted({str(t.get("stimuli")) for t in tables})
     on = f" of {', '.join(stimuli)}" if stimuli else ""
-    metrics = _count(scores.sizes["metric"], "metric")
+    metrics = counted(scores.sizes["metric"], "metric")
     return (
-        f"{_count(len(models), 'model')} with {_count(layers, 'layer')}, compared on "
-        f"{_count(int(samples), 'sample')}{on} by {metrics}."
+        f"{counted(len(models), 'model')} with {counted(layers, 'layer')}, compared on "
+        f"{counted(int(samples), 'sample')}{on} by {metrics}."
     )
 
 
@@ -133,7 +134,7 @@ def _wide(scores: xr.Dataset) -> list[str]:
         if wide := notes.get(WIDE):
             by.setdefault(tuple(wide), []).append(metric_words(metric))
     return [
-        f"{_count(len(wide), 'layer')} with more units than samples ({', '.join(wide[:3])}{', …' * (len(wide) > 3)}): "
+        f"{counted(len(wide), 'layer')} with more units than samples ({', '.join(wide[:3])}{', …' * (len(wide) > 3)}): "
         f"unrelated ones then look alike by {', '.join(metrics)}; read the calibrated score."
         for wide, metrics in by.items()
     ]
@@ -145,14 +146,14 @@ def _losses(scores: xr.Dataset) -> list[str]:
         if rejected := table.get("rejected"):
             sample, reason = rejected[0]
             found.append(
-                f"{table['model']}: {_count(len(rejected), 'sample')} rejected, the first {sample} ({reason})."
+                f"{table['model']}: {counted(len(rejected), 'sample')} rejected, the first {sample} ({reason})."
             )
         for what, count in table.get("noted", {}).items():
-            found.append(f"{table['model']}: {_count(count, 'sample')} {what}.")
+            found.append(f"{table['model']}: {counted(count, 'sample')} {what}.")
     for model, count in _attr(scores, "join", {}).get("dropped", {}).items():
         if count:
             found.append(
-                f"{model}: {_count(count, 'sample')} left out, because another model does not have them."
+                f"{model}: {counted(count, 'sample')} left out, because another model does not have them."
             )
     for model, why in _attr(scores, "left_out", {}).items():
         found.append(f"{model} was left out: {why}")
@@ -178,10 +179,6 @@ def _p(p: float) -> str:
 
 def _n(value: float) -> str:
     return f"{value:.3f}"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def _attr(scores: xr.Dataset, name: str, default: Any) -> Any:
