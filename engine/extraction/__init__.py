@@ -6,8 +6,8 @@
 - ``shards``      the fixed split into parts and batches
 - ``job``         what is to be extracted, settled before anything is loaded; the digest
 - ``settings``    how a model is computed: types, weights, devices, batches
-- ``loading``     a model loaded as a job wants it; ``memory`` what a replica takes
-- ``fitting``     how many samples go through a model at once within a bound on memory
+- ``loading``     a model loaded as a job wants it; ``memory`` has it reuse what it frees
+- ``fitting``     how many samples go through a model at once within a bound on memory, by ``peaks`` of it
 - ``reading``     samples read and made into model inputs, on threads
 - ``replica``     one loaded model: read, preprocess, forward, pool, write; a ``receipt`` for every shard
 - ``queue``       which shard is next, and what a death means

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, Unpack
 
 from consilience.engine.extraction.actors import RayCrew
 from consilience.engine.extraction.cluster import ray_running
@@ -14,7 +14,7 @@ from consilience.engine.extraction.job import Job, plan_job, table_meta, table_s
 from consilience.engine.extraction.placement import settle
 from consilience.engine.extraction.recorder import Recorder
 from consilience.engine.extraction.scheduler import Outcome, Scheduler
-from consilience.engine.extraction.settings import Batch, DeviceMap, Memory
+from consilience.engine.extraction.settings import Settings
 from consilience.engine.extraction.shards import Shard
 from consilience.engine.extraction.work import Member, Work
 from consilience.engine.features import FeatureStore, FeatureTable
@@ -31,21 +31,12 @@ class Extraction:
     stimuli: StimulusSet
     layers: str | Sequence[str] = "all"
     pool: str = "mean"
-    batch_size: Batch = None
-    autocast: str | None = None
-    memory: Memory = None
-    quantize: str | None = None
-    device_map: DeviceMap = None
-    compile: bool = False
-    project: int | None = None
+    how: Settings = field(default_factory=lambda: Settings())
     gpus: float | None = None
 
     def plan(self) -> Job:
         """What it comes to. Raises BadInput as `plan_job` does."""
-        return plan_job(
-            self.model, self.stimuli, self.layers, self.pool, self.batch_size, self.autocast, self.memory,
-            self.quantize, self.device_map, self.compile, self.project,
-        )  # fmt: skip
+        return plan_job(self.model, self.stimuli, self.layers, self.pool, **self.how)
 
 
 @dataclass
@@ -59,7 +50,7 @@ class _Missing:
     fitted: Fitted | None = None
 
     @property
-    def unfit(self) -> bool:
+    def unsized(self) -> bool:
         """Whether its batch is still to be found."""
         return self.job.memory is not None and self.fitted is None
 
@@ -87,33 +78,18 @@ def extract(
     address: str | None = None,
     replicas: int | None = None,
     gpus: float | None = None,
-    batch_size: Batch = None,
-    memory: Memory = None,
-    autocast: str | None = None,
-    quantize: str | None = None,
-    device_map: DeviceMap = None,
-    compile: bool = False,
-    project: int | None = None,
     progress: Progress = silent,
+    **how: Unpack[Settings],
 ) -> FeatureTable:
     """The features of `stimuli` in `model`, from the store, or extracted on Ray and written there.
 
     `layers` is "all", names, or glob patterns; `pool` one of "mean", "max", "cls", "last" (on feature maps "mean" and
-    "max" go over space), or "flat", which keeps every position of layers where all samples have as many. `project` is
-    to how many values wider vectors are projected at random (see `projecting`). `autocast` "bfloat16" or "float16" has
-    torch make products in that type, the features being float32 still; on what hardware they were made then shows in
-    their third digit or fourth. `batch_size` "auto" is found within `memory`, bytes or text such as "4GB": what a
-    replica may take, of its GPU, or else as a process. What was found is in the manifest's times, and kept for whoever
-    continues.
-
-    Of models that transformers opens `quantize` "8bit" or "4bit" keeps the weights of linear layers in so many bits,
-    `device_map` "auto" spreads a model over the `gpus` of a replica, or over GPU, memory and disk; `compile` has torch
-    compile the network. Features of other weights, and compiled ones, are tables of their own. The rest is as in
-    `extract_all`.
+    "max" go over space), or "flat", which keeps every position of layers where all samples have as many. `how` is as in
+    `Settings`: in other types, of other weights, compiled or projected features are tables of their own. With
+    `autocast` they are float32 still, and the hardware they were made on shows in their third digit or fourth; a batch
+    that was found is in the manifest's times, and kept for whoever continues. The rest is as in `extract_all`.
     """
-    wanted = Extraction(
-        model, stimuli, layers, pool, batch_size, autocast, memory, quantize, device_map, compile, project
-    )
+    wanted = Extraction(model, stimuli, layers, pool, how)
     return extract_all(
         [wanted], store, device=device, address=address, replicas=replicas, gpus=gpus, progress=progress
     )[0]
@@ -196,7 +172,7 @@ def _run(
             share = table.wanted.gpus if gpus is None else gpus
             ask = settle(nodes, device, replicas, share, model.card.parameters, table.job.memory or 0)
         work = Work(
-            model.card.name, table.shards, ask, table.fitted.batch if table.fitted else None, table.unfit
+            model.card.name, table.shards, ask, table.fitted.batch if table.fitted else None, table.unsized
         )
         parts[work], tables[work] = (model, stimuli, table.job, table.writer), table
 

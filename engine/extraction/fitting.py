@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import Foreign, Measured
-from consilience.engine.extraction.memory import DeviceMeter, ProcessMeter
+from consilience.engine.extraction.peaks import DeviceMeter, ProcessMeter
 from consilience.engine.extraction.widths import projected
 from consilience.engine.features.location import Location, write_json
 from consilience.engine.machine import gigabytes

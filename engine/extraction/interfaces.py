@@ -206,6 +206,15 @@ class Even(Protocol):
 
 
 @runtime_checkable
+class Labelled(Protocol):
+    """A stimulus set whose samples are of classes."""
+
+    def labels(self) -> Mapping[str, str]:
+        """Sample id -> its class."""
+        ...
+
+
+@runtime_checkable
 class Picture(Protocol):
     """A picture that waits to be told its size: a drawing is drawn at it, without loss by resampling."""
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Unpack
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.extraction.interfaces import WHOLE, Layer, Loading, Measured, Model, StimulusSet
 from consilience.engine.extraction.pools import refuse_impossible
 from consilience.engine.extraction.projecting import told
-from consilience.engine.extraction.settings import Batch, DeviceMap, Memory, memory_bound, refuse_settings
+from consilience.engine.extraction.settings import Settings, memory_bound, refuse_settings
 from consilience.engine.extraction.shards import Shard, shard_rows, shards
 from consilience.engine.extraction.widths import projected, widths
 from consilience.engine.random_projection import bound
@@ -64,23 +64,17 @@ def plan_job(
     stimuli: StimulusSet,
     layers: str | Sequence[str] = "all",
     pool: str = "mean",
-    batch_size: Batch = None,
-    autocast: str | None = None,
-    memory: Memory = None,
-    quantize: str | None = None,
-    device_map: DeviceMap = None,
-    compile: bool = False,
-    project: int | None = None,
+    **how: Unpack[Settings],
 ) -> Job:
-    """Settle what to extract. `layers` is "all", or names and glob patterns ("block.*"). `batch_size` "auto" is found
-    by the first replica within `memory`, bytes or text such as "4GB".
+    """Settle what to extract, and how. `layers` is "all", or names and glob patterns ("block.*").
 
     Raises BadInput for a layer, pool or view that does not exist, a pool that a layer's axes do not allow, an empty
     stimulus set, settings that there are not or that the model cannot have (`settings`), a `project` that leaves
     nothing out, and a batch that is none, or "auto" without a bound. Loads no weights.
     """
-    how = Loading(quantize, device_map)
-    refuse_settings(model, autocast, how, compile)
+    loading = Loading(how.get("quantize"), how.get("device_map"))
+    autocast, compiled, project = how.get("autocast"), how.get("compile", False), how.get("project")
+    refuse_settings(model, autocast, loading, compiled)
     chosen = select_layers(model.layers(), layers)
     refuse_impossible(pool, chosen)
     card = model.card
@@ -95,7 +89,8 @@ def plan_job(
         raise BadInput(
             "at least one stimulus", f"{stimuli.name}, which is empty", "check what it is made from"
         )
-    allowed = memory_bound(model, batch_size, memory)
+    batch_size = how.get("batch_size")
+    allowed = memory_bound(model, batch_size, how.get("memory"))
     if batch_size is None or batch_size == "auto":
         batch_size = BATCH[card.modality]
     if batch_size < 1:
@@ -104,7 +99,8 @@ def plan_job(
     rows = shard_rows(samples, batch_size, 4 * sum(projected(wide, project)))
     together = SORTED[card.modality] if isinstance(model, Measured) else 1
     return Job(
-        card.modality, chosen, pool, batch_size, rows, samples, together, autocast, allowed, how, compile, wide, project
+        card.modality, chosen, pool, batch_size, rows, samples, together=together, autocast=autocast, memory=allowed,
+        loading=loading, compile=compiled, widths=wide, project=project,
     )  # fmt: skip
 
 

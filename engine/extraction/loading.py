@@ -1,8 +1,13 @@
 """A model loaded as a job wants it: which layers, which weights, compiled or not."""
 
+from typing import TYPE_CHECKING
+
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import WHOLE, Choosy, Compilable, Loadable, Model
 from consilience.engine.extraction.job import Job
+
+if TYPE_CHECKING:
+    import torch
 
 
 def load(model: Model, job: Job, device: str) -> None:
@@ -36,5 +41,5 @@ def refuse_without_compiler(device: str) -> None:
         ) from error
 
 
-def _probe(x: "torch.Tensor") -> "torch.Tensor":  # type: ignore[name-defined]  # noqa: F821
+def _probe(x: "torch.Tensor") -> "torch.Tensor":
     return (x.sin() + 1).sum()

@@ -41,7 +41,7 @@ class Recorder:
             "shards": len(job.shards()),
             "shards_before": len(job.shards()) - len(missing),
             "replicas": 0,
-            "batch": None if work.unfit else work.batch or job.batch_size,
+            "batch": None if work.unsized else work.batch or job.batch_size,
         }
         self._logs[work] = RunLog(writer.path, about)
         self._done[work] = [done, job.samples]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import inf
-from typing import Literal
+from typing import Literal, TypedDict
 
 from consilience.engine.errors import BadInput, unknown
 from consilience.engine.extraction.interfaces import (
@@ -21,6 +21,25 @@ QUANTIZE = ("8bit", "4bit")
 Batch = int | Literal["auto"] | None
 Memory = int | float | str | None
 DeviceMap = str | Mapping[str, str | int] | None
+
+
+class Settings(TypedDict, total=False):
+    """How features are computed; what is left out is as by default.
+
+    `batch_size` samples go through the model at once, or "auto": as many as `memory`, bytes or text such as "4GB",
+    allows a replica, of its GPU or else as a process. `autocast` "bfloat16" or "float16" is the type of torch's
+    products. `quantize` "8bit" or "4bit" is what the weights of linear layers are kept in, `device_map` "auto" spreads
+    a model over the GPUs of a replica, or over GPU, memory and disk (a mapping says which module is where); `compile`
+    has torch compile the network. `project` is to how many values wider vectors are projected at random.
+    """
+
+    batch_size: Batch
+    memory: Memory
+    autocast: str | None
+    quantize: str | None
+    device_map: DeviceMap
+    compile: bool
+    project: int | None
 
 
 def refuse_settings(model: Model, autocast: str | None, how: Loading, compiled: bool) -> None:

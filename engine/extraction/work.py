@@ -33,14 +33,14 @@ class Member:
 class Work:
     """The shards of one table that are missing. `name` is the model's, `ask` what one of its replicas takes.
 
-    `batch` is how many samples go through the model at once, where the job does not say so; while it is `unfit`, the
+    `batch` is how many samples go through the model at once, where the job does not say so; while it is `unsized`, the
     first replica has to find it before a shard is handed out.
     """
 
     def __init__(
-        self, name: str, shards: Iterable[Shard], ask: Ask, batch: int | None = None, unfit: bool = False
+        self, name: str, shards: Iterable[Shard], ask: Ask, batch: int | None = None, unsized: bool = False
     ):
-        self.name, self.ask, self.batch, self.unfit = name, ask, batch, unfit
+        self.name, self.ask, self.batch, self.unsized = name, ask, batch, unsized
         self.queue = ShardQueue(shards)
         self.members: set[Member] = set()
         self.running: dict[Member, Task] = {}
@@ -63,7 +63,7 @@ class Work:
     def give(self, member: Member, now: float) -> bool:
         """Give an idle replica the task that has waited longest, or else a shard that is overdue elsewhere."""
         task: Task
-        if self.unfit:
+        if self.unsized:
             if self.running:
                 return False
             task = Fit(self._lost_fits)
@@ -84,7 +84,7 @@ class Work:
         del self.running[member]
         member.task = None
         self.idle.append(member)
-        self.batch, self.unfit = batch, False
+        self.batch, self.unsized = batch, False
 
     def done(self, member: Member, now: float) -> list[Member]:
         """The task of `member` ended well. Returns those that had the same, and are of no more use."""
@@ -154,7 +154,7 @@ class Work:
         """For how many more replicas there is work, that is worth the time in which they load."""
         if self.ask.most is not None and len(self.members) >= self.ask.most:
             return 0
-        if self.unfit:  # the others would wait, and a bound that nothing meets is told before they load
+        if self.unsized:  # the others would wait, and a bound that nothing meets is told before they load
             return 1 - len(self.members)
         if not self.queue:
             return len(self.overdue(now)) - len(self.members) + len(self.running)

@@ -61,11 +61,6 @@ from consilience.pipelines.studyfiles.common import (
     text_of,
 )
 from consilience.pipelines.studyfiles.located import Loc
-from consilience.pipelines.studyfiles.shipped import BRAINS
-from consilience.pipelines.studyfiles.shipped import study_file as shipped_file
-from consilience.pipelines.studyfiles.shipped import text as shipped_text
-
-SHIPPED = ("brain92", "alice", "haxby")
 
 
 class Encode(Strict):
@@ -160,16 +155,6 @@ def _check_models(study: BrainStudy) -> None:
             "`models:`, or `reliability:`", "neither", "name models, such as efficientnet-lite0"
         )
         raise study.error((), nothing)
-
-
-def shipped(name: str) -> str:
-    """The text of a study that comes with the package."""
-    return shipped_text(name, BRAINS)
-
-
-def study_file(given: str, output: Path | None = None) -> tuple[Path, bool]:
-    """As `studyfiles.shipped.study_file`, of studies of brains."""
-    return shipped_file(given, output, BRAINS, SHIPPED)
 
 
 _MODELS: dict[Loc, type[BaseModel]] = {

@@ -94,11 +94,12 @@ def brain(
 ) -> None:
     """Run a study of brains: align layers with regions over subjects, predict responses, write tables and report."""
     from consilience.pipelines.brain import run as brains
-    from consilience.pipelines.brain.study import load_brain_study, study_file
+    from consilience.pipelines.brain.study import load_brain_study
     from consilience.pipelines.console import Console
+    from consilience.pipelines.studyfiles.shipped import BRAINS, study_file
 
     console = Console()
-    path = shipped(console, study_file(study, output))
+    path = shipped(console, study_file(study, output, BRAINS))
     if plan:
         brains.plan(path, console=console).show(console)
         return

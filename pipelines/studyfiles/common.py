@@ -14,6 +14,7 @@ from consilience.pipelines.studyfiles.mistakes import in_words
 
 if TYPE_CHECKING:
     from consilience.connectors.models.facts import Facts
+    from consilience.engine.extraction.settings import Settings
 
 
 def _patterns(value: Any) -> Any:
@@ -92,8 +93,8 @@ class ModelEntry(Strict):
         return "all" if self.layers == ["*"] else self.layers
 
     @property
-    def computed(self) -> dict[str, Any]:
-        """How extraction computes it, by the names that it has for that."""
+    def computed(self) -> "Settings":
+        """How extraction computes it."""
         return {
             "autocast": self.autocast, "batch_size": self.batch, "memory": self.memory, "quantize": self.quantize,
             "device_map": self.device_map, "compile": self.compile, "project": self.project,

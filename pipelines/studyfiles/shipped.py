@@ -1,6 +1,5 @@
 """Studies that come with the package: a YAML file each, run by its name and written where the user may edit it."""
 
-from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -41,25 +40,21 @@ def studies() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def study_file(
-    given: str, output: Path | None = None, package: str = STUDIES, known: Collection[str] | None = None
-) -> tuple[Path, bool]:
-    """The file of a study that is named by its path, or by the name of one in `package` (of them the `known`), which is
-    written to ``<output>/study.yaml`` (default folder: ``consilience-<name>``); and whether such a file differs from
-    the shipped.
+def study_file(given: str, output: Path | None = None, package: str = STUDIES) -> tuple[Path, bool]:
+    """The file of a study that is named by its path, or by the name of one in `package`, which is written to
+    ``<output>/study.yaml`` (default folder: ``consilience-<name>``); and whether such a file differs from the shipped.
     """
-    known = names(package) if known is None else known
-    if given not in known or Path(given).is_file():
+    if given not in names(package) or Path(given).is_file():
         if output is not None:
             raise BadInput("--output with a shipped study", given, "write `output:` into the study's file")
         if not Path(given).is_file() and not Path(given).suffix:
-            raise _unknown(given, package, known)
+            raise _unknown(given, package)
         return Path(given), False
     folder = Path(f"consilience-{given}") if output is None else output
     return placed(folder, text(given, package))
 
 
-def _unknown(given: str, package: str, known: Collection[str]) -> BadInput:
+def _unknown(given: str, package: str) -> BadInput:
     """A name that is a study of the other kind is answered with its command."""
     other, command = (BRAINS, "brain") if package == STUDIES else (STUDIES, "run")
     if given in names(other):
@@ -67,7 +62,7 @@ def _unknown(given: str, package: str, known: Collection[str]) -> BadInput:
         return BadInput(
             f"a study of {kind}", f"{given!r}, which is another", f"use `consilience {command} {given}`"
         )
-    return unknown("shipped study, or file of one", given, known)
+    return unknown("shipped study, or file of one", given, names(package))
 
 
 def placed(folder: Path, content: str) -> tuple[Path, bool]:

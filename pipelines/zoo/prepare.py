@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from consilience.engine.errors import BadInput, unknown
+from consilience.engine.extraction.interfaces import Labelled
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.schema import digest
 from consilience.pipelines.seats import Seat, open_set, seated, unmade
@@ -215,8 +216,7 @@ def _own_labels(study: Study) -> dict[str, Any]:
     there, absent = open_set(study.stimuli)
     if absent is not None:
         raise study.error(("stimuli",), absent) from absent
-    of = getattr(there, "labels", None)
-    if of is None:
+    if not isinstance(there, Labelled):
         raise study.error(
             ("labels",),
             BadInput(
@@ -224,5 +224,4 @@ def _own_labels(study: Study) -> dict[str, Any]:
                 "name a file with the columns sample_id and label",
             ),
         )  # fmt: skip
-    found: dict[str, Any] = of()
-    return found
+    return dict(there.labels())

@@ -72,8 +72,8 @@ def run_held(study: Study, console: Console) -> "xr.Dataset":
         return scores
 
     plan = _planned(prepared)
-    beside = None if prepared.beside is None else run(prepared.beside.study, console=console)
     plan.show(console)
+    beside = None if prepared.beside is None else run(prepared.beside.study, console=console)
     write_whole(output / PLAN, json.dumps(plan.rows(), indent=1))
     with standing(study.name, output, console, (x.digest for x in prepared.seats)):
         with opened(**placed) as session, Stages() as stages:

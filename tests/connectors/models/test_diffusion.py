@@ -141,7 +141,7 @@ def test_tables_hold_the_pooled_layers(folders: Path, tmp_path: Path, ray_local:
     wanted = [
         *(Extraction(model, Pictures()) for model in models),
         Extraction(opened(folders, "pixels", seed=1), Pictures()),
-        Extraction(dit, Pictures(), pool="flat", project=100),
+        Extraction(dit, Pictures(), pool="flat", how={"project": 100}),
     ]
     store = FeatureStore(tmp_path)
     *tables, other, whole = extract_all(wanted, store)

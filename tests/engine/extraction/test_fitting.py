@@ -12,7 +12,7 @@ from consilience.engine.errors import BadInput
 from consilience.engine.extraction import extract
 from consilience.engine.extraction.fitting import FILE, Fitted, fit, largest, record, recorded
 from consilience.engine.extraction.job import plan_job, table_spec
-from consilience.engine.extraction.memory import ProcessMeter
+from consilience.engine.extraction.peaks import ProcessMeter
 from consilience.engine.extraction.replica import Replica
 from consilience.engine.extraction.runlog import read_runs
 from consilience.engine.features import FeatureStore

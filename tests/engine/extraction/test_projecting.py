@@ -39,8 +39,8 @@ def test_a_table_of_all_positions_is_as_wide_as_their_product(ray_local: None, t
     store, stimuli = FeatureStore(tmp_path), Numbers(40)
     flat, narrow = extract_all(
         [
-            Extraction(Evenly(), stimuli, pool="flat", batch_size=8),
-            Extraction(Evenly(), stimuli, pool="flat", batch_size=8, project=9),
+            Extraction(Evenly(), stimuli, pool="flat", how={"batch_size": 8}),
+            Extraction(Evenly(), stimuli, pool="flat", how={"batch_size": 8, "project": 9}),
         ],
         store,
     )

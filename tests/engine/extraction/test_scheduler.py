@@ -209,7 +209,7 @@ class Forgetful(list):
 
 def test_the_first_replica_finds_the_batch_before_a_shard_is_handed_out_and_others_are_started():
     crew = FakeCrew([Node("a", 4)], lambda member: 30.0 if isinstance(member.task, Fit) else 1.0)
-    auto = Work("m", shards(12, 1), Ask("cpu"), unfit=True)
+    auto = Work("m", shards(12, 1), Ask("cpu"), unsized=True)
     told = []
     scheduler = Scheduler([auto], crew, lambda _, outcome: told.append(outcome), clock=crew.clock)
     assert list(scheduler.run()) == [auto]
@@ -223,7 +223,7 @@ def test_the_first_replica_finds_the_batch_before_a_shard_is_handed_out_and_othe
 
 
 def test_a_process_that_dies_while_it_finds_the_batch_is_followed_by_another_that_looks_elsewhere():
-    auto = Work("m", shards(3, 1), Ask("cpu"), unfit=True)
+    auto = Work("m", shards(3, 1), Ask("cpu"), unsized=True)
     for attempt in range(3):
         member = Member(auto, None, 0.0)
         auto.members.add(member)

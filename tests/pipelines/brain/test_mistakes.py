@@ -8,8 +8,9 @@ import pytest
 from consilience.engine.errors import BadInput
 from consilience.pipelines.brain.plan import BrainPlan
 from consilience.pipelines.brain.run import plan
-from consilience.pipelines.brain.study import SHIPPED, load_brain_study, shipped, study_file
+from consilience.pipelines.brain.study import load_brain_study
 from consilience.pipelines.studyfiles.located import StudyError
+from consilience.pipelines.studyfiles.shipped import BRAINS, names, study_file, text
 
 STORY = """\
 name: story
@@ -81,18 +82,18 @@ def test_a_data_set_without_stimuli_asks_for_them(data_sets: Path, tmp_path: Pat
 
 
 def test_the_shipped_studies_are_written_where_they_are_run_and_read(tmp_path: Path) -> None:
-    for name in SHIPPED:
-        path, edited = study_file(name, tmp_path / name)
+    for name in names(BRAINS):
+        path, edited = study_file(name, tmp_path / name, BRAINS)
         assert not edited
         assert load_brain_study(path).name == name
-        path.write_text(shipped(name) + "# mine\n")
-        assert study_file(name, tmp_path / name) == (path, True)
+        path.write_text(text(name, BRAINS) + "# mine\n")
+        assert study_file(name, tmp_path / name, BRAINS) == (path, True)
     assert load_brain_study(tmp_path / "alice/study.yaml").encode is not None
 
 
 def test_a_name_that_is_neither_a_study_nor_a_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="brain92"):
-        study_file("brain29")
+        study_file("brain29", package=BRAINS)
 
 
 def test_the_plan_says_who_is_there_and_what_is_to_be_done(data_sets: Path, tmp_path: Path) -> None:
