@@ -16,7 +16,8 @@ from consilience.engine.features import FeatureStore, FeatureTable
 from consilience.engine.features.schema import LayerInfo, digest, layer_infos
 from consilience.pipelines.bills import paid
 from consilience.pipelines.console import Console
-from consilience.pipelines.studyfiles.common import ModelEntry, StudyFile
+from consilience.pipelines.studyfiles.common import StudyFile
+from consilience.pipelines.studyfiles.entries import ModelEntry
 from consilience.pipelines.studyfiles.located import Loc
 
 

@@ -49,17 +49,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, field_serializer
 
 from consilience.engine.errors import BadInput, unknown
-from consilience.pipelines.studyfiles.common import (
-    Drift,
-    Entry,
-    ModelEntry,
-    Named,
-    Patterns,
-    Strict,
-    StudyFile,
-    parsed,
-    text_of,
-)
+from consilience.pipelines.studyfiles.common import StudyFile, parsed, text_of
+from consilience.pipelines.studyfiles.entries import Drift, Entry, ModelEntry, Named, Patterns, Strict
 from consilience.pipelines.studyfiles.located import Loc
 
 

@@ -12,7 +12,7 @@ from consilience.pipelines.reevaluate.changes import Change, changes
 from consilience.pipelines.reevaluate.judging import table
 from consilience.pipelines.reevaluate.kinds import alike, of_entry, of_table
 from consilience.pipelines.report.numbers import number
-from consilience.pipelines.studyfiles.common import Drift
+from consilience.pipelines.studyfiles.entries import Drift
 
 if TYPE_CHECKING:
     import pandas as pd

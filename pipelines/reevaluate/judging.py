@@ -13,7 +13,8 @@ from consilience.pipelines.reevaluate.changes import Change, changes
 from consilience.pipelines.reevaluate.kinds import KINDS, Kind, alike
 from consilience.pipelines.reevaluate.rows import Compared
 from consilience.pipelines.report.numbers import counted, fixed, number, rounded
-from consilience.pipelines.studyfiles.common import Drift, StudyFile
+from consilience.pipelines.studyfiles.common import StudyFile
+from consilience.pipelines.studyfiles.entries import Drift
 from consilience.pipelines.zoo.words import metric_words
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from consilience.pipelines.reevaluate.kinds import KINDS, MODELS, alike
 from consilience.pipelines.report.numbers import fixed, rounded
 from consilience.pipelines.runs.listing import Place, place_of, runs_of
 from consilience.pipelines.runs.syncing import STUDY_KEY
-from consilience.pipelines.studyfiles.common import Drift
+from consilience.pipelines.studyfiles.entries import Drift
 from consilience.pipelines.zoo.words import metric_words
 
 

@@ -15,7 +15,8 @@ from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import NotInstalled
 from consilience.engine.features import FeatureStore
 from consilience.pipelines.seats import open_set
-from consilience.pipelines.studyfiles.common import ModelEntry, StudyFile
+from consilience.pipelines.studyfiles.common import StudyFile
+from consilience.pipelines.studyfiles.entries import ModelEntry
 
 Kind = TypeVar("Kind", bound=StudyFile)
 _HF = "hf:"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from consilience.engine.errors import BadInput
 from consilience.pipelines.seats import Seat
-from consilience.pipelines.studyfiles.common import Entry
+from consilience.pipelines.studyfiles.entries import Entry
 from consilience.pipelines.studyfiles.located import Loc, StudyError
 from consilience.pipelines.studyfiles.study import Study
 from consilience.pipelines.zoo.prepare import Prepared

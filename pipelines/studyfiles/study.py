@@ -49,18 +49,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 
 from consilience.engine.errors import BadInput
-from consilience.pipelines.studyfiles.common import (
-    Drift,
-    Entry,
-    ModelEntry,
-    Named,
-    Patterns,
-    Steps,
-    Strict,
-    StudyFile,
-    parsed,
-    text_of,
-)
+from consilience.pipelines.studyfiles.common import StudyFile, parsed, text_of
+from consilience.pipelines.studyfiles.entries import Drift, Entry, ModelEntry, Named, Patterns, Steps, Strict
 from consilience.pipelines.studyfiles.located import Loc, read_yaml
 
 if TYPE_CHECKING:
