@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from consilience.engine.errors import BadInput
 from consilience.engine.extraction.interfaces import Foreign, Measured
 from consilience.engine.extraction.peaks import DeviceMeter, ProcessMeter
-from consilience.engine.extraction.widths import projected
 from consilience.engine.features.location import Location, write_json
 from consilience.engine.machine import gigabytes
 
@@ -77,7 +76,7 @@ def fit(replica: "Replica", attempt: int = 0) -> Fitted:
     item = _longest(replica, attempt)
     # Beside what is measured: the samples that wait their turn, and the features of a part.
     each = 0 if on_device else len(pickle.dumps(item)) * replica.waiting
-    part = 0 if on_device else 4 * job.rows * sum(projected(job.widths, job.project))
+    part = 0 if on_device else 4 * job.rows * sum(width for width, _ in job.schema().values())
 
     def peak_of(size: int) -> int | None:
         meter.reset()

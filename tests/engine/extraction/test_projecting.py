@@ -15,6 +15,7 @@ from consilience.engine.extraction.projecting import Projection
 from consilience.engine.features import FeatureStore
 from consilience.engine.features.schema import digest
 from consilience.engine.random_projection import bound
+from consilience.pipelines.runs.computed import computed
 
 
 def raw(n: int) -> dict[str, np.ndarray]:
@@ -52,6 +53,7 @@ def test_a_table_of_all_positions_is_as_wide_as_their_product(ray_local: None, t
         np.testing.assert_allclose(narrow.take(name, rows), literal(want, 9), atol=1e-5)
     assert narrow.manifest["spec"]["project"] == {"components": 9, "entries": "sparse", "seed": 0}
     assert narrow.meta["projection_error_bound"] == bound(40, 9)
+    assert (computed(flat), computed(narrow)) == ({}, {"project": "9"})
 
 
 def test_replicas_and_batches_project_alike(ray_local: None, tmp_path) -> None:
