@@ -87,9 +87,9 @@ def _moments(s: Sums, estimator: str) -> Null:
     return centred_gram(s) if estimator == "biased" else u_centred(s).scaled(n * (n - 3))
 
 
-def root(own: np.ndarray) -> np.ndarray:
-    """sqrt of the product of two self terms, (…, R) -> (…, R, R); NaN where one is not positive."""
-    positive = np.where(own > 0, own, np.nan)
+def root(own: np.ndarray, least: np.ndarray | float = 0.0) -> np.ndarray:
+    """sqrt of the product of two self terms, (…, R) -> (…, R, R); NaN where one is not above `least`."""
+    positive = np.where(own > least, own, np.nan)
     return np.sqrt(positive[..., :, None] * positive[..., None, :])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from consilience.engine.inference.matrix_null import centred_gram, upper_triangle
 from consilience.engine.inference.null import Null
-from consilience.engine.metrics.hsic import hsic, normaliser
+from consilience.engine.metrics.hsic import hsic, normaliser, root
 from consilience.engine.metrics.registry import EUCLIDEAN, Choice, register
 from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.triangles import Triangles
@@ -44,6 +44,8 @@ def _products(s: Sums | Entries, compare: str) -> np.ndarray:
 
 def _unit(s: Sums | Entries, products: np.ndarray, compare: str) -> np.ndarray:
     """What the products of all pairs are divided by."""
+    if isinstance(s, Sums) and s.rounding is not None:  # dissimilarities that may all be 0 but for it
+        return root(np.diagonal(products, axis1=-2, axis2=-1), s.rounding)
     if compare != "rho_a":
         return normaliser(products)
     if isinstance(s, Sums) and s.untied is not None:

@@ -21,6 +21,7 @@ class GramState:
     cross: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)  # groups -> (R, R)
     rows: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)  # block, other group -> (R, m)
     diag: dict[int, np.ndarray] = field(default_factory=dict)  # block -> (R, m)
+    rounding: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)  # groups -> (R,)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class GramSums:
         cross = weight * products(flat, flat, self.lefts).double().cpu().numpy()
         _add(state.cross, (tile.group_i, tile.group_j), cross)
         _add(state.rows, (tile.i, tile.group_j), values.sum(dim=2).double().cpu().numpy())
+        if self.ranks is None and (off := tile.rounding(self.space)) is not None:
+            _add(state.rounding, (tile.group_i, tile.group_j), weight * _squared(*off))
         if tile.diagonal:
             diagonal.copy_(before)  # the tile is not this statistic's alone
         else:
@@ -60,7 +63,7 @@ class GramSums:
     def combine(self, states: list[GramState]) -> GramState:
         first, *others = states
         for other in others:
-            for name in ("cross", "rows", "diag"):
+            for name in ("cross", "rows", "diag", "rounding"):
                 into = getattr(first, name)
                 for key, value in getattr(other, name).items():
                     _add(into, key, value)
@@ -89,7 +92,17 @@ class GramSums:
             diag += inside[:, None, None] * products(of_diag, of_diag, self.lefts).numpy()
             total += r.sum(axis=2)
             trace += inside[:, None] * d.sum(axis=1)
-        return Sums(masks @ groups.sizes, cross, rows, diag, diag_rows, total, trace)
+        rounding = np.zeros(shape[:2]) if state.rounding else None
+        for (g, h), value in state.rounding.items():
+            rounding += np.outer(masks[:, g] * masks[:, h], value)
+        return Sums(masks @ groups.sizes, cross, rows, diag, diag_rows, total, trace, rounding=rounding)
+
+
+def _squared(i: torch.Tensor, j: torch.Tensor) -> np.ndarray:
+    """Σ_ab (i_a + j_b)² of every representation, (R,)."""
+    i, j = i.double(), j.double()
+    squares = i.shape[1] * j.square().sum(dim=1) + j.shape[1] * i.square().sum(dim=1)
+    return (squares + 2 * i.sum(dim=1) * j.sum(dim=1)).cpu().numpy()
 
 
 def _add(into: dict[Any, np.ndarray], key: object, value: np.ndarray) -> None:

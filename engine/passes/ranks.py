@@ -51,6 +51,7 @@ def _sampled_bins(
     work: TilePass, space: str, rows: np.ndarray, k: int
 ) -> list[tuple[Bins, np.ndarray | None]]:
     upper = torch.ones(len(rows), len(rows), dtype=torch.bool, device=work.device).triu_(1)
-    distances = sample_tile(work, slice(k, k + 1), rows).space(space)[0][upper]
-    bins = bins_of(distances)
+    tile = sample_tile(work, slice(k, k + 1), rows)
+    distances, off = tile.space(space)[0][upper], tile.rounding(space)
+    bins = bins_of(distances, None if off is None else (off[0].mT + off[1])[upper])
     return [(bins, counted(bins, distances) if len(rows) == work.groups.n else None)]

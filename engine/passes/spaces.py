@@ -10,6 +10,8 @@ from consilience.engine.passes.blocks import Block
 
 COSINE = "rdm-cosine"
 RBF = "rbf-"  # and the bandwidth, in median pairwise distances
+BY_ANGLE = ("rdm-correlation", "rdm-cosine")
+ERRORS = 2.0  # of a row's part of a dissimilarity by angle, in roundings of its terms; found are up to 0.8 times that
 
 
 def needs_raw(space: str) -> bool:
@@ -75,6 +77,15 @@ def _transformed(
     return similarity.neg_().add_(1) if space.startswith("rdm-") else similarity
 
 
+def rounding(space: str, block: Block, origin2: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
+    """(R, m): up to what rounding has moved dissimilarities by angle; those of two rows add up.
+
+    It is relative to terms that cancel in the products of raw rows, of which little may be left.
+    """
+    length2, terms = _lengths(space, block, origin2, width)
+    return ERRORS * torch.finfo(terms.dtype).eps * terms * _inverse_of(length2, terms).square()
+
+
 def normalised(block: Block) -> Block:
     """The rows of representations read about their true origin, brought to length 1; rows of zeros stay as they are."""
     for x, w in zip(block.x, _inverse_of(block.norm2, block.norm2)):
@@ -92,11 +103,18 @@ def _rows(right: torch.Tensor) -> torch.Tensor:
 
 def _inverse_length(space: str, block: Block, origin2: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
     """1 / ‖x‖ of the raw rows, of the rows centred over units for a correlation; 0 where that is 0."""
+    return _inverse_of(*_lengths(space, block, origin2, width))
+
+
+def _lengths(
+    space: str, block: Block, origin2: torch.Tensor, width: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """‖x‖² of those rows, and the size of the terms it is the sum of."""
     length2 = block.norm2 + 2 * block.lift + origin2[:, None]
     terms = block.norm2 + origin2[:, None]
     if space.endswith("correlation"):
         length2 = length2 - width[:, None] * block.mean**2
-    return _inverse_of(length2, terms)
+    return length2, terms
 
 
 def _inverse_of(length2: torch.Tensor, terms: torch.Tensor) -> torch.Tensor:

@@ -24,6 +24,7 @@ class Sums:
         bend: (R,) mean over i ≠ j of α_i k̃_ij α_j, with α the row effects; as `third`.
         units: (S, R) unbiased HSIC, times n(n-3), of every unit alone with itself, summed over units; if wanted.
         width: (R,) how many units there are; with `units`.
+        rounding: (S, R) what Σ_ij k_ij² may come to of rounding alone, in spaces whose entries may all be that.
         untied: (R,) of ranks, which are among all samples on every subset: the share of their variance that ties leave.
     """
 
@@ -38,6 +39,7 @@ class Sums:
     bend: np.ndarray | None = None
     units: np.ndarray | None = None
     width: np.ndarray | None = None
+    rounding: np.ndarray | None = None
     untied: np.ndarray | None = None
 
     @property
@@ -51,5 +53,6 @@ class Sums:
         return Sums(
             self.n[one], self.cross[one], self.rows[one], self.diag[one], self.diag_rows[one],
             self.total[one], self.trace[one], self.third, self.bend,
-            None if self.units is None else self.units[one], self.width, self.untied,
+            None if self.units is None else self.units[one], self.width,
+            None if self.rounding is None else self.rounding[one], self.untied,
         )  # fmt: skip

@@ -7,7 +7,7 @@ import torch
 
 from consilience.engine.passes.blocks import Block
 from consilience.engine.passes.layout import Layout
-from consilience.engine.passes.spaces import COSINE, transform
+from consilience.engine.passes.spaces import BY_ANGLE, COSINE, ERRORS, rounding, transform
 
 
 @dataclass
@@ -59,6 +59,19 @@ class Tile:
                 name, self.gram, self.rows_i, self.rows_j, self.origin2, self.width, self.median, self.rdms
             )
         return self._spaces[name]
+
+    def rounding(self, name: str) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Of the entries of that space, those of its rows (R, m_i) and of its columns (R, m_j), which add up: see
+        `spaces.rounding`. 0 in RDMs that are given; None where entries that are 0 come out as 0."""
+        if name not in BY_ANGLE:
+            return None
+        if self.unit:
+            least = ERRORS * torch.finfo(self.gram.dtype).eps
+            return self.gram.new_full(self.gram.shape[:2], least), self.gram.new_full(
+                self.gram.shape[::2], least
+            )
+        i, j = (rounding(name, rows, self.origin2, self.width) for rows in (self.rows_i, self.rows_j))
+        return i.masked_fill_(self.rdms[:, None], 0), j.masked_fill_(self.rdms[:, None], 0)
 
 
 class Statistic(Protocol):

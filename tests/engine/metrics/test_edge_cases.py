@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import reference
 from references import REFERENCE
 
 import consilience as cs
@@ -86,6 +87,38 @@ def test_one_unit():
             want = REFERENCE[metric](x, y)
             assert abs(got - want) < 1e-7, (metric, got, want)
     assert table.attrs["reasons"].count("|x|y") == len(undefined)
+
+
+COMPARED = ("spearman", "pearson", "cosine", "rho_a", "whitened_cosine", "kendall")
+
+
+@pytest.mark.parametrize("rdm", ["correlation", "cosine"])
+@pytest.mark.parametrize(("n", "dtype"), [(30, np.float64), (30, np.float32), (1200, np.float32)])
+def test_an_rdm_of_nothing_but_rounding_errors_has_no_score(rdm, n, dtype):
+    """Of two units, one always above the other, every correlation is 1; and so is every cosine along one direction."""
+    rng = np.random.default_rng(3)
+    away = 10 ** rng.uniform(-0.5, 0.5, (n, 1))
+    along = 2.0 ** rng.integers(-5, 5, (n, 1)) * rng.normal(size=(1, 9))
+    flat = np.hstack([30 - away, 30 + away]) if rdm == "correlation" else along
+    x = {"flat": flat.astype(dtype), "other": rng.normal(size=(n, 9)).astype(dtype)}
+    metrics = [f"rsa:compare={c},rdm={rdm}" for c in COMPARED if c != "kendall" or n <= 1024]
+    table = cs.compare(x, metrics=metrics, groups=4, permutations=2)
+    for metric in table["metric"].values:
+        alone, apart = (table["score"].sel(metric=metric, a="flat", b=b).item() for b in x)
+        if "rho_a" in metric or "kendall" in metric:  # of ties alone none agrees or disagrees
+            assert (alone, apart) == (0, 0), metric
+        else:
+            assert np.isnan([alone, apart]).all(), metric
+        assert table["score"].sel(metric=metric, a="other", b="other").item() == pytest.approx(1, abs=0.02)
+
+
+def test_small_angles_are_no_rounding_errors():
+    rng = np.random.default_rng(4)
+    x, y = (1e4 * rng.normal(size=(1, 9)) + rng.normal(size=(30, 9)) for _ in range(2))
+    assert reference.rdm(x, "cosine").max() < 1e-7
+    for compare in COMPARED:
+        found = cs.score(f"rsa:compare={compare},rdm=cosine", x, y)
+        assert found == pytest.approx(reference.rsa(x, y, "cosine", compare), abs=1e-5), compare
 
 
 def test_turned_signs_of_units():
