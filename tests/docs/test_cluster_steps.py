@@ -4,12 +4,14 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
-from clusters import answers, free_port, running
+from clusters import free_port, running
 
 from consilience.engine.extraction.runlog import read_runs
 from consilience.engine.features import FeatureStore
@@ -23,7 +25,7 @@ HEAD = "--include-dashboard=false --ray-client-server-port={}"
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], int]:
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The blocks, for this machine; in a home where there is no token yet, and with the programs that are tested."""
     home, port = tmp_path / "home", free_port()
     home.mkdir()
@@ -34,13 +36,28 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], in
     texts = [x.replace(ADDRESS, f"127.0.0.1:{port}") for x in BLOCK.findall(PAGE.read_text(encoding="utf-8"))]
     here = [x.replace("=10.0.0.1 ", "=127.0.0.1 ").replace("--port=6379", f"--port={port}") for x in texts]
     assert not [x for x in here if "10.0.0.1" in x or "6379" in x]
-    return here, port
+    return here
 
 
-def test_a_newcomer_who_types_them_has_a_cluster_that_runs_a_study(
-    told: tuple[list[str], int], tmp_path: Path
-) -> None:
-    (head, other, run), port = told
+@contextmanager
+def started(lines: str, folder: Path) -> Iterator[None]:
+    """A node that runs. Ray gives it half a minute, too little on a machine with much to do: it is then typed again."""
+    folder.mkdir()
+    log = folder / "log.txt"
+    for left in (2, 1, 0):
+        with running("bash", "-euc", lines, cwd=folder, auth=True) as node:
+            while node.poll() is None and "Ray runtime started" not in log.read_text():
+                time.sleep(0.2)
+            if node.poll() is None:
+                yield
+                return
+        assert left, log.read_text()
+        assert "timed out during startup" in log.read_text(), log.read_text()
+        log.unlink()
+
+
+def test_a_newcomer_who_types_them_has_a_cluster_that_runs_a_study(told: list[str], tmp_path: Path) -> None:
+    head, other, run = told
     (tmp_path / "texts.txt").write_text("\n".join(f"sentence number {i}" for i in range(40)))
     study = {
         "name": "far", "stimuli": f"text:{tmp_path / 'texts.txt'}", "metrics": ["cka"], "tracking": None,
@@ -52,11 +69,8 @@ def test_a_newcomer_who_types_them_has_a_cluster_that_runs_a_study(
             ("head", head, f"{QUIET} {HEAD.format(free_port())}"),
             ("other", other, QUIET),
         ):
-            folder = tmp_path / name
-            folder.mkdir()
             lines = text.replace("ray start", f"exec ray start {options}")
-            cluster.enter_context(running("bash", "-euc", lines, cwd=folder, auth=True))
-            answers(port)
+            cluster.enter_context(started(lines, tmp_path / name))
         token = tmp_path / "home" / ".ray" / "auth_token"
         assert token.stat().st_mode & 0o077 == 0
         shell = ["bash", "-euc", f"export RAY_AUTH_MODE=token\n{run}"]

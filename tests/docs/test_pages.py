@@ -13,6 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from consilience.connectors.brains import registry as brains
+from consilience.connectors.models import registry as models
+from consilience.connectors.stimuli import registry as stimuli
+from consilience.engine.metrics import registry as metrics
+from consilience.engine.preprocessing import registry as steps
 from consilience.pipelines import cli
 from consilience.pipelines.brain.study import load_brain_study
 from consilience.pipelines.studyfiles.study import load_study
@@ -70,10 +75,18 @@ def entry_points(block: Block) -> None:
         assert f'"{group}"' in "".join(x.read_text() for x in (ROOT / "connectors").rglob("registry.py"))
 
 
+@pytest.fixture
+def own_registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page registers goes with it: other tests of this process count what is registered."""
+    for registry in (models, stimuli, brains):
+        monkeypatch.setattr(registry._REGISTRY, "_made", dict(registry._REGISTRY._made))
+    monkeypatch.setattr(metrics, "_METRICS", dict(metrics._METRICS))
+    monkeypatch.setattr(steps, "_STEPS", dict(steps._STEPS))
+
+
+@pytest.mark.usefixtures("own_registries", "capsys")
 @pytest.mark.parametrize("page", [x for x in PAGES if next(blocks(x), None)], ids=lambda x: x.name)
-def test_every_block_of_a_page_runs(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_block_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {
         "__name__": "__main__"

@@ -39,12 +39,12 @@ def small(monkeypatch):
 
 
 def test_unbiased_over_seeds(small, pair):
-    """The mean of 200 runs is within two of its standard errors of the score of all pairs, for each metric."""
+    """The mean of 100 runs is within two of its standard errors of the score of all pairs, for each metric."""
     x, y = ({"x": pair[0]}, {"y": pair[1]})
     whole = cs.compare(x, y, METRICS, se=False, null=False)["score"].values[:, 0, 0]
-    runs = [cs.compare(x, y, METRICS, null=False, until_se=0.05, seed=s) for s in range(200)]
+    runs = [cs.compare(x, y, METRICS, null=False, until_se=0.05, seed=s) for s in range(100)]
     scores = np.array([t["score"].values[:, 0, 0] for t in runs])
-    away = (scores.mean(axis=0) - whole) / (scores.std(axis=0, ddof=1) / np.sqrt(200))
+    away = (scores.mean(axis=0) - whole) / (scores.std(axis=0, ddof=1) / np.sqrt(100))
     assert (np.abs(away) < 2).all(), away
     # The error that each run reports is that of the population: here the samples are a part of it, the runs all of it.
     errors = np.array([t["se"].values[:, 0, 0] for t in runs])

@@ -1,5 +1,6 @@
 """What may go wrong on one machine, and several models at once: the table is what it would have been."""
 
+import shutil
 import threading
 import time
 import urllib.request
@@ -100,14 +101,21 @@ def test_a_disk_that_is_full_in_the_middle_of_a_part_keeps_the_others(tmp_path):
     assert second.state == "finished"
 
 
+@pytest.fixture(scope="module")
+def undamaged(tmp_path_factory, ray_local):
+    """Where a table with rejects is whole, and what it was made of."""
+    model, stimuli = Tiny(nan=frozenset({9})), Numbers(700, unreadable=frozenset({300}))
+    folder = tmp_path_factory.mktemp("undamaged")
+    return model, stimuli, folder, extract(model, stimuli, FeatureStore(folder), replicas=1)
+
+
 @pytest.mark.parametrize("harm", ["flipped", "cut"])
 @pytest.mark.parametrize("finished", [True, False])
-def test_a_damaged_part_is_extracted_again_alone(tmp_path, harm, finished):
-    model, stimuli = Tiny(nan=frozenset({9})), Numbers(700, unreadable=frozenset({300}))
-    clean = extract(model, stimuli, FeatureStore(tmp_path / "clean"))
+def test_a_damaged_part_is_extracted_again_alone(tmp_path, undamaged, harm, finished):
+    model, stimuli, folder, clean = undamaged
     full, store = tmp_path / "full", FeatureStore(tmp_path / "store")
     if finished:
-        extract(model, stimuli, store)
+        shutil.copytree(folder, store.root)
     else:
         full.touch()
         cramped = Cramped(nan=frozenset({9}), after=600, room=2000, full=full)
@@ -119,7 +127,7 @@ def test_a_damaged_part_is_extracted_again_alone(tmp_path, harm, finished):
     part.write_bytes(value if harm == "flipped" else value[:-100])
     if finished:
         assert [x.file for x in repair(part.parent)] == [part.name]
-    table = extract(model, stimuli, store)
+    table = extract(model, stimuli, store, replicas=1)
     written = [x["shard"] for x in read_runs(table.path)[-1].lines.to_pylist() if x["event"] == "written"]
     assert sorted(written) == ([1] if finished else [1, 4, 5])
     same(table, clean)

@@ -62,12 +62,9 @@ def test_coverage_of_the_nominal_95_per_cent():
     ]  # fmt: skip
     rng = np.random.default_rng(3)
     mix = rng.normal(size=(4, 12))
-    found = []
-    for _ in range(100):
-        x = rng.normal(size=(300, 4)) @ mix + 0.3 * rng.normal(size=(300, 12)) + 1.5
-        table = cs.profile({"x": x}, metrics)
-        found.append([table[name].values[:, 0] for name in ("score", "se")])
-    score, se = np.array(found).transpose(1, 2, 0)
+    x = {str(i): rng.normal(size=(300, 4)) @ mix + 0.3 * rng.normal(size=(300, 12)) + 1.5 for i in range(100)}
+    table = cs.profile(x, metrics)
+    score, se = table["score"].values, table["se"].values
     below, above = interval(score, se, 20)
     mean = score.mean(axis=1, keepdims=True)
     covered = dict(zip(metrics, ((below <= mean) & (mean <= above)).mean(axis=1)))
