@@ -33,7 +33,9 @@ def leading(own: Own, variance: float) -> np.ndarray:
 
 
 def correlations(left: np.ndarray, right: np.ndarray, cross: Cross) -> np.ndarray:
-    """Canonical correlations, largest first; rounding above 1 is cut."""
+    """Canonical correlations, largest first; rounding above 1 is cut. NaN where one side does not vary."""
+    if not min(left.shape[1], right.shape[1]):
+        return np.array([np.nan])
     return np.minimum(cross.singular_values(left, right), 1.0)
 
 
@@ -117,5 +119,7 @@ def pwcca(left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarr
     differ.
     """
     u, rho = cross.left_singular(left[0], right[0])
+    if not len(rho):
+        return np.nan  # one side does not vary
     weights = np.abs(u.T @ left[1]).sum(axis=1)
     return float(weights @ np.minimum(rho, 1.0) / weights.sum())

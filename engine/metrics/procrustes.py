@@ -19,8 +19,9 @@ def _factor(own: Own, whiten: float, form: str = "") -> Factor:
 
 
 def nuclear_cosine(left: Factor, right: Factor, cross: Cross) -> float:
-    """‖X'Y‖_* / (‖X‖ ‖Y‖), at most 1."""
-    return min(float(cross.singular_values(left[0], right[0]).sum()) / (left[1] * right[1]), 1.0)
+    """‖X'Y‖_* / (‖X‖ ‖Y‖), at most 1; NaN where one of them does not vary."""
+    size = left[1] * right[1]
+    return min(float(cross.singular_values(left[0], right[0]).sum()) / size, 1.0) if size > 0 else np.nan
 
 
 @register(

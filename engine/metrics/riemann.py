@@ -24,7 +24,7 @@ def _factor(own: Own, shrinkage: float) -> Shrunk:
     values, vectors = own.eigen
     d = len(own.gram)
     floor = shrinkage * values.sum() / (d * own.n)
-    scale = (1 - shrinkage) / (d * floor)
+    scale = (1 - shrinkage) / (d * floor) if floor else 0.0
     return Shrunk(floor / own.scale**2, vectors * np.sqrt(scale), values * scale, own.n)
 
 
@@ -83,6 +83,8 @@ def riemann(left: Shrunk, right: Shrunk, cross: Cross, *, shrinkage: float) -> f
 
     Misleads where the shrinkage decides: with few units every small eigenvalue is the shrinkage's, not the data's.
     """
+    if not min(left.floor, right.floor) > 0:
+        return np.nan  # one of them does not vary, and its matrix has no inverse
     ratio = np.log(right.floor / left.floor)
     logs = ratio + np.log(_spectrum(left, right, cross))
     return float(np.sqrt((logs**2).sum() + (left.n - len(logs)) * ratio**2))

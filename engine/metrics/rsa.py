@@ -136,6 +136,7 @@ def rsa(s: Sums | Entries | Triangles, *, compare: str, rdm: str) -> np.ndarray 
     RDM entries are 1 - correlation over units, squared Euclidean distance, 1 - cosine, or ``crossnobis``: the mean
     over pairs of different repeats a ≠ b of (x_i^a - x_j^a)'(x_i^b - x_j^b), which noise that is independent between
     repeats does not raise; for features of shape (samples, repeats, units), whose mean is compared by all else.
+    A row without a direction, of zeros or for ``correlation`` of one value, is at 1 from every other.
     ``spearman`` gives ties their mean rank, and ``rho_a`` is what it would be on average with ties broken at random,
     so that a matrix of many ties is not favoured. ``kendall`` is tau-a, as fair, for at most 1,024 samples.
     ``whitened_cosine`` allows for the covariance of entries that share a sample (Diedrichsen et al. 2020, independent

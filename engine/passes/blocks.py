@@ -56,7 +56,8 @@ def frame(representation: Representation) -> Frame:
     sample = representation.take(rows).astype(np.float64)
     origin = sample.mean(axis=0)
     largest = np.abs(sample - origin).max()
-    if largest == 0:  # the rows looked at are equal, though not all rows are
+    if largest <= 8 * np.finfo(np.float64).eps * np.abs(origin).max():
+        # The rows looked at are equal, though not all rows are.
         return Frame(origin, 1.0 / max(float(np.abs(origin).max()), 1.0))
     spread = (sample - origin) / largest  # squares of 1e200 would overflow
     relative = np.sqrt((spread**2).sum(axis=1).mean())

@@ -71,6 +71,14 @@ def over_groups(state: State, pair: Pair, masks: np.ndarray) -> Iterator[tuple[n
         yield matrix, round(sums.n)
 
 
+def covariances(state: State, pair: Pair, masks: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """As `over_groups`, of one representation with itself: 0 where its rows are alike but for rounding."""
+    whole = sum(float(np.trace(moments.products[pair])) for moments in state.values())
+    for gram, n in over_groups(state, pair, masks):
+        alike = np.trace(gram) <= n * np.finfo(np.float64).eps * whole
+        yield np.zeros_like(gram) if alike else gram, n
+
+
 @dataclass(frozen=True)
 class Fold:
     """Xc'Yc (d_a, d_b) of n rows, and `test`: Σ (x - x̄)(y - ȳ)' over those set aside, x̄ and ȳ the means of the n."""

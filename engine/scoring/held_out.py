@@ -13,7 +13,7 @@ from consilience.engine.inference.subsets import Groups
 from consilience.engine.metrics.held_out import Fit, Side
 from consilience.engine.metrics.linear import CrossOfMoments, Own
 from consilience.engine.metrics.registry import Request
-from consilience.engine.passes.moment_state import Pair, State, over_groups
+from consilience.engine.passes.moment_state import Pair, State, covariances, over_groups
 from consilience.engine.scoring.evaluated import EXACT, Evaluated, Tail, drawn_tail, exact_tail
 from consilience.engine.scoring.setting import Setting
 from consilience.engine.scoring.sweep import Sweep, sweep_of
@@ -141,9 +141,7 @@ def _contributions(
     r, _ = pair
     own, mean = None, None
     if state is not None:
-        ((gram, n),) = over_groups(state, pair, WHOLE)
-        if np.trace(gram) <= n * np.finfo(np.float64).eps * np.trace(state[0].products[pair]):
-            gram = np.zeros_like(gram)  # the train rows are all alike: what is left of them is rounding
+        ((gram, n),) = covariances(state, pair, WHOLE)
         own, mean = Own(gram, n, sweep.frames[r].scale), state[0].left[r][0] / n
     found = []
     for one in asked:

@@ -12,7 +12,7 @@ from consilience.engine.metrics.linear import Own
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import Frame
 from consilience.engine.passes.executors import Run, joined
-from consilience.engine.passes.moment_state import State, over_groups
+from consilience.engine.passes.moment_state import State, covariances
 from consilience.engine.passes.moments import MomentPass, batches, moments
 from consilience.engine.passes.rows import means, row_sums
 from consilience.engine.passes.workspace import Pool
@@ -94,7 +94,7 @@ def _from_covariance(
 ) -> list[np.ndarray]:
     """(requests, S) of one representation."""
     values = np.empty((len(requests), len(masks)))
-    for s, (gram, n) in enumerate(over_groups(state, (r, r), masks)):
+    for s, (gram, n) in enumerate(covariances(state, (r, r), masks)):
         own = Own(gram, n, scale)
         with np.errstate(invalid="ignore", divide="ignore"):
             values[:, s] = [q.metric.finish(own, **q.parameters) for q in requests]

@@ -8,7 +8,7 @@ import numpy as np
 from consilience.engine.metrics.linear import CrossOfMoments, Own
 from consilience.engine.metrics.registry import Request
 from consilience.engine.passes.blocks import Frame
-from consilience.engine.passes.moment_state import Pair, State, over_folds, over_groups
+from consilience.engine.passes.moment_state import Pair, State, covariances, over_folds, over_groups
 
 Factors = dict[tuple[int, int], list[Any]]  # representation, subset -> one factor a request
 Found = dict[tuple[int, int, int], np.ndarray]  # a, b, draw -> (requests, S, 2): the scores of each direction
@@ -66,7 +66,7 @@ def _owns(state: State, pair: Pair, masks: np.ndarray, folds: int, scale: float)
         for found in over_folds(state, pair, masks, folds):
             yield [Own(f.matrix, f.n, scale, f.test) for f in found]
     else:
-        for gram, n in over_groups(state, pair, masks):
+        for gram, n in covariances(state, pair, masks):
             yield Own(gram, n, scale)
 
 

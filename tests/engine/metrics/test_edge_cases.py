@@ -121,6 +121,44 @@ def test_small_angles_are_no_rounding_errors():
         assert found == pytest.approx(reference.rsa(x, y, "cosine", compare), abs=1e-5), compare
 
 
+SPECTRAL = [
+    "cca", "cca:summary=first", "cca:summary=sum", "cca:ridge=0.5", "svcca", "pwcca", "procrustes",
+    "procrustes:whiten=0.3", "bures", "riemann",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("level", [0.0, 1000.3])
+def test_a_half_in_which_one_side_does_not_vary_has_no_score(level):
+    """One sample alone is apart, as where a unit is almost never active: in one half of the samples all are alike."""
+    x, _ = related()
+    y = np.full((40, 1), level)
+    y[7] += 2
+    every = [m for m in REFERENCE if not m.startswith(("stitch", "relative", "mnn", "matching"))]
+    table = cs.compare({"x": x}, {"y": y}, [*every, *(m for m in SPECTRAL if m not in every)], permutations=3)
+    for metric in SPECTRAL:
+        one = table.sel(metric=parse(metric).id).squeeze()
+        halves = [np.isnan(one[f"score_{half}"].item()) for half in ("select", "holdout")]
+        assert sorted(halves) == [False, True], metric
+        assert np.isfinite(one["score"].item()), metric
+        assert np.isnan(one["se"].item()), metric
+    single = cs.profile({"y": y}, ["effective_rank", "participation_ratio"])
+    assert np.isnan(single["se"]).all()
+
+
+@pytest.mark.parametrize("n", [17, 400])
+def test_one_sample_apart_has_no_unbiased_self_term(n):
+    """The others are alike: the U-centred matrix is 0, but for rounding."""
+    rng = np.random.default_rng(8)
+    for _ in range(20):
+        x, y = np.full((n, 1), rng.normal()), rng.normal(size=(n, 5))
+        x[rng.integers(n)] = rng.normal()
+        for metric in ("cka", "cka:kernel=rbf", "distance_correlation", "cka:estimator=unbiased_both"):
+            assert np.isnan(cs.score(metric, x, y)), metric
+        assert cs.score("cka:estimator=biased", x, y) == pytest.approx(
+            reference.cka(x, y, "biased"), abs=1e-9
+        )
+
+
 def test_turned_signs_of_units():
     """Metrics blind to rotation do not see them; every other one scores what its definition says."""
     x, y = related()
