@@ -110,6 +110,6 @@ def root(own: np.ndarray, least: np.ndarray | float = 0.0) -> np.ndarray:
     return np.sqrt(positive[..., :, None] * positive[..., None, :])
 
 
-def normaliser(products: np.ndarray) -> np.ndarray:
-    """The root of the diagonal of the products of all pairs, (…, R, R)."""
-    return root(np.diagonal(products, axis1=-2, axis2=-1))
+def normaliser(products: np.ndarray, least: np.ndarray | float = 0.0) -> np.ndarray:
+    """The root of the diagonal of the products of all pairs, (…, R, R); NaN where one is not above `least`."""
+    return root(np.diagonal(products, axis1=-2, axis2=-1), least)

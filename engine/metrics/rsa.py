@@ -6,7 +6,7 @@ import numpy as np
 
 from consilience.engine.inference.matrix_null import centred_gram, upper_triangle
 from consilience.engine.inference.null import Null
-from consilience.engine.metrics.hsic import hsic, normaliser, root
+from consilience.engine.metrics.hsic import hsic, normaliser
 from consilience.engine.metrics.registry import EUCLIDEAN, Choice, register
 from consilience.engine.passes.sums import Sums
 from consilience.engine.passes.triangles import Triangles
@@ -23,11 +23,12 @@ class Entries:
     cross: np.ndarray
     total: np.ndarray
     moments: Null
+    rounding: np.ndarray
 
     def __add__(self, other: "Entries") -> "Entries":
         return Entries(
             self.entries + other.entries, self.cross + other.cross, self.total + other.total,
-            self.moments + other.moments,
+            self.moments + other.moments, self.rounding + other.rounding,
         )  # fmt: skip
 
 
@@ -44,10 +45,8 @@ def _products(s: Sums | Entries, compare: str) -> np.ndarray:
 
 def _unit(s: Sums | Entries, products: np.ndarray, compare: str) -> np.ndarray:
     """What the products of all pairs are divided by."""
-    if isinstance(s, Sums) and s.rounding is not None:  # dissimilarities that may all be 0 but for it
-        return root(np.diagonal(products, axis1=-2, axis2=-1), s.rounding)
     if compare != "rho_a":
-        return normaliser(products)
+        return normaliser(products, 0.0 if s.rounding is None else s.rounding)
     if isinstance(s, Sums) and s.untied is not None:
         shares = s.untied[:, None] * s.untied
         # Where all entries are tied the products are 0 whatever they are divided by.
@@ -119,7 +118,7 @@ def _tau_a(left: np.ndarray, right: np.ndarray) -> float:
     null=null,
     biased=lambda compare, **_: compare == "whitened_cosine",
     repeats=lambda rdm, **_: rdm == "crossnobis",
-    part=lambda s, at, **_: Entries(s.entries, s.cross, s.total, upper_triangle(s)),
+    part=lambda s, at, **_: Entries(s.entries, s.cross, s.total, upper_triangle(s), s.rounding),
     sampled=lambda compare, **_: compare in ("pearson", "cosine"),
     unsampled=lambda compare, **_: (
         "its bias is larger the fewer samples are compared"

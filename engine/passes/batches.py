@@ -48,13 +48,13 @@ def _some(work: TilePass, parts: Mapping[str, tuple[str, Part]], dealt: Sequence
     found = []
     for batch, group in dealt:
         tile = sample_tile(work, slice(None), np.arange(*work.groups.edges[batch : batch + 2]))
-        sums = {space: sums_within(tile.space(space)) for space, _ in parts.values()}
+        sums = {space: sums_within(tile.space(space), tile.rounding(space)) for space, _ in parts.values()}
         found.append({(name, group): part(sums[space]) for name, (space, part) in parts.items()})
     return _added(found)
 
 
-def sums_within(values: torch.Tensor) -> Sums:
-    """The sums over whole matrices (R, m, m), without their diagonals, as one subset."""
+def sums_within(values: torch.Tensor, rounding: np.ndarray | None = None) -> Sums:
+    """The sums over whole matrices (R, m, m), without their diagonals, as one subset; `rounding` as of the tile."""
     values = values.clone()
     torch.diagonal(values, dim1=1, dim2=2).zero_()
     flat = values.flatten(1)
@@ -63,4 +63,7 @@ def sums_within(values: torch.Tensor) -> Sums:
     nothing = np.zeros_like(cross)[None]
     total = row.sum(axis=1)[None]
     m = np.array([float(values.shape[1])])
-    return Sums(m, cross[None], (row @ row.T)[None], nothing, nothing, total, np.zeros_like(total))
+    return Sums(
+        m, cross[None], (row @ row.T)[None], nothing, nothing, total, np.zeros_like(total),
+        rounding=None if rounding is None else rounding[None] * m**2,
+    )  # fmt: skip

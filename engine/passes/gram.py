@@ -52,8 +52,9 @@ class GramSums:
         cross = weight * products(flat, flat, self.lefts).double().cpu().numpy()
         _add(state.cross, (tile.group_i, tile.group_j), cross)
         _add(state.rows, (tile.i, tile.group_j), values.sum(dim=2).double().cpu().numpy())
-        if self.ranks is None and (off := tile.rounding(self.space)) is not None:
-            _add(state.rounding, (tile.group_i, tile.group_j), weight * _squared(*off))
+        if self.ranks is None:
+            size = weight * values[0].numel()
+            _add(state.rounding, (tile.group_i, tile.group_j), size * tile.rounding(self.space))
         if tile.diagonal:
             diagonal.copy_(before)  # the tile is not this statistic's alone
         else:
@@ -92,17 +93,10 @@ class GramSums:
             diag += inside[:, None, None] * products(of_diag, of_diag, self.lefts).numpy()
             total += r.sum(axis=2)
             trace += inside[:, None] * d.sum(axis=1)
-        rounding = np.zeros(shape[:2]) if state.rounding else None
+        rounding = np.zeros(shape[:2])
         for (g, h), value in state.rounding.items():
             rounding += np.outer(masks[:, g] * masks[:, h], value)
         return Sums(masks @ groups.sizes, cross, rows, diag, diag_rows, total, trace, rounding=rounding)
-
-
-def _squared(i: torch.Tensor, j: torch.Tensor) -> np.ndarray:
-    """Σ_ab (i_a + j_b)² of every representation, (R,)."""
-    i, j = i.double(), j.double()
-    squares = i.shape[1] * j.square().sum(dim=1) + j.shape[1] * i.square().sum(dim=1)
-    return (squares + 2 * i.sum(dim=1) * j.sum(dim=1)).cpu().numpy()
 
 
 def _add(into: dict[Any, np.ndarray], key: object, value: np.ndarray) -> None:

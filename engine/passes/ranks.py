@@ -52,6 +52,6 @@ def _sampled_bins(
 ) -> list[tuple[Bins, np.ndarray | None]]:
     upper = torch.ones(len(rows), len(rows), dtype=torch.bool, device=work.device).triu_(1)
     tile = sample_tile(work, slice(k, k + 1), rows)
-    distances, off = tile.space(space)[0][upper], tile.rounding(space)
-    bins = bins_of(distances, None if off is None else (off[0].mT + off[1])[upper])
+    distances = tile.space(space)[0][upper]
+    bins = bins_of(distances, tile.rounding(space)[0])
     return [(bins, counted(bins, distances) if len(rows) == work.groups.n else None)]

@@ -17,7 +17,7 @@ Bins = Cells | Knots
 RankTable = CellRanks | KnotRanks
 
 
-def bins_of(distances: torch.Tensor, rounding: torch.Tensor | None = None) -> Bins:
+def bins_of(distances: torch.Tensor, rounding: float = 0.0) -> Bins:
     """Bins for distances like these; see `grid`."""
     step = grid(distances, rounding)
     return Cells.of(distances, step) if distances.dtype == torch.float32 else knots_of(distances, step)
@@ -28,12 +28,12 @@ def counted(bins: Bins, distances: torch.Tensor) -> np.ndarray:
     return torch.bincount(bins(distances.flatten()), minlength=bins.count).cpu().numpy()
 
 
-def grid(values: torch.Tensor, rounding: torch.Tensor | None = None) -> float:
+def grid(values: torch.Tensor, rounding: float = 0.0) -> float:
     """The step for distances like `values`: 2^-15 of their median in float32, 2^-37 in float64.
 
-    Where they come to no more than what `rounding` moves them by all are 0, and the step so wide that they are ties.
+    Where their mean square is no more than `rounding` all are 0 but for that, and the step so wide that they are ties.
     """
-    if rounding is not None and 0 < values.double().square().sum() <= rounding.double().square().sum():
+    if 0 < values.double().square().mean() <= rounding:
         return float(2.0 ** np.ceil(np.log2(4 * float(values.abs().max()))))
     exponent = -15 if values.dtype == torch.float32 else -37
     median, usual = float(values.median()), float(values.mean())

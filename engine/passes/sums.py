@@ -24,7 +24,7 @@ class Sums:
         bend: (R,) mean over i ≠ j of α_i k̃_ij α_j, with α the row effects; as `third`.
         units: (S, R) unbiased HSIC, times n(n-3), of every unit alone with itself, summed over units; if wanted.
         width: (R,) how many units there are; with `units`.
-        rounding: (S, R) what Σ_ij k_ij² may come to of rounding alone, in spaces whose entries may all be that.
+        rounding: (S, R) what Σ_ij k_ij² may come to of rounding alone, where entries may all be 0 but for it.
         untied: (R,) of ranks, which are among all samples on every subset: the share of their variance that ties leave.
     """
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from consilience.engine.passes.blocks import Block
@@ -60,18 +61,22 @@ class Tile:
             )
         return self._spaces[name]
 
-    def rounding(self, name: str) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Of the entries of that space, those of its rows (R, m_i) and of its columns (R, m_j), which add up: see
-        `spaces.rounding`. 0 in RDMs that are given; None where entries that are 0 come out as 0."""
+    def rounding(self, name: str) -> np.ndarray:
+        """(R,): the mean square of what the entries of that space may be of rounding alone. 0 where what is 0 comes out
+        as 0, as in RDMs that are given."""
         if name not in BY_ANGLE:
-            return None
+            return np.zeros(len(self.rdms))
         if self.unit:
-            least = ERRORS * torch.finfo(self.gram.dtype).eps
-            return self.gram.new_full(self.gram.shape[:2], least), self.gram.new_full(
-                self.gram.shape[::2], least
+            found = self.gram.new_full(
+                self.rdms.shape, 2 * ERRORS * torch.finfo(self.gram.dtype).eps
+            ).square()
+        else:
+            i, j = (
+                rounding(name, rows, self.origin2, self.width).double() for rows in (self.rows_i, self.rows_j)
             )
-        i, j = (rounding(name, rows, self.origin2, self.width) for rows in (self.rows_i, self.rows_j))
-        return i.masked_fill_(self.rdms[:, None], 0), j.masked_fill_(self.rdms[:, None], 0)
+            # Mean over a, b of (i_a + j_b)².
+            found = i.square().mean(dim=1) + j.square().mean(dim=1) + 2 * i.mean(dim=1) * j.mean(dim=1)
+        return found.masked_fill_(self.rdms.to(found.device), 0).double().cpu().numpy()
 
 
 class Statistic(Protocol):

@@ -23,7 +23,6 @@ class Triangles:
 def matrix_of(work: TilePass, space: str, k: int) -> list[np.ndarray]:
     """The matrix (n, n) of representation k in pass order; entries that rounding alone tells apart are equal."""
     tile = sample_tile(work, slice(k, k + 1), np.arange(work.groups.n))
-    values, off = tile.space(space)[0], tile.rounding(space)
-    others = ~np.eye(len(values), dtype=bool)
-    step = grid(values[others], None if off is None else (off[0].mT + off[1])[others])
+    values = tile.space(space)[0]
+    step = grid(values[~np.eye(len(values), dtype=bool)], tile.rounding(space)[0])
     return [snapped(values, step).cpu().numpy()]

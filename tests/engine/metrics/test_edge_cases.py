@@ -109,7 +109,20 @@ def test_an_rdm_of_nothing_but_rounding_errors_has_no_score(rdm, n, dtype):
             assert (alone, apart) == (0, 0), metric
         else:
             assert np.isnan([alone, apart]).all(), metric
+            assert f"{metric}|flat|other" in table.attrs["reasons"]
         assert table["score"].sel(metric=metric, a="other", b="other").item() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("metric", ["rsa:compare=pearson", "rsa:compare=cosine,rdm=cosine"])
+def test_nor_has_a_random_part_of_it(metric):
+    rng = np.random.default_rng(5)
+    away, along = 10 ** rng.uniform(-0.5, 0.5, (6000, 1)), 2.0 ** rng.integers(-5, 5, (6000, 1))
+    flat = along * rng.normal(size=(1, 9)) if "cosine," in metric else np.hstack([30 - away, 30 + away])
+    other = rng.normal(size=(6000, 9))
+    table = cs.compare({"flat": flat}, {"other": other, "same": other}, [metric], until_se=0.2, null=False)
+    assert np.isnan(table["score"]).all()
+    alone = cs.compare({"other": other}, {"same": other.copy()}, [metric], until_se=0.2, null=False)
+    assert alone["score"].item() == 1
 
 
 def test_small_angles_are_no_rounding_errors():
