@@ -18,7 +18,7 @@ from consilience.engine.planning import Plan, make_plan, needs_of
 from consilience.engine.simulation import Cluster, Simulated, simulate
 from consilience.pipelines.console import Console
 from consilience.pipelines.rates import ITEM, Rates, measured
-from consilience.pipelines.zoo.plan import study_plan
+from consilience.pipelines.zoo.planning import study_plan
 from consilience.pipelines.zoo.prepare import Prepared
 
 

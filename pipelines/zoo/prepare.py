@@ -185,7 +185,7 @@ class Prepared:
 
     def plan(self) -> "StudyPlan":
         """What is to be done, in rows that can be printed."""
-        from consilience.pipelines.zoo.plan import study_plan
+        from consilience.pipelines.zoo.planning import study_plan
 
         return study_plan(self)
 

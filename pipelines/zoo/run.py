@@ -109,7 +109,7 @@ def afresh(study: Study, folder: Path, console: Console) -> "xr.Dataset":
 
 
 def _planned(prepared: Prepared) -> "StudyPlan":
-    from consilience.pipelines.zoo.plan import study_plan
+    from consilience.pipelines.zoo.planning import study_plan
 
     return study_plan(prepared)  # refuses metrics, layers, pairs and questions that cannot be
 

@@ -15,7 +15,7 @@ from consilience.pipelines.runs.recording import part_of
 from consilience.pipelines.seats import extract_missing
 from consilience.pipelines.studyfiles.located import StudyError
 from consilience.pipelines.studyfiles.study import parse_study
-from consilience.pipelines.zoo.plan import study_plan
+from consilience.pipelines.zoo.planning import study_plan
 from consilience.pipelines.zoo.prepare import prepare
 
 STUDY = """
