@@ -35,13 +35,16 @@ def latent(n, rng, mix):
     return [shared @ m + rng.normal(size=(n, m.shape[1])) for m in mix]
 
 
-def drawn(draws):
-    """Two mappings of as many draws of 500 samples, and a representation of each side of 100,000."""
-    rng = np.random.default_rng(5)
-    mix = [rng.normal(size=(8, d)) for d in (32, 48)]
+def drawn(draws, rng, mix):
+    """Two mappings of as many draws of 500 samples."""
     pairs = [latent(500, rng, mix) for _ in range(draws)]
-    x, y = ({f"{side}{i}": pair[k] for i, pair in enumerate(pairs)} for k, side in enumerate("xy"))
-    return x, y, latent(100_000, rng, mix)
+    return [{f"{side}{i}": pair[k] for i, pair in enumerate(pairs)} for k, side in enumerate("xy")]
+
+
+def world():
+    """A generator, and what mixes latents into the units of either side."""
+    rng = np.random.default_rng(5)
+    return rng, [rng.normal(size=(8, d)) for d in (32, 48)]
 
 
 def compared(x, y, metrics):
@@ -58,7 +61,7 @@ def covered(score, se, groups, truth):
 @pytest.fixture(scope="module")
 def simulated():
     """Of every metric the scores of 100 draws of 500 samples, their errors and the count of groups."""
-    x, y, _ = drawn(DRAWS)
+    x, y = drawn(DRAWS, *world())
     found: dict[str, tuple[np.ndarray, ...]] = {}
     for metrics, table in ((PAIRS, compared(x, y, PAIRS)), (SINGLE, cs.profile(x, SINGLE))):
         values = (table[name].values for name in ("score", "se", "groups"))
@@ -78,7 +81,8 @@ def test_coverage_of_the_nominal_95_per_cent(simulated, metric):
 
 def test_coverage_of_cka():
     """Of the value of the population, which the unbiased score estimates: in 92 to 98 % of 200 draws."""
-    x, y, all_of_them = drawn(200)
+    rng, mix = world()
+    x, y = drawn(200, rng, mix)
     table = compared(x, y, ["cka"]).squeeze("metric")
-    truth = cs.score("cka", *all_of_them)
+    truth = cs.score("cka", *latent(100_000, rng, mix))
     assert 0.92 <= covered(table["score"].values, table["se"].values, table["groups"].item(), truth) <= 0.98
