@@ -79,6 +79,7 @@ def entry_points(block: Block) -> None:
 def own_registries(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a page registers goes with it: other tests of this process count what is registered."""
     for registry in (models, stimuli, brains):
+        registry._fill()  # once: what is imported while the copy stands would be lost with it
         monkeypatch.setattr(registry._REGISTRY, "_made", dict(registry._REGISTRY._made))
     monkeypatch.setattr(metrics, "_METRICS", dict(metrics._METRICS))
     monkeypatch.setattr(steps, "_STEPS", dict(steps._STEPS))
