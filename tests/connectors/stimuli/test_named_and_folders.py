@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
+import consilience as cs
 from consilience.connectors.models.pictures import rgb, square
 from consilience.connectors.stimuli import open_stimuli
+from consilience.connectors.stimuli.lee import Lee
 from consilience.engine.errors import BadInput
-from consilience.engine.extraction.interfaces import Picture, StimulusSet
+from consilience.engine.extraction.interfaces import Labelled, Picture, StimulusSet
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +151,44 @@ def test_a_folder_of_sounds(tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(BadInput, match=r"sounds \(.aif, .*which has none"):
         open_stimuli(f"audio:{tmp_path / 'none'}")
+
+
+def test_digits_are_bright_on_black_and_labelled():
+    digits = open_stimuli("digits")
+    assert isinstance(digits, StimulusSet)
+    assert isinstance(digits, Labelled)
+    ids, labels = digits.sample_ids(), digits.labels()
+    assert len(ids) == len(labels) == 1797
+    assert list(labels)[:10] == list(ids[:10])
+    assert list(labels.values())[:10] == list("0123456789")
+    source = load_digits()
+    for k in (0, 1, 900, 1796):
+        grey = np.asarray(rgb(digits.get("image", k), 8))[..., 0]
+        np.testing.assert_array_equal(np.round(grey / 255 * 16), source.images[k])
+        assert labels[ids[k]] == str(source.target[k])
+
+
+def test_lee_holds_the_texts_and_what_people_say_of_them():
+    lee = Lee()
+    assert isinstance(open_stimuli("lee"), Lee)
+    assert isinstance(lee, StimulusSet)
+    ids = lee.sample_ids()
+    assert ids == [f"{k:02d}" for k in range(1, 51)]
+    texts = [lee.get("text", k) for k in range(50)]
+    assert texts[0].startswith("The national executive of the strife-torn Democrats")
+    assert min(len(x.split()) for x in texts) == 45
+    assert not [x for x in texts if "\ufffd" in x]
+    people = lee.similarities()
+    assert people.shape == (50, 50)
+    np.testing.assert_array_equal(people, people.T)
+    assert (people.min(), people[0, 1]) == (0.2, 0.3)
+
+
+@pytest.mark.usefixtures("ray_local")
+def test_minilm_finds_texts_alike_as_people_do(tmp_path):
+    lee = Lee()
+    table = cs.extract("minilm", "lee", tmp_path, layers=["hidden.0", "hidden.6"])
+    people = {"people": cs.RDM(1 - lee.similarities(), lee.sample_ids())}
+    found = cs.compare([table], people, ["rsa:compare=pearson,rdm=cosine"])["score"].squeeze()
+    assert found[1] == pytest.approx(0.656, abs=0.005)
+    assert found[0] < 0.4
